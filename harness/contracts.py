@@ -1,0 +1,235 @@
+"""The plugin contract: what each kind of plugin is given and must return. All that an author need read.
+
+A plugin is a frozen dataclass whose fields are its config. Its methods are pure: they leave their
+inputs alone, return new arrays, keep no state in `self`, use no global randomness, and keep the
+dtype they are given. Axis 0 is the runs axis: R runs are trained at once, and no row looks at
+another. A field annotated exactly `float` reaches a method as a column of R values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = (
+    "dataset",
+    "model",
+    "activation",
+    "optimizer",
+    "loss",
+    "initializer",
+    "schedule",
+    "metric",
+    "figure",
+)
+
+Array: TypeAlias = NDArray[Any]
+Arrays: TypeAlias = list[Array]  # one per layer, each (R, ...)
+Uniform: TypeAlias = Callable[..., Array]  # uniform(*shape) -> (R, *shape) in [0, 1)
+
+
+class DataError(Exception):
+    """Data that cannot be used: where it is (file, line with the header as 1, column) and why."""
+
+    def __init__(
+        self,
+        message: str,
+        path: str | Path,
+        line: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        super().__init__(message, path, line, column)
+        self.message, self.path, self.line, self.column = message, str(path), line, column
+
+    def __str__(self) -> str:
+        place = self.path
+        if self.line is not None:
+            place += f", line {self.line}"
+        if self.column is not None:
+            place += f", column {self.column!r}"
+        return f"{place}: {self.message}"
+
+
+class Data(NamedTuple):
+    """A dataset as loaded: neither split nor scaled."""
+
+    x: Array  # (N, features)
+    y: Array  # (N, targets) floats, or (N,) integer class codes
+    task: str  # "regression" or "classification"
+    feature_names: tuple[str, ...]
+    target_names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+    categorical: tuple[int, ...] = ()  # columns of x that are 0/1 codes, never standardised
+    standardize: bool = False  # what `standardize: null` means for this data
+
+
+class Dataset(Protocol):
+    """Where the examples come from."""
+
+    def load(self, rng: np.random.Generator) -> Data:
+        """All examples, unscaled and unsplit; DataError if the source is unusable."""
+
+
+class Initializer(Protocol):
+    """How weights begin."""
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """(fan_in + 1, fan_out) weights of one dense layer; the last row is the bias row."""
+
+
+class Activation(Protocol):
+    """h = σ(z), elementwise on any shape; float fields are (R, 1, 1)."""
+
+    def __call__(self, z: Array) -> Array:
+        """h, in the shape and dtype of z."""
+
+    def derivative(self, z: Array, h: Array) -> Array:
+        """dh/dz; h = self(z) comes back, so that h (1 - h) costs nothing."""
+
+
+class Model(Protocol):
+    """A net: its weights as one array a layer, its forward pass, its backpropagation."""
+
+    def init(
+        self,
+        rng: np.random.Generator,
+        initializer: Initializer,
+        features: int,
+        outputs: int,
+    ) -> Arrays:
+        """One run's weights, without the runs axis; the harness stacks them."""
+
+    def forward(
+        self,
+        weights: Arrays,
+        x: Array,
+        activation: Activation,
+        uniform: Uniform | None = None,
+    ) -> tuple[Array, Any]:
+        """(R, N, outputs) predictions for x (R, N, features), and the cache that backward needs.
+
+        `x` has no column of ones (numerics.with_ones appends it) and is read-only. `uniform`
+        gives dropout its numbers, each row from its run's own generator; None outside training.
+        """
+
+    def backward(self, cache: Any, delta: Array) -> Arrays:
+        """dL/dw for each weight array, in their order and shapes, from delta = dL/dprediction."""
+
+
+class Loss(Protocol):
+    """What training minimises; float fields are (R, 1, 1), to be used before reducing."""
+
+    task: ClassVar[str]  # "regression", "binary" or "multiclass": how y is encoded
+
+    def __call__(self, prediction: Array, y: Array) -> Array:
+        """(R,) losses of (R, N, outputs) linear outputs; the mean over N is in here."""
+
+    def gradient(self, prediction: Array, y: Array) -> Array:
+        """dL/dprediction, (R, N, outputs); it carries the 1/N."""
+
+
+class ClassificationLoss(Loss, Protocol):
+    """A loss whose linear outputs stand for probabilities."""
+
+    def probabilities(self, prediction: Array) -> Array:
+        """(R, N, classes) from linear outputs; two columns for `binary`."""
+
+
+class Optimizer(Protocol):
+    """How a gradient becomes a step. All weights of a run are one row (R, P); floats are (R, 1)."""
+
+    def init(self, weights: Array) -> Any:
+        """The state before the first step: a NamedTuple of arrays whose first axis is R."""
+
+    def update(self, gradient: Array, state: Any, weights: Array) -> tuple[Array, Any]:
+        """The change, so that weights + change is the new point, and the next state."""
+
+
+class Schedule(Protocol):
+    """How the step size changes over a run: a factor that multiplies the optimizer's change."""
+
+    def __call__(self, step: Array, total_steps: Array) -> Array:
+        """(R, 1) factors for update number `step` (from 0) of `total_steps`, both (R, 1)."""
+
+
+class Metric(Protocol):
+    """A number that people compare runs by, in the dataset's own units."""
+
+    greater_is_better: ClassVar[bool]
+
+    def __call__(self, prediction: Array, y: Array) -> Array:
+        """(R,) from (R, N, targets) and y (N, targets), or (R, N, classes) and codes (N,)."""
+
+
+class Figure(Protocol):
+    """A picture of a run or of a sweep."""
+
+    scope: ClassVar[str]  # "run" or "sweep"
+
+    def applies(self, result: Any) -> bool:
+        """Whether this result (RunResult or SweepResult) can be drawn."""
+
+    def draw(self, result: Any, figure: Any) -> str | None:
+        """Draw on the empty matplotlib Figure given, or return a whole HTML page."""
+
+
+@dataclass
+class RunResult:
+    """One run: what was asked, how it went, and the net it left.
+
+    `x`, `y` and `prediction` are by part ("train", "validation", "test"), in the dataset's
+    units; a classifier's predictions are probabilities (N, classes).
+    """
+
+    run_id: str | None
+    name: str
+    outcome: str  # "ok", "diverged", "failed", "stopped" or "pruned"
+    config: dict[str, Any]
+    params: dict[str, str]
+    curves: dict[str, tuple[Array, Array]]  # {"train/loss": (steps, values)}
+    metrics: dict[str, float]
+    weights: Arrays  # as the model made them, without the runs axis
+    data: Data
+    x: dict[str, Array]
+    y: dict[str, Array]
+    best_epoch: int
+    fingerprint: str
+    directory: Path | None
+    predictor: Callable[[Array], Array] = field(repr=False)
+
+    @cached_property
+    def prediction(self) -> dict[str, Array]:
+        """What the net says of each part: (N, targets), or probabilities (N, classes)."""
+        return {part: self.predict(x) for part, x in self.x.items()}
+
+    def predict(self, x: Array) -> Array:
+        """(N, targets), or probabilities (N, classes), for x (N, features) in the data's units."""
+        return self.predictor(np.asarray(x))
+
+
+@dataclass
+class SweepResult:
+    """A sweep: its runs, the best of them, and all of it as a table."""
+
+    sweep_id: str
+    parent_run_id: str | None
+    runs: Sequence[RunResult]
+    best: RunResult | None  # None if no run ended well
+    directory: Path
+    rows: Sequence[Mapping[str, Any]] = field(repr=False)  # what `frame` is made of
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row a run: run_id, name, outcome, each param, each final metric."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows))

@@ -1,0 +1,191 @@
+"""Data made ready for training: split into parts, scaled by training statistics, encoded for the loss."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.contracts import Array, Data
+from harness.errors import UsageError
+from harness.stack import Member
+
+PARTS = ("train", "validation", "test")
+STREAMS = {"data": 0, "split": 1, "weights": 2, "batches": 3, "dropout": 4}
+
+
+class Scaling(NamedTuple):
+    """How the net's numbers and the dataset's units go together: u = mean + scale · number."""
+
+    x_mean: Array  # (features,)
+    x_scale: Array
+    y_mean: Array  # (targets,); zero and one unless a regression is standardised
+    y_scale: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One dataset as a signature's runs see it. `rows` says which examples a part holds."""
+
+    data: Data
+    rows: dict[str, Array]
+    scaling: Scaling
+    rng: np.random.Generator | None  # where `rng: single` goes on, else None
+    _ready: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False)
+
+    def raw(self, part: str) -> tuple[Array, Array]:
+        """x (N, features) and y of a part, in the dataset's units."""
+        return self.data.x[self.rows[part]], self.data.y[self.rows[part]]
+
+    def ready(self, part: str, task: str, dtype: str) -> tuple[Array, Array]:
+        """x (N, features) scaled and y (N, outputs) encoded for a loss of this task."""
+        key = (part, task, dtype)
+        if key not in self._ready:
+            x, y = self.raw(part)
+            scaled = scale(x, self.scaling).astype(dtype)
+            encoded = encode(y, task, self.data, self.scaling).astype(dtype)
+            self._ready[key] = scaled, encoded
+        return self._ready[key]
+
+    def digest(self, part: str) -> str:
+        """A name for exactly these numbers, of 16 hexadecimal digits."""
+        x, y = self.raw(part)
+        text = repr((x.shape, y.shape, str(x.dtype), str(y.dtype), self.data.feature_names))
+        content = np.ascontiguousarray(x).tobytes() + np.ascontiguousarray(y).tobytes()
+        return hashlib.sha256(text.encode() + content).hexdigest()[:16]
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """The generator of one seed for one purpose, the same in any company and any order."""
+    return np.random.default_rng([STREAMS[name], seed])
+
+
+@lru_cache(maxsize=8)
+def prepare(
+    dataset: Any,
+    data_seed: int | None,
+    rng: str,
+    seed: int | None,
+    validation: float,
+    test: float,
+    standardize: bool | None,
+) -> Prepared:
+    """Load, check and split a dataset; DataError or UsageError if it cannot be used."""
+    if rng == "single":
+        loading = splitting = np.random.default_rng(seed)
+    else:
+        assert data_seed is not None
+        loading, splitting = stream(data_seed, "data"), stream(data_seed, "split")
+    data = check(dataset.load(loading), type(dataset).__name__)
+    rows = split(data, validation, test, splitting)
+    asked = data.standardize if standardize is None else standardize
+    scaling = fit_scaling(data, rows["train"], asked)
+    return Prepared(data, rows, scaling, loading if rng == "single" else None)
+
+
+def prepare_for(member: Member) -> Prepared:
+    """The prepared data of a run; runs that differ in seed share it (under `rng: split`)."""
+    seed = member.seed if member.rng == "single" else None
+    return prepare(
+        member.dataset,
+        member.data_seed,
+        member.rng,
+        seed,
+        member.validation,
+        member.test,
+        member.standardize,
+    )
+
+
+def check(data: Data, name: str) -> Data:
+    """The data itself, if it is what the contract says; UsageError says what is not."""
+    x, y = np.asarray(data.x), np.asarray(data.y)
+    problem = None
+    if x.ndim != 2 or 0 in x.shape:
+        problem = f"x has shape {x.shape}, and (N, features) is expected"
+    elif len(x) != len(y):
+        problem = f"x has {len(x)} rows and y has {len(y)}"
+    elif data.task not in ("regression", "classification"):
+        problem = f"task is {data.task!r}, and regression or classification is expected"
+    elif data.task == "regression" and (y.ndim != 2 or y.dtype.kind != "f"):
+        problem = f"y is {y.dtype} {y.shape}, and a regression's is floats (N, targets)"
+    elif data.task == "classification" and (y.ndim != 1 or y.dtype.kind not in "iu"):
+        problem = f"y is {y.dtype} {y.shape}, and a classification's is integer codes (N,)"
+    elif not (np.isfinite(x).all() and np.isfinite(y).all()):
+        problem = "there are numbers that are not finite"
+    elif len(data.feature_names) != x.shape[1]:
+        problem = f"{len(data.feature_names)} feature names for {x.shape[1]} features"
+    elif data.task == "classification" and (y.min() < 0 or y.max() >= len(data.class_names)):
+        problem = f"class codes {y.min()} to {y.max()} for {len(data.class_names)} class names"
+    if problem:
+        raise UsageError(f"dataset {name}: {problem}")
+    return data
+
+
+def split(
+    data: Data, validation: float, test: float, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Which rows are in which part, stratified for classification; only non-empty parts."""
+    n = len(data.x)
+    held_out = {"test": round(n * test), "validation": round(n * validation)}
+    for part, fraction in (("validation", validation), ("test", test)):
+        if fraction > 0 and held_out[part] == 0:
+            raise UsageError(f"{part}={fraction} of {n} examples leaves none in that part")
+    if sum(held_out.values()) >= n:
+        raise UsageError(f"validation={validation} and test={test} leave no example to train on")
+    if not any(held_out.values()):
+        return {"train": np.arange(n)}
+    order = rng.permutation(n)
+    if data.task == "classification":
+        order = order[np.argsort(data.y[order], kind="stable")]
+    rows = {}
+    for part, count in held_out.items():
+        if count:  # evenly spaced, so that each class gives its share
+            at = ((np.arange(count) + 0.5) * len(order) / count).astype(int)
+            rows[part] = np.sort(order[at])
+            order = np.delete(order, at)
+    rows["train"] = np.sort(order)
+    return {part: rows[part] for part in PARTS if part in rows}
+
+
+def fit_scaling(data: Data, train: Array, standardize: bool) -> Scaling:
+    """Training mean and standard deviation; a constant column and 0/1 codes stay as they are."""
+    x = data.x[train]
+    x_mean, x_scale = _moments(x) if standardize else _identity(x.shape[1])
+    fixed = list(data.categorical)
+    x_mean[fixed], x_scale[fixed] = 0.0, 1.0
+    targets = data.y.shape[1] if data.task == "regression" else 0
+    scaled_y = standardize and data.task == "regression"
+    y_mean, y_scale = _moments(data.y[train]) if scaled_y else _identity(targets)
+    return Scaling(x_mean, x_scale, y_mean, y_scale)
+
+
+def _moments(values: Array) -> tuple[Array, Array]:
+    deviation = values.std(axis=0)
+    return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+
+
+def _identity(columns: int) -> tuple[Array, Array]:
+    return np.zeros(columns), np.ones(columns)
+
+
+def scale(x: Array, scaling: Scaling) -> Array:
+    """x (N, features) as the net sees it."""
+    return np.asarray((x - scaling.x_mean) / scaling.x_scale)
+
+
+def encode(y: Array, task: str, data: Data, scaling: Scaling) -> Array:
+    """y as the loss sees it: scaled targets, one 0/1 column, or one column a class."""
+    if task == "regression":
+        return np.asarray((y - scaling.y_mean) / scaling.y_scale)
+    if task == "binary":
+        return y[:, None].astype(float)
+    return (y[:, None] == np.arange(len(data.class_names))).astype(float)
+
+
+def decode(prediction: Array, loss: Any, scaling: Scaling) -> Array:
+    """(R, N, outputs) in the dataset's units: targets, or probabilities (R, N, classes)."""
+    if loss.task == "regression":
+        return np.asarray(prediction * scaling.y_scale + scaling.y_mean)
+    return np.asarray(loss.probabilities(prediction))

@@ -1,0 +1,42 @@
+"""What can go wrong, by whose doing; `cli.py` alone turns these into exit codes.
+
+Unusable data has its own error, `contracts.DataError`, because datasets raise it.
+"""
+
+
+class HarnessError(Exception):
+    """One to three lines for a person: what is wrong, where, and what is allowed."""
+
+    exit_code = 1
+
+
+class UsageError(HarnessError):
+    """The command line or the config asks for something that is not to be had."""
+
+    exit_code = 2
+
+
+class PluginError(UsageError):
+    """A plugin cannot be used: which, of which distribution, in which phase."""
+
+
+class RunsFailed(HarnessError):
+    """It ran, but some runs failed or diverged."""
+
+    exit_code = 3
+
+
+class DiskError(HarnessError):
+    """The disk refuses: full, read-only, too large a file."""
+
+    exit_code = 74
+
+
+class TrackingError(HarnessError):
+    """The tracking store is out of reach; everything trained is kept."""
+
+    exit_code = 75
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as an exception that no plugin's `except Exception` swallows."""

@@ -1,0 +1,47 @@
+"""Pictures of runs and sweeps: figure plugins say what to draw, this room owns the figure.
+
+It is the only importer of matplotlib, and imports it when the first picture is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.contracts import Figure
+
+__all__ = ["draw", "draw_all"]
+
+
+def draw(plugin: Figure, name: str, result: Any) -> tuple[str, bytes]:
+    """("loss.png", PNG bytes) or ("surface3d.html", HTML bytes) of a RunResult or SweepResult.
+
+    `name` is the plugin's; what the plugin raises comes out as it is.
+    """
+    from harness.figures import fast, plain
+
+    picture = fast.paint(plugin, result)
+    if picture is None:
+        picture = plain.paint(plugin, result)
+    if isinstance(picture, str):
+        return f"{name}.html", picture.encode("utf-8", errors="replace")
+    return f"{name}.png", picture
+
+
+def draw_all(
+    figures: Mapping[str, Figure], result: Any
+) -> tuple[dict[str, bytes], dict[str, Exception]]:
+    """Contents by file name of all that apply, and what went wrong by plugin name.
+
+    A figure that fails is no reason to lose the others, or the run.
+    """
+    files: dict[str, bytes] = {}
+    failed: dict[str, Exception] = {}
+    for name, plugin in figures.items():
+        try:
+            if plugin.applies(result):
+                file, content = draw(plugin, name, result)
+                files[file] = content
+        except Exception as error:
+            failed[name] = error
+    return files, failed

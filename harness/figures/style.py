@@ -1,0 +1,75 @@
+"""How pictures look: one style for built-in and foreign figures, whatever matplotlibrc says."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INCHES, DPI = (8.0, 5.0), 100
+# Okabe and Ito's colours, which people with any colour vision can tell apart.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"]
+INK, TEXT, LINE = "#111827", "#374151", "#9ca3af"
+STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": LINE,
+    "axes.formatter.useoffset": False,
+    "axes.grid": True,
+    "axes.labelcolor": TEXT,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": TEXT,
+    "axes.titlesize": 11,
+    "figure.dpi": DPI,
+    "figure.figsize": INCHES,
+    "grid.color": "#e5e7eb",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "text.color": INK,
+    "text.hinting": "none",  # as legible at this size, in two thirds of the time
+    "xtick.color": TEXT,
+    "xtick.major.size": 0,
+    "ytick.color": TEXT,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+}
+_one_at_a_time = RLock()  # matplotlib's settings belong to the process
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Our settings for the time of one picture; the user's come back afterwards."""
+    from matplotlib import rc_context, rcParams
+
+    with _one_at_a_time, warnings.catch_warnings(), rc_context():
+        # Few differ, and each that is set is validated.
+        rcParams.update({key: value for key, value in _settings().items() if rcParams[key] != value})
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
+@lru_cache(maxsize=1)
+def _settings() -> dict[Any, Any]:
+    """matplotlib's own defaults with ours over them, but never another backend."""
+    from cycler import cycler
+    from matplotlib import rcParamsDefault
+
+    own = {key: value for key, value in rcParamsDefault.items() if key != "backend"}
+    return {**own, **STYLE, "axes.prop_cycle": cycler(color=COLOURS)}
+
+
+def blank() -> Figure:
+    """An empty figure on a canvas of its own; pyplot, which would keep it alive, is not asked."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

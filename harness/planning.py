@@ -1,0 +1,138 @@
+"""What is to be done: composed configs become a manifest of runs, each built, named and fingerprinted."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from harness.compose import Built, build
+from harness.data import Prepared, prepare, prepare_for
+from harness.errors import HarnessError, UsageError
+from harness.recording import NOT_RECORDED, Config
+from harness.stack import Member
+from harness.store import Manifest, Planned
+from harness.tracking.uri import experiment_name, tracking_uri, without_credentials
+
+
+class Job(NamedTuple):
+    """One composed job: its number, its overrides, and its config as recorded."""
+
+    number: int
+    overrides: tuple[str, ...]
+    config: Config
+
+
+def plan(jobs: Iterable[Job], *, command: Sequence[str], single: bool) -> Manifest:
+    """Every run of a sweep, validated and built; duplicates are one run.
+
+    Raises UsageError, PluginError or DataError for the first job that cannot be, before anything
+    is created.
+    """
+    prepare.cache_clear()  # a file may have changed since
+    found: dict[str, tuple[Job, Built]] = {}
+    for job in jobs:
+        try:
+            built = build(job.config)
+        except HarnessError as error:
+            raise type(error)(_told(error, job, single)) from error
+        identity = fingerprint(job.config, built, prepare_for(built.member))
+        found.setdefault(identity, (job, built))
+    if not found:
+        raise UsageError("nothing to do: the sweep has no runs")
+    every = [job.overrides for job, _ in found.values()]
+    common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
+    runs = tuple(
+        _planned(identity, job, built, common) for identity, (job, built) in found.items()
+    )
+    first, built = next(iter(found.values()))
+    return _manifest(first.config, built, runs, command, single)
+
+
+def _told(error: HarnessError, job: Job, single: bool) -> str:
+    """The error, and in a sweep the job that has it."""
+    return str(error) if single else f"{error}\n  in job {job.number}: {' '.join(job.overrides)}"
+
+
+def _planned(identity: str, job: Job, built: Built, common: set[str]) -> Planned:
+    member = built.member
+    varying = [override for override in job.overrides if override not in common]
+    name = " ".join(varying or job.overrides) or str(job.config["dataset"]["name"])
+    if built.settings.tracking.run_name and not varying:
+        name = built.settings.tracking.run_name
+    inputs = inputs_of(job.config, member, prepare_for(member))
+    return Planned(job.number, identity, name, job.overrides, job.config, inputs, built.plugins)
+
+
+def inputs_of(config: Config, member: Member, prepared: Prepared) -> tuple[dict[str, Any], ...]:
+    """The parts of the data as MLflow's dataset inputs."""
+    name = config["dataset"]["name"]
+    return tuple(
+        {
+            "name": name,
+            "digest": prepared.digest(part),
+            "rows": len(rows),
+            "features": prepared.data.x.shape[1],
+            "context": part,
+            "source": str(getattr(member.dataset, "path", f"harness://dataset/{name}")),
+        }
+        for part, rows in prepared.rows.items()
+    )
+
+
+def fingerprint(config: Config, built: Built, prepared: Prepared) -> str:
+    """What makes a run the same run: its config, its data, and the code of its plugins."""
+    kept = {key: value for key, value in config.items() if key not in (*NOT_RECORDED, "objective")}
+    digests = [prepared.digest(part) for part in prepared.rows]
+    text = json.dumps([kept, digests, built.plugins], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _manifest(
+    config: Config,
+    built: Built,
+    runs: tuple[Planned, ...],
+    command: Sequence[str],
+    single: bool,
+) -> Manifest:
+    settings = built.settings
+    now = int(time.time() * 1000)
+    uri = tracking_uri(settings.tracking.uri, Path.cwd())
+    sweep = hashlib.sha256(os.urandom(16)).hexdigest()[:12]
+    name = settings.tracking.run_name or " ".join(command) or "sweep"
+    objective = {"metric": built.objective, "direction": settings.objective.direction}
+    return Manifest(
+        sweep_id=sweep,
+        single=single,
+        created=now,
+        cwd=str(Path.cwd()),
+        tracking_uri=without_credentials(uri),
+        experiment=experiment_name(settings.tracking.experiment),
+        name=name,
+        overrides=tuple(command),
+        objective=objective,
+        tracking=dict(config["tracking"]),
+        figures=dict(config["figures"]),
+        numerics=numerics(settings.dtype),
+        runs=runs,
+    )
+
+
+def numerics(dtype: str) -> dict[str, Any]:
+    """What the bits of a result depend on besides config and plugins."""
+    blas = next((pool for pool in threadpool_info() if pool["user_api"] == "blas"), {})
+    return {
+        "harness": version("harness"),
+        "numpy": np.__version__,
+        "blas": f"{blas.get('internal_api', 'unknown')} {blas.get('version', '')}".strip(),
+        "core": blas.get("architecture", "unknown"),
+        "threads": 1,
+        "dtype": dtype,
+    }
+

@@ -1,0 +1,67 @@
+"""How far it is: a bar on a terminal, plain lines otherwise; always on standard error."""
+
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self
+
+from harness.store import Result
+
+LINE_SECONDS = 10.0
+
+
+class Progress:
+    """Told of results as they come; shows runs done, runs diverged, and the time left."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self.total, self.quiet = total, quiet
+        self.tally: Counter[str] = Counter()
+        self._began = self._said = time.perf_counter()
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        if not self.quiet and sys.stderr.isatty():
+            self._bar = bar(self.total)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, total: int, results: list[Result]) -> None:
+        """Take note of what an engine gave."""
+        self.tally.update(r.outcome for r in results if r.outcome != "running")
+        done, bad = self.tally.total(), self.tally["diverged"] + self.tally["failed"]
+        if self._bar is not None:
+            self._bar.update(0, completed=done, total=total, bad=bad)
+        elif not self.quiet and time.perf_counter() - self._said >= LINE_SECONDS:
+            self._said = time.perf_counter()
+            spent = self._said - self._began
+            left = f", about {spent / done * (total - done):.0f} s left" if done else ""
+            line = f"{done} of {total} runs done, {bad} diverged or failed{left}"
+            print(line, file=sys.stderr, flush=True)
+
+
+def bar(total: int) -> Any:
+    """A rich progress bar with one task, number 0."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[bad]} diverged or failed"),
+        TimeRemainingColumn(),
+    )
+    shown = Bar(*columns, console=Console(stderr=True), transient=True)
+    shown.add_task("training", total=total, bad=0)
+    return shown

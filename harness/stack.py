@@ -1,0 +1,148 @@
+"""Runs with one signature as one stack: their float fields become columns that broadcast."""
+
+import copy
+import typing
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from harness.contracts import (
+    Activation,
+    Array,
+    Dataset,
+    Initializer,
+    Loss,
+    Metric,
+    Model,
+    Optimizer,
+    Schedule,
+)
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run as training sees it: its plugins and its plain settings."""
+
+    dataset: Dataset
+    model: Model
+    activation: Activation
+    optimizer: Optimizer
+    loss: Loss
+    initializer: Initializer
+    schedule: Schedule
+    metrics: tuple[tuple[str, Metric], ...] = ()
+    seed: int = 0
+    data_seed: int | None = 42
+    rng: str = "split"
+    epochs: int = 500
+    batch_size: int | None = None
+    dtype: str = "float64"
+    validation: float = 0.2
+    test: float = 0.0
+    standardize: bool | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    patience: int | None = None
+    min_delta: float = 0.0
+    max_seconds: float | None = None
+    log_every: int | None = None
+    metrics_every: int | None = None
+
+
+def signature(member: Member) -> Hashable:
+    """What must be equal for runs to share a stack."""
+    plugins = (member.activation, member.loss, member.optimizer, member.schedule)
+    return (
+        data_signature(member),
+        _fields(member.model, all_of_them=True),
+        *(_fields(plugin, all_of_them=False) for plugin in plugins),
+        member.dtype,
+        member.batch_size,
+        member.epochs,
+    )
+
+
+def data_signature(member: Member) -> Hashable:
+    """What must be equal for runs to share their data and its parts."""
+    return (
+        _fields(member.dataset, all_of_them=True),
+        member.data_seed,
+        member.rng,
+        member.seed if member.rng == "single" else None,
+        member.validation,
+        member.test,
+        member.standardize,
+    )
+
+
+def _fields(plugin: Any, *, all_of_them: bool) -> Hashable:
+    free = () if all_of_them else float_fields(type(plugin))
+    names = [f.name for f in fields(plugin) if f.name not in free]
+    return (type(plugin), *((name, getattr(plugin, name)) for name in names))
+
+
+@cache
+def float_fields(plugin: type) -> tuple[str, ...]:
+    """The fields that may differ inside a stack: those annotated exactly `float`."""
+    hints = typing.get_type_hints(plugin)
+    return tuple(f.name for f in fields(plugin) if hints[f.name] is float)  # type: ignore[arg-type]
+
+
+def columns(plugins: Sequence[P], ndim: int, dtype: Any) -> P:
+    """One plugin for R runs: each float field an array (R, 1, …) of `ndim` axes and this dtype.
+
+    The runs must agree on every other field. Validation has been done on the plugins themselves.
+    """
+    stacked = copy.copy(plugins[0])
+    for name in float_fields(type(stacked)):
+        values = np.array([getattr(plugin, name) for plugin in plugins], dtype)
+        object.__setattr__(stacked, name, values.reshape(-1, *[1] * (ndim - 1)))
+    return stacked
+
+
+class Stack(NamedTuple):
+    """R runs as one: plugins whose float fields are columns, and the loop's own columns (R, 1)."""
+
+    members: tuple[Member, ...]
+    model: Model
+    activation: Activation
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule
+    l1: Array
+    l2: Array
+    clip_value: Array  # infinite where there is none
+    clip_norm: Array
+
+    def take(self, keep: Array) -> "Stack":
+        """The stack of the members that `keep` (R,) says."""
+        return stack([m for m, stays in zip(self.members, keep, strict=True) if stays])
+
+
+def stack(members: Sequence[Member]) -> Stack:
+    """These runs, which share a signature, as one stack."""
+    dtype = np.dtype(members[0].dtype)
+
+    def column(values: Sequence[float | None]) -> Array:
+        finite = [np.inf if value is None else value for value in values]
+        return np.array(finite, dtype).reshape(-1, 1)
+
+    return Stack(
+        tuple(members),
+        members[0].model,
+        columns([m.activation for m in members], 3, dtype),
+        columns([m.loss for m in members], 3, dtype),
+        columns([m.optimizer for m in members], 2, dtype),
+        columns([m.schedule for m in members], 2, dtype),
+        column([m.l1 for m in members]),
+        column([m.l2 for m in members]),
+        column([m.clip_value for m in members]),
+        column([m.clip_norm for m in members]),
+    )

@@ -1,0 +1,212 @@
+"""What is on disk: the manifest of what was asked, and one result file for each run that was trained.
+
+Everything is written whole: to a temporary file, flushed to the disk, then renamed into place.
+"""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from filelock import FileLock
+
+from harness.contracts import Array, Arrays
+from harness.errors import DiskError, UsageError
+
+SCHEMA = 1
+LARGEST_RESULT = 4 << 30  # bytes that a result file may unpack to
+
+
+class Curve(NamedTuple):
+    """One metric over a run; the time of each point is kept, so that publishing can be repeated."""
+
+    steps: Array  # (points,) epochs
+    values: Array  # (points,) finite
+    times: Array  # (points,) milliseconds since 1970
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run as it was asked for."""
+
+    number: int  # its place in the sweep
+    fingerprint: str
+    name: str  # the overrides that vary in this sweep
+    overrides: tuple[str, ...]
+    config: dict[str, Any]
+    inputs: tuple[dict[str, Any], ...] = ()  # the parts of the data: name, digest, rows, context
+    plugins: tuple[dict[str, Any], ...] = ()  # kind, name, distribution, version, source hash
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run left: enough to publish it, and to predict with it, without training again."""
+
+    fingerprint: str
+    outcome: str  # "running" in a snapshot, else "ok", "diverged", "failed", "stopped", "pruned"
+    started: int  # milliseconds since 1970
+    ended: int
+    curves: dict[str, Curve] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)  # finals, one number each
+    weights: Arrays = field(default_factory=list)
+    best_epoch: int = 0
+    last_epoch: int = 0
+    reason: str = ""  # one line: why the outcome is not "ok"
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A sweep (or a single run: a sweep of one without a parent) as it was planned."""
+
+    sweep_id: str
+    single: bool
+    created: int  # milliseconds since 1970
+    cwd: str
+    tracking_uri: str  # without credentials
+    experiment: str
+    name: str  # of the parent run
+    overrides: tuple[str, ...]  # the command line
+    objective: dict[str, Any]
+    tracking: dict[str, Any]
+    figures: dict[str, Any]
+    numerics: dict[str, Any]
+    runs: tuple[Planned, ...]
+    schema: int = SCHEMA
+
+    def with_run(self, planned: Planned) -> Self:
+        """This manifest with one more run, numbered as it asks."""
+        return replace(self, runs=(*self.runs, planned))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """All of `content` at `path`, or nothing new there; DiskError if the disk refuses."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename durable; systems that cannot open a directory need no such thing."""
+    try:
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def lock(directory: Path) -> FileLock:
+    """The kernel lock of a sweep's folder: freed by death, however it comes."""
+    return FileLock(directory / ".lock")
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    text = json.dumps(asdict(manifest), indent=1, ensure_ascii=False)
+    write_atomically(directory / "manifest.json", text.encode())
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """The manifest of a sweep's folder; UsageError if there is none or it cannot be read."""
+    path = directory / "manifest.json"
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        runs = tuple(_planned(run) for run in fields.pop("runs"))
+        manifest = Manifest(**fields | {"overrides": tuple(fields["overrides"])}, runs=runs)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no manifest; no run or sweep was started there") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{path}: damaged: {error}") from error
+    if manifest.schema != SCHEMA:
+        raise UsageError(f"{path}: schema {manifest.schema}, and this harness reads {SCHEMA}")
+    return manifest
+
+
+def _planned(fields: dict[str, Any]) -> Planned:
+    lists = ("overrides", "inputs", "plugins")
+    return Planned(**fields | {key: tuple(fields[key]) for key in lists})
+
+
+def result_path(directory: Path, fingerprint: str) -> Path:
+    return directory / "results" / f"{fingerprint}.npz"
+
+
+def write_result(directory: Path, result: Result) -> None:
+    """Make a result durable, before it is published."""
+    path = result_path(directory, result.fingerprint)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, pack(result))
+
+
+def read_result(directory: Path, fingerprint: str) -> Result | None:
+    """A run's result, or None if there is none or it is damaged (it is then trained again)."""
+    path = result_path(directory, fingerprint)
+    try:
+        result = unpack(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile):
+        return None
+    return result if result.fingerprint == fingerprint else None
+
+
+def pack(result: Result) -> bytes:
+    """A result as the bytes of an npz: plain arrays, and one JSON text for the rest."""
+    plain = {
+        name: value
+        for name, value in vars(result).items()
+        if name not in ("curves", "weights")
+    }
+    arrays = {f"layer{i}": array for i, array in enumerate(result.weights)}
+    for i, curve in enumerate(result.curves.values()):
+        arrays |= {f"curve{i}_{part}": array for part, array in curve._asdict().items()}
+    text = json.dumps(plain | {"curves": [*result.curves]})
+    return npz({**arrays, "about": np.frombuffer(text.encode(), np.uint8)})
+
+
+def unpack(content: bytes) -> Result:
+    """The inverse of pack; ValueError, KeyError or BadZipFile if the bytes are not whole."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > LARGEST_RESULT:
+            raise ValueError(f"unpacks to more than {LARGEST_RESULT} bytes")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        about = json.loads(arrays["about"].tobytes())
+        curves = {
+            key: Curve(*(arrays[f"curve{i}_{part}"] for part in Curve._fields))
+            for i, key in enumerate(about.pop("curves"))
+        }
+        weights = layers(arrays)
+    return Result(**about, curves=curves, weights=weights)
+
+
+def layers(arrays: Any) -> Arrays:
+    """The arrays `layer0`, `layer1`, … of an npz, in order."""
+    count = sum(name.startswith("layer") for name in arrays)
+    return [arrays[f"layer{i}"] for i in range(count)]
+
+
+def npz(arrays: dict[str, Array]) -> bytes:
+    """Named arrays as the bytes of an npz file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def weights_npz(weights: Sequence[Array]) -> bytes:
+    """What `weights.npz` holds: `layer0`, `layer1`, … as the model made them."""
+    return npz({f"layer{i}": array for i, array in enumerate(weights)})

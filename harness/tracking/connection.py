@@ -1,0 +1,147 @@
+"""A connection to an MLflow store: it waits within bounds, and tells errors plainly."""
+
+import errno
+import re
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from harness.errors import DiskError, HarnessError, TrackingError
+from harness.tracking import sqlite
+from harness.tracking.environment import surroundings
+from harness.tracking.uri import DATABASES, database_file, scheme, without_credentials
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+T = TypeVar("T")
+PATIENCE = 20.0  # seconds that a store may be away, in all, before it counts as out of reach
+_FULL = ("is full", "disk I/O error", "readonly database", "No space left", "File too large")
+_LASTING = (*_FULL, "malformed", "not a database", "no such table", "no such column", "unable to")
+_PASSING = (
+    "INTERNAL_ERROR",
+    "IO_ERROR",
+    "TEMPORARILY_UNAVAILABLE",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    "DEADLINE_EXCEEDED",
+    "ABORTED",
+)
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+class Connection:
+    """One store. Once it was out of reach, each further call tries only once, until one works."""
+
+    def __init__(self, uri: str, patience: float = PATIENCE) -> None:
+        self.uri = uri
+        self.repeated = False  # whether something was tried again, so that it may be there twice
+        self._patience = patience
+        self._client: MlflowClient | None = None
+        self._down = False
+
+    @property
+    def client(self) -> "MlflowClient":
+        assert self._client is not None, "the connection is not open"
+        return self._client
+
+    def open(self, make: bool = True) -> None:
+        """Import MLflow and reach the store; a SQLite file is made if it is not there."""
+        path = database_file(self.uri)
+        with surroundings():
+            from mlflow import MlflowClient
+
+            if path is not None and (make or sqlite.is_store(path)):
+                self._told(lambda: sqlite.prepare(path))
+            self.ask(lambda: self._reach())
+            self._client = self.ask(lambda: MlflowClient(self.uri))
+
+    def ask(self, action: Callable[[], T], again: Callable[[], T] | None = None) -> T:
+        """What action() gives. After a failure that may pass it is tried again, as again().
+
+        DiskError, or TrackingError when the patience is used up or the failure will not pass.
+        """
+        end = time.monotonic() + (0 if self._down else self._patience)
+        wait = 0.1
+        with surroundings():
+            while True:
+                try:
+                    answer = action()
+                except Exception as error:
+                    self._down = may_pass(error) and time.monotonic() + wait > end
+                    if self._down or not may_pass(error):
+                        raise self._error(error) from error
+                else:
+                    self._down = False
+                    return answer
+                time.sleep(wait)
+                wait = min(2 * wait, 3.0)
+                action, self.repeated = again or action, True
+
+    def _told(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except Exception as error:
+            raise self._error(error) from error
+
+    def _reach(self) -> None:
+        """Look whether a database server is there: MLflow itself would ask for 100 seconds."""
+        kind = scheme(self.uri)
+        if kind not in DATABASES or kind == "sqlite":
+            return
+        from sqlalchemy import create_engine
+
+        place = urlsplit(without_credentials(self.uri))
+        if place.hostname:
+            socket.create_connection((place.hostname, place.port or _PORTS[kind]), 10).close()
+        engine = create_engine(self.uri)
+        engine.connect().close()
+        engine.dispose()
+
+    def _error(self, error: Exception) -> HarnessError:
+        if isinstance(error, HarnessError):
+            return error
+        reason = plainly(error).replace(self.uri, without_credentials(self.uri))
+        user = self.uri.partition("://")[2].rpartition("@")[0]
+        text = f"{without_credentials(self.uri)}: {reason.replace(user, '…') if user else reason}"
+        if (isinstance(error, OSError) and _is_disk(error)) or any(t in reason for t in _FULL):
+            return DiskError(text)
+        return TrackingError(text)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether trying again later makes sense: no connection, no answer, a busy database."""
+    import requests
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import OperationalError
+
+    if any(text in str(error) for text in _LASTING):
+        return False
+    if isinstance(error, MlflowException):
+        return error.error_code in _PASSING
+    if isinstance(error, OSError) and _is_disk(error):
+        return False
+    return isinstance(error, OperationalError | requests.RequestException | OSError)
+
+
+def plainly(error: Exception) -> str:
+    """The reason in one line, out of the layers that libraries wrap around it."""
+    text = str(error)
+    for pattern, plain in (
+        (r"\[Errno -?\d+\] ([^'\")\n]+)", r"\1"),
+        (r"[Rr]ead timed out|timeout exception", "no answer in time"),
+        (r"too many (\d+) error responses", r"the server answers \1"),
+        (r"RemoteDisconnected|Connection aborted", "the server closed the connection"),
+    ):
+        match = re.search(pattern, text)
+        if match and "API request" in text:
+            return match.expand(plain)
+    text = re.sub(r"^\(\w+\.(\w+)\) ", "", text.strip())
+    return text.partition("\n")[0][:500] or type(error).__name__
+
+
+def _is_disk(error: OSError) -> bool:
+    disk = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EACCES)
+    return error.errno in disk

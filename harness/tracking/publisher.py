@@ -1,0 +1,220 @@
+"""Writes a sweep to MLflow: a parent run, and each result once, however often it is published."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.contracts import Data
+from harness.store import Manifest, Planned, Result
+from harness.tracking import records
+from harness.tracking.connection import Connection
+from harness.tracking.limits import Fit, whole_lines
+from harness.tracking.writer import Writer
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+
+@dataclass
+class Recorded:
+    """What the store is known to hold of one run."""
+
+    run_id: str
+    artifacts: str  # where its files go
+    begun: bool = False  # whether its params, inputs and tags are there
+    ended: bool = False
+    published: str = ""
+    model: bool = False
+    unread: tuple[str, ...] = ()  # metrics whose points are there but not known yet
+    points: dict[records.Point, float] = field(default_factory=dict)
+
+
+class Publisher:
+    """The writer of one sweep, or of one single run. Every call may be repeated.
+
+    TrackingError: the store is out of reach, or refuses; DiskError: the disk does.
+    """
+
+    def __init__(self, uri: str, manifest: Manifest, directory: Path) -> None:
+        self.parent_run_id: str | None = None
+        self._connection, self._fit = Connection(uri), Fit()
+        self._writer = Writer(self._connection, self._fit)
+        self._manifest, self._directory = manifest, directory
+        self._tags: dict[str, str] = {}
+        self._runs: dict[str, Recorded] = {}  # by fingerprint; the parent's is ""
+        self._shown: dict[str, float] = {}  # the parent's metrics as they are
+
+    @property
+    def experiment_id(self) -> str:
+        return self._writer.experiment_id
+
+    def open(self) -> None:
+        """Reach the store (made if it is a file that is not there), the experiment, the parent."""
+        self._connection.open()
+        self._writer.open(self._manifest.experiment, records.ranking(self._manifest.objective))
+        self._tags = records.sweep_tags(self._manifest, self._directory)
+        if self._manifest.single:
+            self._know(self._search(role="run"))
+        elif parents := self._search(role="sweep"):
+            self._know([*parents, *self._search(role="run")])
+            self._shown = dict(parents[0].data.metrics)
+            self._writer.go_on(parents[0].info.run_id)
+        else:  # a parent comes first, so that there are no runs yet either
+            tags = self._tags | records.parent_tags(self._manifest)
+            same, about = self._filter(role="sweep"), self._manifest
+            self._know([self._writer.create(about.name, about.created, tags, same)])
+        self.parent_run_id = self._runs[""].run_id if "" in self._runs else None
+
+    def published(self, planned: Planned, result: Result) -> str | None:
+        """The run id, if the store holds all of this very result."""
+        run = self._runs.get(planned.fingerprint)
+        return run.run_id if run and run.published == str(result.ended) else None
+
+    def publish(
+        self,
+        planned: Planned,
+        result: Result,
+        files: Mapping[str, bytes],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> str:
+        """Record a result, or what is new in a snapshot of a run that still runs; its run id."""
+        if there := self.published(planned, result):
+            return there
+        final = result.outcome != records.RUNNING
+        about = {**self._tags, **records.run_tags(planned, self.parent_run_id), **tags}
+        about.pop("harness.outcome", None)  # said when all is there
+        run = self._runs.get(planned.fingerprint)
+        if run is None:
+            same = self._filter(fingerprint=planned.fingerprint)
+            made = self._writer.create(planned.name, result.started, about, same)
+            run, about = self._know([made])[0], {}
+        elif run.ended and not final:
+            self._writer.go_on(run.run_id)
+            run.ended = False
+        self._writer.save(run.run_id, run.artifacts, files)
+        self._log(run, planned, result, params, about)
+        if final:
+            self._writer.end(run.run_id, records.STATUS[result.outcome], result.ended)
+            run.ended, run.published = True, str(result.ended)
+            if self._manifest.single:
+                self._tidy()
+        return run.run_id
+
+    def add_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Further files of a run that is published."""
+        run = next(run for run in self._runs.values() if run.run_id == run_id)
+        self._writer.save(run_id, run.artifacts, files)
+
+    def attach_model(
+        self,
+        run_id: str,
+        planned: Planned,
+        result: Result,
+        data: Data,
+        scaling: Mapping[str, list[float]],
+    ) -> None:
+        """Keep the trained net as the run's model, once."""
+        from harness.tracking import model
+
+        run = self._runs[planned.fingerprint]
+        if not run.model:
+            model.attach(self._connection, run_id, planned, result, data, scaling)
+            run.model = True
+
+    def progress(self, metrics: Mapping[str, float]) -> None:
+        """Show on the parent how far the sweep is; the step is seconds since it was planned."""
+        new = {k: v for k, v in records.finite(metrics).items() if self._shown.get(k) != v}
+        if self.parent_run_id is None or not new:
+            return
+        from mlflow.entities import Metric
+
+        now, names = int(time.time() * 1000), self._fit.names(new)
+        step = max(0, now - self._manifest.created) // 1000
+        points = [Metric(names[key], value, now, step) for key, value in new.items()]
+        self._writer.batch(self.parent_run_id, points)
+        self._shown |= new
+
+    def finish(
+        self,
+        note: str,
+        files: Mapping[str, bytes],
+        table: Mapping[str, list[Any]],
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+        status: str,
+    ) -> None:
+        """End the parent with its leaderboard: as a note, as a table and as files."""
+        self._tidy()
+        if self.parent_run_id is None:
+            return
+        self.progress(metrics)
+        parent = self._runs[""]
+        every = {**files, "leaderboard.json": records.table_json(table)}
+        self._writer.save(parent.run_id, parent.artifacts, every)
+        note = whole_lines(note)
+        self._writer.batch(parent.run_id, tags={**records.shown_tags(note), **tags})
+        self._writer.end(parent.run_id, status, int(time.time() * 1000))
+
+    def _log(
+        self,
+        run: Recorded,
+        planned: Planned,
+        result: Result,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> None:
+        """One batch: what is not there yet of params, metrics and tags; the inputs before it."""
+        if run.unread:
+            run.points, run.unread = self._writer.history(run.run_id, run.unread), ()
+        if not run.begun:
+            self._writer.inputs(run.run_id, records.inputs(planned, self._fit))
+        if result.outcome != records.RUNNING:
+            marks = {"harness.outcome": result.outcome, records.PUBLISHED: str(result.ended)}
+            tags = {**tags, **marks}
+        points = records.metrics(result, self._fit, run.points)
+        self._writer.batch(run.run_id, points, {} if run.begun else params, tags)
+        run.points |= {(point.key, point.step): point.value for point in points}
+        run.begun = True
+
+    def _tidy(self) -> None:
+        """Delete what a lost answer left twice."""
+        if self._connection.repeated:
+            self._know(self._search(role="run"))
+            self._connection.repeated = False
+
+    def _search(self, **wanted: str) -> "list[Run]":
+        return self._connection.ask(lambda: self._writer.search(self._filter(**wanted)))
+
+    def _filter(self, **wanted: str) -> str:
+        pairs = {"sweep": self._manifest.sweep_id, **wanted}
+        return " and ".join(f"tags.`harness.{key}` = '{value}'" for key, value in pairs.items())
+
+    def _know(self, runs: "Iterable[Run]") -> list[Recorded]:
+        """Take note of runs in the store; of those that are there twice the best one stays."""
+        known = []
+        for run in sorted(runs, key=lambda run: records.PUBLISHED not in run.data.tags):
+            key = run.data.tags.get("harness.fingerprint", "")
+            there = self._runs.get(key)
+            if there is not None and there.run_id != run.info.run_id:
+                self._writer.discard(run.info.run_id)
+            elif there is None:
+                self._runs[key] = recorded(run)
+            known.append(self._runs[key])
+        return known
+
+
+def recorded(run: "Run") -> Recorded:
+    """What a run from the store says of itself."""
+    ended = run.info.status != "RUNNING"
+    tags = run.data.tags
+    return Recorded(
+        run_id=run.info.run_id,
+        artifacts=run.info.artifact_uri,
+        ended=ended,
+        published=tags.get(records.PUBLISHED, "") if ended else "",
+        model=records.MODEL in tags,
+        unread=tuple(run.data.metrics),
+    )

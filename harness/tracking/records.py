@@ -1,0 +1,177 @@
+"""What is said of a sweep and of a run in MLflow's own words: tags, metrics, dataset inputs."""
+
+import getpass
+import json
+import math
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.store import Curve, Manifest, Planned, Result
+from harness.tracking.limits import DATASET, Fit
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, Metric
+
+RUNNING = "running"  # the outcome of a snapshot
+STATUS = {
+    "ok": "FINISHED",
+    "pruned": "FINISHED",
+    "diverged": "FAILED",
+    "failed": "FAILED",
+    "stopped": "KILLED",
+}
+PUBLISHED = "harness.published"  # when the result ended that the run holds, once it holds it all
+MODEL = "harness.model"  # the id of the model that is kept
+Point = tuple[str, int]  # a metric's name and a step
+
+
+def sweep_tags(manifest: Manifest, directory: Path) -> dict[str, str]:
+    """What every run of a sweep, and its parent, is tagged with."""
+    tags = {
+        "harness.sweep": manifest.sweep_id,
+        "harness.folder": str(directory),
+        "harness.numerics": json.dumps(manifest.numerics, ensure_ascii=False),
+        "mlflow.source.name": "harness",
+        "mlflow.source.type": "LOCAL",
+        **git_tags(Path(manifest.cwd)),
+    }
+    with suppress(KeyError, OSError):  # a user whom the system does not know by name
+        tags["mlflow.user"] = getpass.getuser()
+    return tags
+
+
+def parent_tags(manifest: Manifest) -> dict[str, str]:
+    """What the parent is tagged with besides."""
+    return {"harness.role": "sweep", "hydra.overrides": shlex.join(manifest.overrides)}
+
+
+def run_tags(planned: Planned, parent: str | None) -> dict[str, str]:
+    """What one run is tagged with besides."""
+    tags = {
+        "harness.role": "run",
+        "harness.fingerprint": planned.fingerprint,
+        "harness.plugins": json.dumps(planned.plugins, ensure_ascii=False),
+        "hydra.overrides": shlex.join(planned.overrides),
+    }
+    return tags | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def shown_tags(note: str) -> dict[str, str]:
+    """What makes the UI show the parent's leaderboard: as a text, and as a table."""
+    table = {"path": "leaderboard.json", "type": "table"}
+    return {"mlflow.note.content": note, "mlflow.loggedArtifacts": json.dumps([table])}
+
+
+def ranking(objective: Mapping[str, Any]) -> dict[str, str]:
+    """What the UI ranks an experiment's runs by, as tags of the experiment."""
+    metric, direction = (
+        value[0] if isinstance(value, list | tuple) else value
+        for value in (objective["metric"], objective["direction"])
+    )
+    name = "mlflow.experiment.primaryMetric"
+    greater = "true" if direction == "maximize" else "false"
+    return {f"{name}.name": metric, f"{name}.greaterIsBetter": greater}
+
+
+def git_tags(directory: Path) -> dict[str, str]:
+    """Commit, branch and whether files are changed; nothing where there is no git repository."""
+    commit = _git(directory, "rev-parse", "HEAD")
+    if not commit:
+        return {}
+    branch = _git(directory, "symbolic-ref", "--short", "-q", "HEAD")
+    changed = _git(directory, "status", "--porcelain", "--untracked-files=no")
+    tags = {"mlflow.source.git.commit": commit}
+    if branch:
+        tags["mlflow.source.git.branch"] = branch
+    if changed is not None:
+        tags["mlflow.source.git.dirty"] = str(bool(changed)).lower()
+    return tags
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(directory), *arguments],
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def metrics(result: Result, fit: Fit, there: Mapping[Point, float]) -> list["Metric"]:
+    """The points of the curves, and once the run has ended its finals, that are not there yet.
+
+    Times come from the result, so that the same point sent twice is stored once. A final may
+    follow a curve's point at the same step: the curve's is then left out.
+    """
+    from mlflow.entities import Metric
+
+    finals = {} if result.outcome == RUNNING else finite(result.metrics)
+    names = fit.names(dict.fromkeys([*result.curves, *finals]))
+    last = result.last_epoch
+    found = [
+        Metric(names[key], value, time, step)
+        for key, curve in result.curves.items()
+        for step, value, time in _points(curve)
+        if (names[key], step) not in there and not (key in finals and step == last)
+    ]
+    return found + [
+        Metric(names[key], value, result.ended, last)
+        for key, value in finals.items()
+        if there.get((names[key], last)) != value
+    ]
+
+
+def _points(curve: Curve) -> Iterable[tuple[int, float, int]]:
+    columns = (np.asarray(column).tolist() for column in curve)
+    for step, value, time in zip(*columns, strict=True):
+        if math.isfinite(value):
+            yield int(step), float(value), int(time)
+
+
+def inputs(planned: Planned, fit: Fit) -> list["DatasetInput"]:
+    """The parts of the data as dataset inputs, each with its own digest."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    return [
+        DatasetInput(
+            Dataset(
+                name=fit.text(str(part["name"]), DATASET, "the dataset's name"),
+                digest=str(part["digest"])[:36],
+                source_type="code",
+                source=json.dumps({"tags": {"source": part.get("source")}}),
+                profile=json.dumps({"num_rows": part.get("rows")}),
+            ),
+            [InputTag("mlflow.data.context", str(part["context"]))],
+        )
+        for part in planned.inputs
+    ]
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float]:
+    return {key: float(value) for key, value in values.items() if math.isfinite(value)}
+
+
+def table_json(table: Mapping[str, list[Any]]) -> bytes:
+    """A table as the UI shows it: columns, and rows with null where there is no finite number."""
+
+    def cell(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    rows = [[cell(value) for value in row] for row in zip(*table.values(), strict=True)]
+    content = {"columns": list(table), "data": rows}
+    return json.dumps(content, ensure_ascii=False, default=str).encode()

@@ -1,0 +1,97 @@
+"""An MLflow store in one SQLite file: made whole or not at all, and quick to write to."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from harness.errors import DiskError, TrackingError
+from harness.tracking.uri import sqlite_uri
+
+ARTIFACTS = "mlartifacts"  # the folder beside the database file
+SAFE = ("journal_mode=WAL", "synchronous=NORMAL")  # durable, and no flush to disk per call
+HASTY = ("journal_mode=MEMORY", "synchronous=OFF")  # for a file that nobody sees yet
+_pragmas: dict[str, Sequence[str]] = {}  # by database file; others' connections are left alone
+
+
+def prepare(path: Path) -> None:
+    """Make the store's file if it is not there; TrackingError if something else is.
+
+    MLflow fills a new file in some fifty steps that neither two programs at once nor a kill in
+    the middle survive, so it is made aside, under a lock, and renamed when whole.
+    """
+    _listen()
+    _pragmas[str(path)] = SAFE
+    if is_store(path):
+        return
+    lock = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            if not is_store(path):
+                _create(path)
+            lock.unlink(missing_ok=True)  # who still waits for it finds the store made
+    except OSError as error:
+        raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def is_store(path: Path) -> bool:
+    """Whether MLflow's tables are in the file; TrackingError if it is something else."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)) as base:
+            tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master")}
+            versions = (
+                "alembic_version" in tables
+                and base.execute("SELECT count(*) FROM alembic_version").fetchone()
+            )
+    except sqlite3.DatabaseError as error:
+        raise TrackingError(f"{path}: cannot be read as a database: {error}") from error
+    if tables and "experiments" not in tables:
+        raise TrackingError(f"{path}: a database of another program, not of MLflow")
+    if tables and not (versions and versions[0]):
+        raise TrackingError(f"{path}: left half made by another program; move it away")
+    return bool(tables)
+
+
+def _create(path: Path) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    aside = path.with_name(path.name + ".new")
+    for rest in (aside, aside.with_name(aside.name + "-journal")):
+        rest.unlink(missing_ok=True)
+    _pragmas[str(aside)] = HASTY
+    store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
+        sqlite_uri(aside), (path.parent / ARTIFACTS).as_uri()
+    )
+    store.engine.dispose()
+    with closing(sqlite3.connect(aside)) as base:
+        base.execute("PRAGMA journal_mode=WAL")
+        base.execute("PRAGMA synchronous=FULL")
+        base.execute("PRAGMA user_version=0")
+        base.commit()
+    aside.replace(path)
+
+
+def _listen() -> None:
+    """Set the pragmas of our files, and of no others, on each connection that is opened."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    if not event.contains(Engine, "do_connect", _connect):
+        event.listen(Engine, "do_connect", _connect)
+
+
+def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    pragmas = _pragmas.get(arguments[0]) if dialect.name == "sqlite" and arguments else None
+    if pragmas is None:
+        return None
+    connection = dialect.connect(*arguments, **options)
+    for pragma in pragmas:
+        with suppress(sqlite3.OperationalError):  # read-only, or in use: it works as it is
+            connection.execute(f"PRAGMA {pragma}").close()
+    return connection

@@ -1,0 +1,94 @@
+"""Where runs are recorded: the address of the MLflow store and the name of the experiment."""
+
+import os
+import re
+from importlib.metadata import entry_points
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from harness.errors import UsageError
+
+SERVERS = ("http", "https")
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+HOSTED = ("databricks", "databricks-uc", "uc")
+DEFAULT_EXPERIMENT = "harness"
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.DOTALL)
+
+
+def tracking_uri(asked: str | None, cwd: Path) -> str:
+    """The store: as asked, else MLFLOW_TRACKING_URI, else `mlflow.db` in the directory `cwd`.
+
+    Paths come back absolute; UsageError if it is no address of a store that can be used.
+    """
+    uri = asked or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    source = "tracking.uri" if asked else "MLFLOW_TRACKING_URI"
+    kind = scheme(uri)
+    if kind == "sqlite":
+        return _absolute(uri, cwd, source)
+    if kind in ("", "file"):
+        return _folder(uri, kind, cwd, source)
+    if kind in SERVERS and not urlsplit(uri).hostname:
+        raise UsageError(f"{source}={uri}: no host in it; for example http://127.0.0.1:5000")
+    known = (*SERVERS, *DATABASES, *HOSTED)
+    if kind not in known and kind not in entry_points(group="mlflow.tracking_store").names:
+        raise UsageError(
+            f"{source}={without_credentials(uri)}: no kind of store is called {kind!r}\n"
+            f"allowed: {', '.join(f'{name}://' for name in known[:-1])}"
+        )
+    return uri
+
+
+def experiment_name(asked: str | None) -> str:
+    """The experiment: as asked, else MLFLOW_EXPERIMENT_NAME, else `harness`."""
+    return asked or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+
+
+def without_credentials(uri: str) -> str:
+    """The same address without user and password, fit for a file or a screen."""
+    if scheme(uri) in SERVERS:
+        parts = urlsplit(uri)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if scheme(uri) in DATABASES and not _SQLITE.match(uri):
+        uri = re.sub(r"^([^:]+://)[^/:@]*(?::[^@]*)?@", r"\1", uri)
+        uri = re.sub(r"(?<=[?&])(?:user|password|passwd|pwd)=[^&]*&?", "", uri).rstrip("?&")
+    return uri
+
+
+def database_file(uri: str) -> Path | None:
+    """The file of a SQLite store; None if the store is of another kind."""
+    match = _SQLITE.match(uri)
+    return Path(unquote(match[2])) if match else None
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of a store in a file, whatever characters its absolute path has."""
+    return f"sqlite:///{_quoted(path)}"
+
+
+def scheme(uri: str) -> str:
+    """`sqlite`, `http`, …, in lower case and without a driver; empty for a bare path."""
+    if uri in HOSTED:
+        return uri
+    kind = re.match(r"([A-Za-z][\w+.-]*):", uri)
+    return kind[1].lower().partition("+")[0] if kind else ""
+
+
+def _absolute(uri: str, cwd: Path, source: str) -> str:
+    match = _SQLITE.match(uri)
+    if match is None or match[2] in ("", ":memory:"):
+        raise UsageError(f"{source}={uri}: no file in it; for example sqlite:///mlflow.db")
+    path = match[2] if match[2].startswith("/") else f"{_quoted(cwd.absolute())}/{match[2]}"
+    return f"{match[1]}{path}{match[3]}"
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3F")
+
+
+def _folder(uri: str, kind: str, cwd: Path, source: str) -> str:
+    if os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in ("true", "1"):
+        raise UsageError(
+            f"{source}={uri}: MLflow no longer keeps runs in a plain folder\n"
+            "use a file like sqlite:///mlflow.db, or a server like http://127.0.0.1:5000"
+        )
+    return uri if kind else (cwd.absolute() / uri).as_uri()

@@ -1,0 +1,1 @@
+"""The built-in figures, a module an idea; none imports matplotlib, whose Figure each is handed."""

@@ -1,0 +1,58 @@
+"""What the built-in figures have in common: colours, markers, and names made safe to print."""
+
+from __future__ import annotations
+
+import colorsys
+import unicodedata
+from typing import Any
+
+from harness.contracts import RunResult
+
+# Okabe and Ito's colours, which people with any colour vision can tell apart.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#555555")
+PART_COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
+PART_MARKERS = {"train": "o", "validation": "s", "test": "^"}
+INK, QUIET = "#111827", "#6b7280"
+LONGEST_TITLE = 62
+
+
+def colours(n: int) -> list[str]:
+    """n different colours: the palette first, then hues a golden angle apart."""
+    hues = [(0.13 + 0.618034 * k) % 1 for k in range(max(0, n - len(PALETTE)))]
+    more = [colorsys.hls_to_rgb(hue, (0.35, 0.5, 0.65)[k % 3], 0.6) for k, hue in enumerate(hues)]
+    rest = ["#" + "".join(f"{round(255 * c):02x}" for c in rgb) for rgb in more]
+    return [*PALETTE[:n], *rest]
+
+
+def plain(text: object, longest: int = 40) -> str:
+    """One line of at most that many columns, with nothing that matplotlib takes for a formula."""
+    line = "".join(c if c.isprintable() else " " for c in str(text))
+    return shorten(line, longest).replace("$", r"\$")
+
+
+def shorten(line: str, longest: int) -> str:
+    """The line with its middle left out if need be: a name's end tells runs apart, too."""
+    if _columns(line) <= longest:
+        return line
+    head, tail = line, line
+    while _columns(head) > (longest - 1) * 2 // 3:
+        head = head[:-1]
+    while _columns(tail) > longest - 1 - _columns(head):
+        tail = tail[1:]
+    return f"{head}…{tail}"
+
+
+def _columns(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def headline(figure: Any, result: RunResult) -> None:
+    """The run's name above everything, on the left."""
+    name = plain(result.name, LONGEST_TITLE)
+    if name:
+        figure.suptitle(name, x=0.012, ha="left", fontsize=12, fontweight="bold")
+
+
+def parts(result: RunResult) -> list[str]:
+    """The parts that have examples, training first."""
+    return [part for part in PART_COLOURS if part in result.x and len(result.x[part])]

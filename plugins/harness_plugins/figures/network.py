@@ -1,0 +1,142 @@
+"""A schematic of the net: its layers, its weights by sign and size, and their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from harness.contracts import Array, RunResult
+from harness_plugins.figures.look import INK, QUIET, plain
+
+SHOWN = 8  # units of a layer; of a wider one, some at both ends
+ENDS = (4, 2)
+NEGATIVE, POSITIVE = "#D55E00", "#0072B2"
+BIAS = -1
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Layer(NamedTuple):
+    """A column of units: which are shown, and how high each is drawn."""
+
+    width: int
+    heights: dict[int, float]  # by index; BIAS is the unit that is always one
+
+
+@dataclass(frozen=True)
+class Network:
+    """Units and weights of a net of dense layers, with the shapes of its weight matrices.
+
+    The bias is the row that a unit fixed at one feeds. A wide layer shows units at both ends.
+    """
+
+    scope: ClassVar[str] = "run"
+
+    def applies(self, result: RunResult) -> bool:
+        return _chained(_dense(result), result.data.x.shape[1])
+
+    def draw(self, result: RunResult, figure: Any) -> None:
+        dense = _dense(result)
+        widths = [len(dense[0]) - 1, *(w.shape[1] for w in dense)]
+        layers = [_layer(width, bias=k < len(dense)) for k, width in enumerate(widths)]
+        figure.set_layout_engine("none")
+        figure.set_size_inches(max(8.0, 1.9 * len(layers)), 5)
+        axes = figure.add_axes((0, 0, 1, 0.91))
+        axes.axis("off")
+        axes.set(xlim=(-0.75, len(layers) - 0.25), ylim=(-1.32, 1.12))
+        name = plain(result.name, 62)
+        figure.text(0.02, 0.945, name, size=12, weight="bold", va="baseline")
+        for place, (weights, near, far) in enumerate(zip(dense, layers, layers[1:], strict=False)):
+            _edges(axes, weights, place, near, far)
+            shape = f"W{place + 1}".translate(SUBSCRIPTS) + f"  {len(weights)} × {far.width}"
+            axes.text(place + 0.5, -1.1, shape, ha="center", va="center", color=INK)
+        for place, layer in enumerate(layers):
+            _units(axes, place, layer, _titles(result, place, layer, len(layers) - 1))
+            axes.text(place, -1.24, _kind(result, place, len(layers) - 1), **_centred())
+        count = sum(w.size for w in dense)
+        said = f"{count:,} weights; blue positive, orange negative, stronger is darker"
+        figure.text(0.02, 0.895, said, size=9, color=QUIET, va="baseline")
+
+
+def _dense(result: RunResult) -> list[Array]:
+    """The weight matrices; gains and shifts of a normalisation are vectors."""
+    return [np.asarray(w) for w in result.weights if np.ndim(w) == 2]
+
+
+def _chained(dense: Sequence[Array], features: int) -> bool:
+    """Whether each matrix takes what the one before gives, and a one."""
+    widths = [features, *(w.shape[1] for w in dense)]
+    fits = (len(w) == width + 1 for w, width in zip(dense, widths, strict=False))
+    return len(dense) > 0 and all(fits)
+
+
+def _layer(width: int, bias: bool) -> Layer:
+    shown = list(range(width))
+    if width > SHOWN:
+        shown = [*range(ENDS[0]), *range(width - ENDS[1], width)]
+    slots: list[int | None] = [*shown]
+    if width > SHOWN:
+        slots.insert(ENDS[0], None)  # the gap
+    if bias:
+        slots.append(BIAS)
+    ys = np.linspace(1, -1, 2 * len(slots) + 1)[1::2]
+    return Layer(width, {k: float(y) for k, y in zip(slots, ys, strict=True) if k is not None})
+
+
+def _edges(axes: Any, weights: Array, place: int, near: Layer, far: Layer) -> None:
+    """A line a shown weight, as dark and thick as it is large among its matrix."""
+    finite = np.abs(weights[np.isfinite(weights)])
+    largest = float(finite.max()) if len(finite) and finite.max() > 0 else 1.0
+    for i, start in near.heights.items():
+        for j, end in far.heights.items():
+            weight = weights[i, j]
+            if j == BIAS or not np.isfinite(weight):
+                continue
+            strength = abs(float(weight)) / largest
+            colour = POSITIVE if weight > 0 else NEGATIVE
+            look = {"alpha": 0.08 + 0.82 * strength, "linewidth": 0.5 + 2 * strength}
+            axes.plot([place, place + 1], [start, end], color=colour, zorder=1, **look)
+
+
+def _units(axes: Any, place: int, layer: Layer, titles: dict[int, str]) -> None:
+    for k, y in layer.heights.items():
+        look = {"markersize": 15, "markeredgecolor": INK, "markeredgewidth": 1.2, "zorder": 2}
+        face, marker = ("#e5e7eb", "s") if k == BIAS else ("white", "o")
+        axes.plot([place], [y], marker=marker, markerfacecolor=face, linestyle="none", **look)
+        if k == BIAS:
+            axes.text(place, y, "1", color=INK, zorder=3, **_centred(INK))
+        elif k in titles:
+            side, shift = ("right", -0.13) if place == 0 else ("left", 0.13)
+            axes.text(place + shift, y, titles[k], ha=side, va="center", fontsize=9, color=INK)
+    if layer.width > SHOWN:
+        ys = [layer.heights[ENDS[0] - 1], layer.heights[layer.width - ENDS[1]]]
+        axes.text(place, sum(ys) / 2, "⋮", size=16, zorder=3, ha="center", va="center")
+
+
+def _titles(result: RunResult, place: int, layer: Layer, last: int) -> dict[int, str]:
+    """What the shown units of the first and last layer stand for."""
+    data = result.data
+    names: tuple[str, ...] = ()
+    if place == 0:
+        names = data.feature_names
+    elif place == last:
+        names = data.target_names if data.task == "regression" else data.class_names
+        if data.task == "classification" and layer.width == 1:
+            names = tuple(data.class_names[1:])  # its probability is the one output
+    return {k: plain(name, 14) for k, name in enumerate(names) if k in layer.heights}
+
+
+def _kind(result: RunResult, place: int, last: int) -> str:
+    """A line below a layer: how wide it is and what happens there."""
+    width = [len(w) - 1 for w in _dense(result)][place] if place < last else None
+    if place == 0:
+        return f"{width} features"
+    if place == last:
+        return f"{_dense(result)[-1].shape[1]} outputs"
+    return f"{width} {plain(result.params.get('activation', 'hidden'), 20)}"
+
+
+def _centred(colour: str = QUIET) -> dict[str, Any]:
+    return {"ha": "center", "va": "center", "color": colour, "fontsize": 9}

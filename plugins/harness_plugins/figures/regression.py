@@ -1,0 +1,150 @@
+"""Figures of a regression: predictions beside the truth, and the response to two features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.contracts import Array, RunResult
+from harness_plugins.figures.grid import Plane, moving_features, plane
+from harness_plugins.figures.look import (
+    INK,
+    PART_COLOURS,
+    PART_MARKERS,
+    QUIET,
+    headline,
+    parts,
+    plain,
+)
+
+TARGETS = 4  # drawn at most
+POINTS = 2000  # of a part, drawn at most
+LEVELS = 17
+
+
+def can_be_drawn(result: RunResult) -> bool:
+    """A regression that left a net, with examples to ask it about."""
+    return result.data.task == "regression" and bool(result.weights) and bool(parts(result))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Prediction against truth, and the residuals, a row a target and a colour a part."""
+
+    scope: ClassVar[str] = "run"
+
+    def applies(self, result: RunResult) -> bool:
+        return can_be_drawn(result)
+
+    def draw(self, result: RunResult, figure: Any) -> None:
+        names = target_names(result)[:TARGETS]
+        if len(names) > 1:
+            figure.set_size_inches(8, 3.4 * len(names) + 0.4)
+        headline(figure, result)
+        rows = figure.subplots(len(names), 2, squeeze=False)
+        for target, (name, (left, right)) in enumerate(zip(names, rows, strict=True)):
+            for part in parts(result):
+                _scatter(left, right, part, *_pairs(result, part, target))
+            _frame(left, right, name)
+
+
+def _pairs(result: RunResult, part: str, target: int) -> tuple[Array, Array]:
+    """Truth and prediction of one target, the finite ones."""
+    truth = columns(result.y[part])[:, target]
+    prediction = columns(result.prediction[part])[:, target]
+    finite = np.isfinite(truth) & np.isfinite(prediction)
+    return truth[finite], prediction[finite]
+
+
+def _scatter(left: Any, right: Any, part: str, truth: Array, prediction: Array) -> None:
+    residual = truth - prediction
+    spread = ((truth - truth.mean()) ** 2).sum() if len(truth) else 0.0
+    label = f"{part}, R² {1 - (residual**2).sum() / spread:.3f}" if spread > 0 else part
+    few = slice(None, None, -(-len(truth) // POINTS) or 1)
+    look = {"s": 20, "color": PART_COLOURS[part], "marker": PART_MARKERS[part], "alpha": 0.65}
+    left.scatter(truth[few], prediction[few], linewidths=0, label=label, **look)
+    right.scatter(prediction[few], residual[few], linewidths=0, **look)
+
+
+def _frame(left: Any, right: Any, name: str) -> None:
+    """Where a perfect net would lie, and what the axes are."""
+    low, high = np.array([left.get_xlim(), left.get_ylim()]).T
+    limits = low.min(), high.max()
+    left.plot(limits, limits, color=QUIET, linewidth=1, linestyle="--", zorder=0.5)
+    left.set(xlim=limits, ylim=limits, aspect="equal")
+    left.set(xlabel=f"{name}, true", ylabel=f"{name}, predicted")
+    left.legend(loc="upper left", fontsize=9, handletextpad=0.2, borderaxespad=0.2)
+    right.axhline(0, color=QUIET, linewidth=1, linestyle="--", zorder=0.5)
+    right.set(xlabel=f"{name}, predicted", ylabel="residual (true − predicted)")
+
+
+@dataclass(frozen=True)
+class ResponseSurface:
+    """The response to two features as filled contours, the training examples over it.
+
+    The two are the first that are neither 0/1 codes nor constant. Of more features, the others
+    stay at their training mean, codes at their commonest combination.
+    """
+
+    scope: ClassVar[str] = "run"
+
+    def applies(self, result: RunResult) -> bool:
+        return can_be_drawn(result) and len(moving_features(result)) >= 2
+
+    def draw(self, result: RunResult, figure: Any) -> None:
+        first, second = moving_features(result)[:2]
+        response = plane(result, (first, second), 61)
+        names = target_names(result)[:TARGETS]
+        headline(figure, result)
+        rows = -(-len(names) // 2)
+        if rows > 1:
+            figure.set_size_inches(8, 7)
+        panels = figure.subplots(rows, min(2, len(names)), squeeze=False).ravel()
+        for target, (name, axes) in enumerate(zip(names, panels, strict=False)):
+            _contours(figure, axes, result, response, target, name)
+        for axes in panels[len(names) :]:
+            axes.axis("off")
+        if result.data.x.shape[1] > 2:
+            figure.supxlabel("all other features at their training mean", fontsize=9, color=QUIET)
+
+
+def _contours(
+    figure: Any, axes: Any, result: RunResult, response: Plane, target: int, name: str
+) -> None:
+    height = np.ma.masked_invalid(response.answers[:, :, target])
+    part = "train" if "train" in parts(result) else parts(result)[0]
+    truth = columns(result.y[part])[:, target]
+    low, high = _range(np.append(height.compressed(), truth))
+    look: dict[str, Any] = {"cmap": "viridis", "vmin": low, "vmax": high}
+    levels = np.linspace(low, high, LEVELS)
+    filled = axes.contourf(response.a, response.b, height, levels=levels, **look)
+    first, second = (np.asarray(result.x[part])[:, k] for k in response.columns)
+    few = slice(None, None, -(-len(truth) // POINTS) or 1)
+    edge = {"edgecolors": "white", "linewidths": 0.7, "s": 26}
+    axes.scatter(first[few], second[few], c=truth[few], label=f"{part}, true {name}", **edge, **look)
+    features = [plain(result.data.feature_names[k]) for k in response.columns]
+    axes.set(xlabel=features[0], ylabel=features[1])
+    axes.grid(visible=False)
+    axes.set_title(f"{name}: learned (area), {part} examples (dots)", color=INK, loc="left")
+    figure.colorbar(filled, ax=axes, label=name)
+
+
+def _range(values: Array) -> tuple[float, float]:
+    """Least and greatest finite value, apart."""
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def columns(values: Array) -> Array:
+    """(N, targets) of (N, targets) or (N,)."""
+    return np.asarray(values, float).reshape(len(values), -1)
+
+
+def target_names(result: RunResult) -> list[str]:
+    """One printable name a target, whether or not the data has one."""
+    targets = columns(result.data.y).shape[1]
+    given = [plain(name, 24) for name in result.data.target_names]
+    return [given[k] if k < len(given) else f"target {k}" for k in range(targets)]

@@ -1,0 +1,79 @@
+"""Initializers: how weights begin. Equal weights would stay equal, so they are drawn at random."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.contracts import Array
+
+Distribution = Literal["normal", "uniform"]
+
+
+@dataclass(frozen=True)
+class Normal:
+    """w ~ N(0, scale²), biases too; scale = 0 shows why weights must differ."""
+
+    scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.scale < math.inf:
+            raise ValueError(f"scale must be 0 or more and finite, not {self.scale}")
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        return rng.normal(0, self.scale, (fan_in + 1, fan_out))
+
+
+@dataclass(frozen=True)
+class Glorot:
+    """Var w = 2 / (fan_in + fan_out), zero biases, for tanh and the like.
+
+    After Glorot & Bengio, 2010 (AISTATS).
+    """
+
+    distribution: Distribution = "normal"
+
+    def __post_init__(self) -> None:
+        known(self.distribution)
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        variance = 2 / (fan_in + fan_out)
+        return over_zero_biases(draw(self.distribution, rng, variance, (fan_in, fan_out)))
+
+
+@dataclass(frozen=True)
+class He:
+    """Var w = 2 / fan_in, zero biases, for rectified units; He et al., 2015 (arXiv:1502.01852)."""
+
+    distribution: Distribution = "normal"
+
+    def __post_init__(self) -> None:
+        known(self.distribution)
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        return over_zero_biases(draw(self.distribution, rng, 2 / fan_in, (fan_in, fan_out)))
+
+
+def draw(
+    distribution: Distribution,
+    rng: np.random.Generator,
+    variance: float,
+    shape: tuple[int, int],
+) -> Array:
+    """Numbers of mean 0 and this variance: U(-a, a) has variance a² / 3."""
+    if distribution == "uniform":
+        limit = math.sqrt(3 * variance)
+        return rng.uniform(-limit, limit, shape)
+    return rng.normal(0, math.sqrt(variance), shape)
+
+
+def over_zero_biases(weights: Array) -> Array:
+    """(fan_in, fan_out) -> (fan_in + 1, fan_out): the bias row is zeros."""
+    return np.concatenate([weights, np.zeros((1, weights.shape[1]))])
+
+
+def known(distribution: str) -> None:
+    """ValueError if there is no such distribution here."""
+    if distribution not in ("normal", "uniform"):
+        raise ValueError(f"distribution must be normal or uniform, not {distribution!r}")

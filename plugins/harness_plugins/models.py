@@ -1,0 +1,160 @@
+"""Nets: how weights turn inputs into predictions, and how an error flows back to each weight."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.contracts import Activation, Array, Arrays, Initializer, Uniform
+from harness.numerics import with_ones
+
+
+@dataclass(frozen=True)
+class Linear:
+    """ŷ = [x 1] w: linear or logistic regression, by the loss; no hidden layer, no activation."""
+
+    def init(
+        self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int
+    ) -> Arrays:
+        return [initializer(rng, features, outputs)]
+
+    def forward(
+        self, weights: Arrays, x: Array, activation: Activation, uniform: Uniform | None = None
+    ) -> tuple[Array, Array]:
+        inputs = with_ones(x)
+        return inputs @ weights[0], inputs
+
+    def backward(self, cache: Array, delta: Array) -> Arrays:
+        """L(ŷ) with ŷ = inputs · w, so dL/dw = inputsᵀ · dL/dŷ."""
+        return [product(cache.mT, delta)]
+
+
+class Norm(NamedTuple):
+    """What layer normalisation keeps for the way back."""
+
+    gain: Array  # (R, 2, width): γ, and below it the bias β
+    unit: Array  # (R, N, width): (z - μ) / s
+    spread: Array  # (R, N, 1): s
+
+
+class Layer(NamedTuple):
+    """What one hidden layer keeps for the way back."""
+
+    weights: Array  # (R, fan_in + 1, width)
+    inputs: Array  # (R, N, fan_in + 1)
+    norm: Norm | None
+    z: Array  # (R, N, width), what the activation was given
+    h: Array  # (R, N, width), what it made of it
+    mask: Array | None  # (R, N, width), what dropout multiplied it by
+
+
+class Cache(NamedTuple):
+    activation: Activation
+    hidden: list[Layer]
+    output: Array  # (R, width + 1, outputs), the last layer's weights
+    inputs: Array  # (R, N, width + 1), what they multiplied
+
+
+@dataclass(frozen=True)
+class MLP:
+    """h ← activation([h 1] w) for each hidden layer, then ŷ = [h 1] w.
+
+    After Rumelhart et al., 1986 (Nature 323). With `layer_norm` a hidden layer is normalised
+    before its activation. With `dropout` p each hidden unit is silent with probability p in
+    training, and the others are 1 / (1 - p) times as loud; Srivastava et al., 2014 (JMLR 15).
+    """
+
+    hidden: tuple[int, ...] = (4,)
+    dropout: float = 0.0
+    layer_norm: bool = False
+
+    def __post_init__(self) -> None:
+        if not all(width >= 1 for width in self.hidden):
+            raise ValueError(f"hidden must be widths of 1 or more, not {list(self.hidden)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")
+
+    def init(
+        self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int
+    ) -> Arrays:
+        """A dense layer's weights, then, with layer_norm, its gains (ones) over biases (zeros)."""
+        weights: Arrays = []
+        for fan_in, width in pairwise((features, *self.hidden)):
+            weights.append(initializer(rng, fan_in, width))
+            if self.layer_norm:
+                weights.append(np.stack([np.ones(width), np.zeros(width)]))
+        fan_in = self.hidden[-1] if self.hidden else features
+        return [*weights, initializer(rng, fan_in, outputs)]
+
+    def forward(
+        self, weights: Arrays, x: Array, activation: Activation, uniform: Uniform | None = None
+    ) -> tuple[Array, Cache]:
+        *arrays, output = weights
+        hidden: list[Layer] = []
+        h, per_layer = x, 2 if self.layer_norm else 1
+        for at in range(0, len(arrays), per_layer):
+            w, inputs, norm, mask = arrays[at], with_ones(h), None, None
+            z = inputs @ w
+            if self.layer_norm:
+                z, norm = normalise(z, arrays[at + 1])
+            h = activation(z)
+            if uniform is not None and self.dropout > 0:
+                mask = keep(uniform, self.dropout, h)
+            hidden.append(Layer(w, inputs, norm, z, h, mask))
+            h = h if mask is None else h * mask
+        inputs = with_ones(h)
+        return inputs @ output, Cache(activation, hidden, output, inputs)
+
+    def backward(self, cache: Cache, delta: Array) -> Arrays:
+        """The chain rule from the last layer to the first.
+
+        A layer is z = [h 1] w. With δ = dL/dz, each weight gets dL/dw = [h 1]ᵀ δ, and the units
+        below get dL/dh = δ wᵀ without the bias row, for nothing feeds the ones. The activation
+        h = a(z) below turns it into the next δ = dL/dh · a'(z).
+        """
+        gradients, above = [product(cache.inputs.mT, delta)], cache.output
+        for layer in reversed(cache.hidden):
+            delta = product(delta, above[:, :-1].mT)
+            if layer.mask is not None:
+                delta = delta * layer.mask
+            delta = delta * cache.activation.derivative(layer.z, layer.h)
+            if layer.norm is not None:
+                delta, gradient = normalise_back(layer.norm, delta)
+                gradients.append(gradient)
+            gradients.append(product(layer.inputs.mT, delta))
+            above = layer.weights
+        return gradients[::-1]
+
+
+def keep(uniform: Uniform, dropout: float, h: Array) -> Array:
+    """(R, N, width) of 0 where a unit is silent, else 1 / (1 - p), in the dtype of h."""
+    mask = (uniform(*h.shape[1:]) >= dropout).astype(h.dtype)
+    mask /= 1 - dropout
+    return mask
+
+
+def normalise(z: Array, gain: Array) -> tuple[Array, Norm]:
+    """γ (z - μ) / s + β over the units of one example; Ba et al., 2016 (arXiv:1607.06450)."""
+    centred = z - z.mean(axis=-1, keepdims=True)
+    spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + 1e-5)
+    unit = centred / spread
+    return unit * gain[:, :1] + gain[:, 1:], Norm(gain, unit, spread)
+
+
+def normalise_back(norm: Norm, delta: Array) -> tuple[Array, Array]:
+    """dL/dz and dL/d(γ over β) from δ = dL/d(output).
+
+    With u = (z - μ) / s and d = γδ: dL/dz = (d - mean d - u mean(d u)) / s, for moving one z also
+    moves the mean and the spread of all. dL/dγ and dL/dβ are the sums of δu and δ over examples.
+    """
+    d = delta * norm.gain[:, :1]
+    common = d.mean(axis=-1, keepdims=True)
+    common = common + norm.unit * (d * norm.unit).mean(axis=-1, keepdims=True)
+    gradient = np.stack([(delta * norm.unit).sum(axis=1), delta.sum(axis=1)], axis=1)
+    return (d - common) / norm.spread, gradient
+
+
+def product(a: Array, b: Array) -> Array:
+    """a @ b; with an inner size of 1 a multiplication, the same numbers sooner."""
+    return a * b if a.shape[-1] == 1 else a @ b

@@ -1,0 +1,1 @@
+"""What harness adds to Hydra: plugins as config options, a launcher of stacks, a grid sweeper."""

@@ -1,0 +1,51 @@
+"""Hydra's launcher of stacks: jobs that share a signature are trained together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class StackLauncherConf:
+    _target_: str = "hydra_plugins.harness.launcher.StackLauncher"
+    engine: str = "serial"
+    workers: int | None = None
+    address: str | None = None
+    stack_bytes: int = 3145728
+
+
+ConfigStore.instance().store(
+    group="hydra/launcher", name="stack", node=StackLauncherConf, provider="harness"
+)
+
+
+class StackLauncher(Launcher):
+    """`hydra/launcher=stack`; the work is done in harness.launching."""
+
+    def __init__(
+        self, engine: str, workers: int | None, address: str | None, stack_bytes: int
+    ) -> None:
+        self.options = {
+            "engine": engine,
+            "workers": workers,
+            "address": address,
+            "stack_bytes": stack_bytes,
+        }
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        from harness.launching import Jobs
+
+        self.jobs: Any = Jobs(hydra_context, task_function, config, self.options)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        return self.jobs.launch(job_overrides, initial_job_idx)

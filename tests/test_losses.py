@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+from harness_plugins.losses import BCE, MSE, SoftmaxCrossEntropy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_softmax
+
+from harness.stack import columns
+
+WEIGHTS = (0.5, 2.0, 3.0)
+STACKS = [
+    [MSE()] * 4,
+    [BCE()] * 4,
+    [SoftmaxCrossEntropy(smoothing) for smoothing in (0.0, 0.1, 0.5, 0.9)],
+    [SoftmaxCrossEntropy(smoothing, WEIGHTS) for smoothing in (0.0, 0.1, 0.5, 0.9)],
+]
+name = "{0[0].__class__.__name__}".format
+
+
+def example(loss, runs, n, outputs, seed=0, dtype=float):
+    """Linear outputs (R, N, outputs), and y as the loss wants it, which no one may write to."""
+    rng = np.random.default_rng(seed)
+    if loss.task == "regression":
+        y = rng.normal(size=(runs, n, outputs))
+    elif loss.task == "binary":
+        outputs, y = 1, rng.integers(0, 2, (runs, n, 1))
+    else:
+        outputs = 3
+        y = np.eye(outputs)[rng.integers(0, outputs, (runs, n))]
+    prediction, y = rng.normal(0, 3, (runs, n, outputs)).astype(dtype), y.astype(dtype)
+    prediction.flags.writeable = y.flags.writeable = False
+    return prediction, y
+
+
+@pytest.mark.parametrize("plugins", STACKS, ids=name)
+@settings(deadline=None, max_examples=20)
+@given(n=st.integers(1, 6), outputs=st.integers(1, 3), seed=st.integers(0, 2**32))
+def test_the_gradient_is_that_of_central_differences(plugins, n, outputs, seed):
+    loss = columns(plugins, 3, float)
+    prediction, y = example(loss, len(plugins), n, outputs, seed)
+    gradient, step = loss.gradient(prediction, y), 1e-5
+    assert gradient.shape == prediction.shape
+    for i, k in np.ndindex(prediction.shape[1:]):
+        nudge = np.zeros_like(prediction)
+        nudge[:, i, k] = step
+        slope = (loss(prediction + nudge, y) - loss(prediction - nudge, y)) / (2 * step)
+        np.testing.assert_allclose(gradient[:, i, k], slope, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("plugins", STACKS, ids=name)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 200])
+def test_a_stack_equals_its_members_alone(plugins, dtype, n):
+    stacked = columns(plugins, 3, dtype)
+    prediction, y = example(stacked, len(plugins), n, 3, dtype=dtype)
+    shared = np.broadcast_to(y[0], y.shape)
+    for truth in (y, shared):
+        value, gradient = stacked(prediction, truth), stacked.gradient(prediction, truth)
+        assert value.shape == (len(plugins),)
+        assert value.dtype == gradient.dtype == dtype
+        assert not np.shares_memory(gradient, prediction)
+        for r, plugin in enumerate(plugins):
+            alone, one = columns([plugin], 3, dtype), slice(r, r + 1)
+            here = np.broadcast_to(y[0], (1, *y.shape[1:])) if truth is shared else y[one]
+            assert (alone(prediction[one], here) == value[one]).all()
+            assert (alone.gradient(prediction[one], here) == gradient[one]).all()
+
+
+@pytest.mark.parametrize("plugins", STACKS, ids=name)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_stays_finite_far_out(plugins, dtype):
+    loss = columns(plugins[:1], 3, dtype)
+    prediction, y = example(loss, 1, 50, 2, dtype=dtype)
+    far = np.where(prediction > 0, dtype(1e3), dtype(-1e3))
+    assert np.isfinite(loss(far, y)).all()
+    assert np.isfinite(loss.gradient(far, y)).all()
+
+
+def test_the_teaching_examples_of_half_a_mean_square():
+    y = np.array([[[1.0], [2.0]]])
+    assert MSE()(y, y).tolist() == [0]
+    assert MSE()(np.array([[[2.0], [2.0]]]), y).tolist() == [0.25]
+    both = np.array([[[1.0, 2.0]]])
+    assert MSE().gradient(both + 1, both).tolist() == [[[0.5, 0.5]]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_probabilities_are_one_in_sum(dtype):
+    for loss, outputs, classes in ((BCE(), 1, 2), (SoftmaxCrossEntropy(), 3, 3)):
+        p = np.random.default_rng(0).normal(0, 30, (2, 7, outputs)).astype(dtype)
+        probabilities = loss.probabilities(p)
+        assert probabilities.shape == (2, 7, classes)
+        assert probabilities.dtype == dtype
+        np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-6)
+        assert (probabilities >= 0).all()
+
+
+def test_binary_cross_entropy_is_the_log_of_what_was_said_of_the_truth():
+    p, y = example(BCE(), 2, 50, 1)
+    said = np.take_along_axis(BCE().probabilities(p), y.astype(int), axis=-1)
+    np.testing.assert_allclose(BCE()(p, y), -np.log(said).mean(axis=(1, 2)), rtol=1e-13)
+    sure = np.full((1, 1, 1), 50.0)
+    np.testing.assert_allclose(BCE()(sure, np.ones((1, 1, 1))), [np.exp(-50)], rtol=1e-12)
+    assert BCE()(20 * sure, np.zeros((1, 1, 1))).tolist() == [1000]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_class_weights_make_a_weighted_mean(smoothing):
+    loss = SoftmaxCrossEntropy(smoothing, WEIGHTS)
+    p, y = example(loss, 2, 20, 3)
+    logs = log_softmax(p, axis=-1)
+    for r in range(2):
+        weighted = spread = total = 0.0
+        for n in range(20):
+            code = int(y[r, n].argmax())
+            weighted -= WEIGHTS[code] * logs[r, n, code]
+            spread -= sum(w * log for w, log in zip(WEIGHTS, logs[r, n], strict=True)) / 3
+            total += WEIGHTS[code]
+        expected = ((1 - smoothing) * weighted + smoothing * spread) / total
+        np.testing.assert_allclose(loss(p, y)[r], expected, rtol=1e-13)
+
+
+def test_equal_class_weights_change_nothing():
+    p, y = example(SoftmaxCrossEntropy(), 2, 20, 3)
+    plain, even = SoftmaxCrossEntropy(0.1), SoftmaxCrossEntropy(0.1, (7.0, 7.0, 7.0))
+    np.testing.assert_allclose(plain(p, y), even(p, y), rtol=1e-13)
+    np.testing.assert_allclose(plain.gradient(p, y), even.gradient(p, y), rtol=1e-12)
+
+
+def test_bad_fields_are_refused():
+    for smoothing in (-0.1, 1.0, np.nan):
+        with pytest.raises(ValueError, match="label_smoothing must be in"):
+            SoftmaxCrossEntropy(smoothing)
+    for weights in ((1.0, 0.0), (-1.0,), (np.inf, 1.0)):
+        with pytest.raises(ValueError, match="class_weights must be positive"):
+            SoftmaxCrossEntropy(class_weights=weights)
+    p, y = example(SoftmaxCrossEntropy(), 1, 4, 3)
+    with pytest.raises(ValueError, match="class_weights has 1 numbers for 3 classes"):
+        SoftmaxCrossEntropy(class_weights=(1.0,))(p, y)

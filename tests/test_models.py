@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+from harness_plugins.activations import Identity, ReLU, Sigmoid, Swish, Tanh
+from harness_plugins.initializers import Normal
+from harness_plugins.losses import MSE
+from harness_plugins.models import MLP, Linear
+from harness_plugins.optimizers import SGD
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.stack import columns
+from harness.weights import join, split
+
+NETS = [
+    Linear(),
+    MLP(),
+    MLP(()),
+    MLP((1,)),
+    MLP((5, 1, 3)),
+    MLP((4, 3), layer_norm=True),
+    MLP((6, 2), dropout=0.4),
+    MLP((3, 5), dropout=0.3, layer_norm=True),
+]
+BETAS = (0.1, 1.0, -2.0, 0.5, 3.0)
+
+
+def uniform_of(seeds, dtype=float):
+    """Dropout's numbers, each row from its own generator; the same on each call."""
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    return lambda *shape: np.stack([rng.random(shape, dtype) for rng in generators])
+
+
+def weights_of(model, features, outputs, runs, dtype=float):
+    """R runs' weights as rows (R, P), and the shapes of one run's arrays."""
+    arrays = [
+        model.init(np.random.default_rng(r), Normal(0.7), features, outputs) for r in range(runs)
+    ]
+    rows = join([np.stack(layer) for layer in zip(*arrays, strict=True)])
+    return rows.astype(dtype), [array.shape for array in arrays[0]]
+
+
+@pytest.mark.parametrize("model", NETS, ids=repr)
+@settings(deadline=None, max_examples=15)
+@given(
+    batch=st.integers(1, 6),
+    features=st.integers(1, 4),
+    outputs=st.integers(1, 3),
+    activation=st.sampled_from([Sigmoid(), Tanh(), ReLU(), Swish(1.5)]),
+    seed=st.integers(0, 2**32),
+)
+def test_the_gradient_is_the_complex_step(model, batch, features, outputs, activation, seed):
+    rng, runs = np.random.default_rng(seed), 2
+    rows, shapes = weights_of(model, features, outputs, runs)
+    x, delta = rng.normal(size=(runs, batch, features)), rng.normal(size=(runs, batch, outputs))
+
+    def forward(rows):
+        return model.forward(split(rows, shapes), x, activation, uniform_of([seed, 1]))
+
+    gradient = model.backward(forward(rows)[1], delta)
+    assert [g.shape for g in gradient] == [(runs, *shape) for shape in shapes]
+    for array, g in enumerate(gradient):
+        moved = [np.zeros((runs, *shape)) for shape in shapes]
+        moved[array] = rng.normal(size=g.shape)
+        prediction, _ = forward(rows + 1e-30j * join(moved))
+        slope = (prediction.imag * delta).sum(axis=(1, 2)) / 1e-30
+        scale = np.abs(moved[array] * g).sum(axis=(1, 2))
+        assert (np.abs((moved[array] * g).sum(axis=(1, 2)) - slope) <= 1e-10 * (1 + scale)).all()
+
+
+@pytest.mark.parametrize("model", NETS, ids=repr)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batch", [1, 37])
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_stack_equals_its_members_alone(model, dtype, batch, full, outputs):
+    rows, shapes = weights_of(model, 2, outputs, 5, dtype)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5, batch, 2)).astype(dtype)
+    delta = rng.normal(size=(5, batch, outputs)).astype(dtype)
+
+    def both_ways(members):
+        seen = np.broadcast_to(x[0], (len(members), *x[0].shape)) if full else x[members]
+        seen.flags.writeable = False
+        activation = columns([Swish(BETAS[r]) for r in members], 3, dtype)
+        layers = split(rows[members[0] : members[-1] + 1], shapes)
+        uniform = uniform_of(members, dtype)
+        prediction, cache = model.forward(layers, seen, activation, uniform)
+        return [prediction, *model.backward(cache, delta[members])]
+
+    together = both_ways(range(5))
+    assert all(array.dtype == dtype for array in together)
+    for r in range(5):
+        for array, alone in zip(together, both_ways([r]), strict=True):
+            assert (array[r : r + 1] == alone).all()
+
+
+@pytest.mark.parametrize("model", NETS, ids=repr)
+def test_leaves_its_inputs_alone_and_hands_none_of_them_out(model):
+    rows, shapes = weights_of(model, 2, 1, 3)
+    rng = np.random.default_rng(0)
+    x, delta = rng.normal(size=(3, 7, 2)), rng.normal(size=(3, 7, 1))
+    for array in (rows, x, delta):
+        array.flags.writeable = False
+    prediction, cache = model.forward(split(rows, shapes), x, Identity(), uniform_of(range(3)))
+    first, second = model.backward(cache, delta), model.backward(cache, delta)
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    for out in (prediction, *first):
+        assert not any(np.shares_memory(array, out) for array in (rows, x, delta))
+
+
+def test_the_notebook_comes_out():
+    rng = np.random.default_rng(42)
+    x1, x2 = rng.uniform(-2, 2, 200), rng.uniform(-2, 2, 200)
+    y = 1.2 * np.sin(x1) + 0.7 * x2 - 0.3 * x1 * x2 + rng.normal(0, 0.1, 200)
+    x, y = np.stack([x1, x2], axis=-1)[None], y[None, :, None]
+    model, activation, loss, optimizer = MLP(), Sigmoid(), MSE(), SGD()
+    weights = model.init(rng, Normal(), 2, 1)
+    shapes = [w.shape for w in weights]
+    assert shapes == [(3, 4), (5, 1)]
+    rows = join([w[None] for w in weights])
+    state, losses = optimizer.init(rows), []
+    for _ in range(1001):
+        prediction, cache = model.forward(split(rows, shapes), x, activation)
+        losses.append(float(loss(prediction, y)[0]))
+        gradient = join(model.backward(cache, loss.gradient(prediction, y)))
+        change, state = optimizer.update(gradient, state, rows)
+        rows = rows + change
+    assert losses[0] == pytest.approx(0.8242660887048511, rel=1e-14)
+    expected = [0.8233901899350584, 0.6449921576498029, 0.05263959967773058]
+    assert [losses[1], losses[100], losses[1000]] == pytest.approx(expected, rel=1e-12)
+
+
+def test_without_hidden_layers_a_net_is_linear():
+    rows, shapes = weights_of(MLP(()), 3, 2, 2)
+    x = np.random.default_rng(0).normal(size=(2, 5, 3))
+    net, _ = MLP(()).forward(split(rows, shapes), x, Sigmoid())
+    linear, _ = Linear().forward(split(rows, shapes), x, Sigmoid())
+    w = rows.reshape(2, 4, 2)
+    assert (net == linear).all()
+    np.testing.assert_allclose(net, x @ w[:, :-1] + w[:, -1:], rtol=1e-12)
+
+
+def test_dropout_silences_its_share_and_keeps_the_mean():
+    model, x = MLP((400,), dropout=0.25), np.ones((1, 500, 1))
+    w = [np.zeros((1, 2, 400)), np.concatenate([np.ones((1, 400, 1)), np.zeros((1, 1, 1))], 1)]
+    prediction, _ = model.forward(w, x, Sigmoid(), uniform_of([0]))  # each unit says ½
+    kept = prediction * 0.75 / 0.5 / 400
+    assert kept.mean() == pytest.approx(0.75, abs=0.005)
+    assert kept.std() == pytest.approx(np.sqrt(0.75 * 0.25 / 400), rel=0.1)
+    assert (model.forward(w, x, Sigmoid())[0] == 200).all()
+
+
+def test_a_net_without_dropout_asks_for_no_random_numbers():
+    rows, shapes = weights_of(MLP(), 2, 1, 1)
+    prediction, _ = MLP().forward(split(rows, shapes), np.ones((1, 3, 2)), Tanh(), uniform=None)
+    nobody = pytest.fail
+    same, _ = MLP().forward(split(rows, shapes), np.ones((1, 3, 2)), Tanh(), uniform=nobody)
+    assert (prediction == same).all()
+
+
+def test_layer_norm_forgets_the_scale_of_its_weights():
+    model = MLP((8,), layer_norm=True)
+    weights = model.init(np.random.default_rng(0), Normal(1.0), 2, 1)
+    assert weights[1].tolist() == [[1.0] * 8, [0.0] * 8]
+    layers = [w[None] for w in weights]
+    x = np.random.default_rng(1).normal(size=(1, 9, 2))
+    plain, _ = model.forward(layers, x, Tanh())
+    louder, cache = model.forward([layers[0] * 100, *layers[1:]], x, Tanh())
+    np.testing.assert_allclose(plain, louder, rtol=1e-2, atol=1e-3)
+    z = cache.hidden[0].z
+    np.testing.assert_allclose(z.mean(axis=-1), 0, atol=1e-12)
+    np.testing.assert_allclose(z.std(axis=-1), 1, rtol=1e-4)
+
+
+def test_bad_fields_are_refused():
+    for hidden in ((0,), (4, -1)):
+        with pytest.raises(ValueError, match="hidden must be widths of 1 or more"):
+            MLP(hidden)
+    for dropout in (-0.1, 1.0, np.nan):
+        with pytest.raises(ValueError, match="dropout must be in"):
+            MLP(dropout=dropout)

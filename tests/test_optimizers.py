@@ -1,0 +1,168 @@
+import math
+
+import numpy as np
+import pytest
+from harness_plugins.optimizers import SGD, Adam, AdamW
+
+from harness.stack import columns
+
+RATES = (0.001, 0.01, 0.05, 0.3)
+STACKS = [
+    [SGD(rate) for rate in RATES],
+    [SGD(rate, momentum) for rate, momentum in zip(RATES, (0, 0.5, 0.9, 0.99), strict=True)],
+    [SGD(rate, 0.9, nesterov=True) for rate in RATES],
+    [Adam(rate, b1, b2, eps) for rate, b1, b2, eps in zip(
+        RATES, (0, 0.5, 0.9, 0.99), (0.9, 0, 0.99, 0.999), (1e-8, 1e-3, 1e-6, 1), strict=True
+    )],
+    [AdamW(rate, weight_decay=decay) for rate, decay in zip(RATES, (0, 1, 0.1, 5), strict=True)],
+]  # fmt: skip
+each_stack = pytest.mark.parametrize("plugins", STACKS, ids=lambda plugins: repr(plugins[1]))
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def gradient_at(weights, step):
+    """A different gradient for each weight, run and step, from the row alone."""
+    return np.sin(weights * 3 + step) * weights
+
+
+def start(runs=4, dtype=float):
+    return np.random.default_rng(0).normal(size=(runs, 11)).astype(dtype)
+
+
+def descend(optimizer, weights, steps, state=None, first=0):
+    state = optimizer.init(weights) if state is None else state
+    for step in range(first, first + steps):
+        change, state = optimizer.update(gradient_at(weights, step), state, weights)
+        weights = weights + change
+    return weights, state
+
+
+def sgd_by_hand(o, w, steps):
+    v = 0.0
+    for t in range(steps):
+        g = math.sin(w * 3 + t) * w
+        v = o.momentum * v + g
+        w -= o.learning_rate * (g + o.momentum * v if o.nesterov else v)
+    return w
+
+
+def adam_by_hand(o, w, steps):
+    m = v = 0.0
+    for t in range(steps):
+        g = math.sin(w * 3 + t) * w
+        m = o.beta1 * m + (1 - o.beta1) * g
+        v = o.beta2 * v + (1 - o.beta2) * g**2
+        m_hat, v_hat = m / (1 - o.beta1 ** (t + 1)), v / (1 - o.beta2 ** (t + 1))
+        w -= o.learning_rate * getattr(o, "weight_decay", 0.0) * w
+        w -= o.learning_rate * m_hat / (math.sqrt(v_hat) + o.epsilon)
+    return w
+
+
+@each_stack
+def test_the_trajectory_is_that_of_the_formula(plugins):
+    weights = start()
+    after, _ = descend(columns(plugins, 2, float), weights, 20)
+    for row, end, plugin in zip(weights, after, plugins, strict=True):
+        by_hand = sgd_by_hand if isinstance(plugin, SGD) else adam_by_hand
+        expected = [by_hand(plugin, float(w), 20) for w in row]
+        np.testing.assert_allclose(end, expected, rtol=1e-11)
+
+
+@each_stack
+@each_dtype
+def test_a_stack_equals_its_members_alone(plugins, dtype):
+    weights = start(dtype=dtype)
+    together, state = descend(columns(plugins, 2, dtype), weights, 25)
+    assert together.dtype == dtype
+    assert all(part.dtype == dtype for part in state)
+    assert all(len(part) == len(plugins) for part in state)
+    for r, plugin in enumerate(plugins):
+        alone, own = descend(columns([plugin], 2, dtype), weights[r : r + 1], 25)
+        assert (together[r : r + 1] == alone).all()
+        for part, mine in zip(state, own, strict=True):
+            assert (part[r : r + 1] == mine).all()
+
+
+@each_stack
+def test_rows_can_leave_and_others_take_their_place(plugins):
+    weights = start()
+    whole, _ = descend(columns(plugins, 2, float), weights, 12)
+    half, state = descend(columns(plugins, 2, float), weights, 5)
+    rest = type(state)(*(part[[3, 1]] for part in state))
+    few = columns([plugins[3], plugins[1]], 2, float)
+    later, _ = descend(few, half[[3, 1]], 7, rest, first=5)
+    assert (later == whole[[3, 1]]).all()
+
+
+@each_stack
+@each_dtype
+def test_leaves_its_inputs_alone_and_hands_none_of_them_out(plugins, dtype):
+    optimizer, weights = columns(plugins, 2, dtype), start(dtype=dtype)
+    gradient, state = gradient_at(weights, 0), optimizer.init(weights)
+    arrays = [weights, gradient, *state]
+    copies = [array.copy() for array in arrays]
+    for array in arrays:
+        array.flags.writeable = False
+    change, after = optimizer.update(gradient, state, weights)
+    assert change.shape == weights.shape
+    assert change.dtype == dtype
+    for array, copy in zip(arrays, copies, strict=True):
+        assert (array == copy).all()
+        assert not any(np.shares_memory(array, out) for out in (change, *after))
+    assert not any(np.shares_memory(change, part) for part in after)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), SGD(0.1, 0.9, nesterov=True), Adam()], ids=repr)
+def test_without_a_gradient_nothing_moves(optimizer):
+    weights = start()
+    state = optimizer.init(weights)
+    for _ in range(3):
+        change, state = optimizer.update(np.zeros_like(weights), state, weights)
+        assert (change == 0).all()
+
+
+def test_weight_decay_pulls_even_without_a_gradient():
+    weights, optimizer = start(), AdamW(0.5, weight_decay=0.25)
+    change, _ = optimizer.update(np.zeros_like(weights), optimizer.init(weights), weights)
+    assert (change == -0.125 * weights).all()
+
+
+def test_momentum_0_is_gradient_descent_to_the_bit():
+    weights, optimizer = start(), columns([SGD(rate) for rate in RATES], 2, float)
+    state = optimizer.init(weights)
+    for step in range(5):
+        gradient = gradient_at(weights, step)
+        change, state = optimizer.update(gradient, state, weights)
+        assert (change == -(optimizer.learning_rate * gradient)).all()
+        weights = weights + change
+
+
+def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient():
+    gradient = np.array([[1e-3, -1.0, 1e6]])
+    optimizer = Adam(0.01)
+    change, state = optimizer.update(gradient, optimizer.init(gradient), gradient)
+    np.testing.assert_allclose(change, [[-0.01, 0.01, -0.01]], rtol=2e-5)
+    assert state.step.tolist() == [[1]]
+    np.testing.assert_allclose(state.mean, 0.1 * gradient)
+    np.testing.assert_allclose(state.square, 0.001 * gradient**2)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "fields"),
+    [
+        (SGD, {"learning_rate": 0.0}),
+        (SGD, {"learning_rate": math.inf}),
+        (SGD, {"momentum": 1.0}),
+        (SGD, {"momentum": math.nan}),
+        (Adam, {"learning_rate": -1.0}),
+        (Adam, {"beta1": 1.0}),
+        (Adam, {"beta2": -0.1}),
+        (Adam, {"epsilon": 0.0}),
+        (AdamW, {"epsilon": math.inf}),
+        (AdamW, {"weight_decay": -0.1}),
+        (AdamW, {"weight_decay": math.inf}),
+    ],
+)
+def test_bad_fields_are_refused(plugin, fields):
+    with pytest.raises(ValueError, match=f"^{next(iter(fields))} must be"):
+        plugin(**fields)

@@ -1,0 +1,95 @@
+import math
+
+import numpy as np
+import pytest
+from harness_plugins.schedules import Constant, Cosine, Step, WarmupCosine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.stack import columns
+
+ALL = [Constant(), Step(), Step(3, 0.9), Cosine(), WarmupCosine(), WarmupCosine(0.0)]
+STACKS = [
+    [Constant()] * 4,
+    [Step(7, factor) for factor in (0.1, 0.5, 0.9, 1.0)],
+    [Cosine()] * 4,
+    [WarmupCosine(warmup) for warmup in (0.0, 0.1, 0.33, 0.9)],
+]
+
+
+def factors(schedule, total, dtype=float):
+    """(T,) the factor of each update of one run of T."""
+    step = np.arange(total, dtype=dtype)[:, None]
+    return schedule(step, np.full_like(step, total))[:, 0]
+
+
+@pytest.mark.parametrize("schedule", ALL, ids=repr)
+@settings(deadline=None, max_examples=25)
+@given(total=st.integers(1, 2000), dtype=st.sampled_from([np.float32, np.float64]))
+def test_a_factor_is_positive_and_at_most_1(schedule, total, dtype):
+    f = factors(schedule, total, dtype)
+    assert f.dtype == dtype
+    assert (f > 0).all()
+    assert (f <= 1).all()
+
+
+@pytest.mark.parametrize("plugins", STACKS, ids=lambda plugins: type(plugins[0]).__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_stack_equals_its_members_alone(plugins, dtype):
+    stacked, total = columns(plugins, 2, dtype), np.full((4, 1), 100, dtype)
+    total.flags.writeable = False
+    for now in range(100):
+        step = np.full((4, 1), now, dtype)
+        step.flags.writeable = False
+        f = stacked(step, total)
+        assert f.shape == (4, 1)
+        assert f.dtype == dtype
+        assert not np.shares_memory(f, step)
+        for r, plugin in enumerate(plugins):
+            alone = columns([plugin], 2, dtype)(step[:1], total[:1])
+            assert (alone == f[r : r + 1]).all()
+
+
+def test_constant_changes_nothing():
+    assert factors(Constant(), 3).tolist() == [1, 1, 1]
+
+
+def test_step_cuts_after_each_so_many_updates():
+    assert factors(Step(2, 0.5), 7).tolist() == [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]
+
+
+def test_cosine_is_half_a_wave():
+    expected = [0.5 * (1 + math.cos(math.pi * t / 50)) for t in range(50)]
+    np.testing.assert_allclose(factors(Cosine(), 50), expected, rtol=1e-12)
+
+
+def test_cosine_is_above_zero_to_the_end_of_a_long_run_in_single_precision():
+    total = np.full((1, 1), 200_000, np.float32)
+    assert Cosine()(total - 1, total) > 0
+    assert WarmupCosine()(total - 1, total) > 0
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25, 0.33, 0.9])
+def test_warmup_rises_to_1_and_then_falls(warmup):
+    f = factors(WarmupCosine(warmup), 40)
+    top = int(f.argmax())
+    assert top == math.ceil(warmup * 40)
+    assert (np.diff(f[: top + 1]) > 0).all()
+    assert (np.diff(f[top:]) < 0).all()
+    if warmup * 40 == top:
+        assert f[top] == 1
+
+
+def test_no_warmup_is_the_cosine():
+    assert (factors(WarmupCosine(0.0), 30) == factors(Cosine(), 30)).all()
+
+
+def test_bad_fields_are_refused():
+    with pytest.raises(ValueError, match="every must be 1 or more"):
+        Step(every=0)
+    for factor in (0.0, 1.1, math.nan):
+        with pytest.raises(ValueError, match="factor must be in"):
+            Step(factor=factor)
+    for warmup in (-0.1, 1.0, math.nan):
+        with pytest.raises(ValueError, match="warmup must be in"):
+            WarmupCosine(warmup)
