@@ -120,7 +120,9 @@ class Runs(Sequence[RunResult]):
 def _result(summary: Summary, standing: Standing) -> RunResult:
     planned = standing.planned
     result = store.read_result(summary.directory, planned.fingerprint)
-    curves: dict[str, Any] = {k: (c.steps, c.values) for k, c in result.curves.items()} if result else {}
+    curves: dict[str, Any] = (
+        {k: (c.steps, c.values) for k, c in result.curves.items()} if result else {}
+    )
     return run_result(
         planned.config,
         result.weights if result else [],

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -123,6 +124,11 @@ def check_loss(member: Member, config: Config, prepared: Prepared) -> None:
     classes = len(data.class_names)
     fits = task in LOSSES[data.task] and not (task == "binary" and classes != 2)
     if fits:
+        y = prepared.ready("train", task, member.dtype)[1][None, :1]
+        try:
+            member.loss(np.zeros_like(y), y)  # class weights, say, must be as many as the classes
+        except ValueError as error:
+            raise UsageError(f"loss={config['loss']['name']}: {error}") from error
         return
     fitting = [name for name in names("loss") if _fits(name, data.task, classes)]
     what = f"{classes} classes" if data.task == "classification" else "regression"

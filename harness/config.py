@@ -1,4 +1,4 @@
-"""What can be set: a plugin's fields as typed config options, and the settings that are no plugin's."""
+"""What can be set: a plugin's fields as typed options, and the settings that are no plugin's."""
 
 import types
 import typing
@@ -153,17 +153,25 @@ class Settings:
         allow(self.dtype in ("float64", "float32"), f"dtype={self.dtype}: float64 or float32")
         allow(0 <= self.validation < 1, f"validation={self.validation}: from 0 to below 1")
         allow(0 <= self.test < 1, f"test={self.test}: from 0 to below 1")
-        allow(self.validation + self.test < 1, "validation + test: below 1, to leave a training part")
+        allow(
+            self.validation + self.test < 1, "validation + test: below 1, to leave a training part"
+        )
         allow(self.repeats == 1, f"repeats={self.repeats}: not available yet; 1 is")
         self._allow_rng()
 
     def _allow_rng(self) -> None:
         allow(self.rng in ("split", "single"), f"rng={self.rng}: split or single")
         if self.rng == "single":
-            allow(self.data_seed is None, "rng=single draws all from `seed`: data_seed=null goes with it")
+            allow(
+                self.data_seed is None,
+                "rng=single draws all from `seed`: data_seed=null goes with it",
+            )
         else:
             seed = self.data_seed
-            allow(seed is not None and seed >= 0, f"data_seed={seed}: at least 0 (null only with rng=single)")
+            allow(
+                seed is not None and seed >= 0,
+                f"data_seed={seed}: at least 0 (null only with rng=single)",
+            )
 
 
 def construct(hint: Any, value: Any, where: str) -> Any:
@@ -252,7 +260,9 @@ def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
     given = dict(values)
     name = given.pop("name", None)
     if not isinstance(name, str):
-        raise UsageError(f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`")
+        raise UsageError(
+            f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`"
+        )
     plugin, where = load(kind, name), kind if kind in GROUPS else f"{kind} {name}"
     try:
         return build_dataclass(plugin, given, where)
@@ -272,7 +282,9 @@ def _schema(kind: str, name: str) -> DictConfig:
     except PluginError:
         raise
     except (OmegaConfBaseException, TypeError, NameError, ValueError) as error:
-        raise PluginError(f"{origin(kind, name)} has a field Hydra cannot hold: {error}") from error
+        raise PluginError(
+            f"{origin(kind, name)} has a field Hydra cannot hold: {error}"
+        ) from error
     _thaw(node)
     node._get_node("name")._set_flag("readonly", True)
     return typing.cast(DictConfig, node)

@@ -1,4 +1,4 @@
-"""The plugin contract: what each kind of plugin is given and must return. All that an author need read.
+"""The plugin contract: what each kind of plugin is given and must return; all an author need read.
 
 A plugin is a frozen dataclass whose fields are its config. Its methods are pure: they leave their
 inputs alone, return new arrays, keep no state in `self`, use no global randomness, and keep the
@@ -145,7 +145,7 @@ class ClassificationLoss(Loss, Protocol):
 
 
 class Optimizer(Protocol):
-    """How a gradient becomes a step. All weights of a run are one row (R, P); floats are (R, 1)."""
+    """How a gradient becomes a step. A run's weights are one row (R, P); floats are (R, 1)."""
 
     def init(self, weights: Array) -> Any:
         """The state before the first step: a NamedTuple of arrays whose first axis is R."""

@@ -1,9 +1,10 @@
-"""Data made ready for training: split into parts, scaled by training statistics, encoded for the loss."""
+"""Data made ready: split into parts, scaled by training statistics, encoded for the loss."""
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def prepare_for(member: Member) -> Prepared:
     """The prepared data of a run; runs that differ in seed share it (under `rng: split`)."""
     seed = member.seed if member.rng == "single" else None
     return prepare(
-        member.dataset,
+        cast(Hashable, member.dataset),
         member.data_seed,
         member.rng,
         seed,
@@ -180,8 +181,8 @@ def encode(y: Array, task: str, data: Data, scaling: Scaling) -> Array:
     if task == "regression":
         return np.asarray((y - scaling.y_mean) / scaling.y_scale)
     if task == "binary":
-        return y[:, None].astype(float)
-    return (y[:, None] == np.arange(len(data.class_names))).astype(float)
+        return np.asarray(y[:, None], float)
+    return np.asarray(y[:, None] == np.arange(len(data.class_names)), float)
 
 
 def decode(prediction: Array, loss: Any, scaling: Scaling) -> Array:

@@ -26,7 +26,9 @@ class FastLoader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+    def load_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
         """The config of one job of a sweep."""
         lines = list(sweep_overrides)
         parsed = [self._parse(line) for line in lines]
@@ -35,7 +37,7 @@ class FastLoader:
         if any(_unusual(o) for o in rest):
             return self._by_hydra(master_config, lines)
         try:
-            base = self._base(master_config, [o.input_line for o in rest])
+            base = self._base(master_config, [str(o.input_line) for o in rest])
             cfg = pickle.loads(base)  # copies a config five times faster than deepcopy
             self._loader._apply_overrides_to_config(values, cfg)
         except Exception:
@@ -74,7 +76,7 @@ class FastLoader:
 
 
 def _unusual(override: Any) -> bool:
-    return (
+    return bool(
         override.type.name != "CHANGE"
         or override.is_hydra_override()
         or override.is_sweep_override()

@@ -31,7 +31,7 @@ def rank(standings: Iterable[Standing], objective: Mapping[str, Any]) -> list[St
     def key(s: Standing) -> tuple[bool, float, int]:
         value = s.metrics.get(metric, math.nan)
         unranked = s.outcome != "ok" or not math.isfinite(value)
-        return unranked, 0.0 if unranked else sign * value, s.planned.number
+        return unranked, 0.0 if unranked else sign * value, s.planned.jobs[0]
 
     return sorted(standings, key=key)
 

@@ -33,7 +33,7 @@ def predictor(
         seen = scale(np.asarray(x, float), known).astype(dtype)
         with np.errstate(all="ignore"):
             outputs = model.forward(layers, seen[None], one_activation)[0]
-            return decode(outputs.astype(float), one_loss, known)[0]
+            return np.asarray(decode(outputs.astype(float), one_loss, known)[0])
 
     return said
 

@@ -1,4 +1,4 @@
-"""What is to be done: composed configs become a manifest of runs, each built, named and fingerprinted."""
+"""What is to be done: composed configs become a manifest of runs, built and fingerprinted."""
 
 import hashlib
 import json
@@ -37,6 +37,7 @@ def plan(jobs: Iterable[Job], *, command: Sequence[str], single: bool) -> Manife
     """
     prepare.cache_clear()  # a file may have changed since
     found: dict[str, tuple[Job, Built]] = {}
+    numbers: dict[str, list[int]] = {}
     for job in jobs:
         try:
             built = build(job.config)
@@ -44,12 +45,14 @@ def plan(jobs: Iterable[Job], *, command: Sequence[str], single: bool) -> Manife
             raise type(error)(_told(error, job, single)) from error
         identity = fingerprint(job.config, built, prepare_for(built.member))
         found.setdefault(identity, (job, built))
+        numbers.setdefault(identity, []).append(job.number)
     if not found:
         raise UsageError("nothing to do: the sweep has no runs")
     every = [job.overrides for job, _ in found.values()]
     common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
     runs = tuple(
-        _planned(identity, job, built, common) for identity, (job, built) in found.items()
+        _planned(identity, numbers[identity], job, built, common)
+        for identity, (job, built) in found.items()
     )
     first, built = next(iter(found.values()))
     return _manifest(first.config, built, runs, command, single)
@@ -60,14 +63,18 @@ def _told(error: HarnessError, job: Job, single: bool) -> str:
     return str(error) if single else f"{error}\n  in job {job.number}: {' '.join(job.overrides)}"
 
 
-def _planned(identity: str, job: Job, built: Built, common: set[str]) -> Planned:
+def _planned(
+    identity: str, numbers: list[int], job: Job, built: Built, common: set[str]
+) -> Planned:
     member = built.member
     varying = [override for override in job.overrides if override not in common]
     name = " ".join(varying or job.overrides) or str(job.config["dataset"]["name"])
     if built.settings.tracking.run_name and not varying:
         name = built.settings.tracking.run_name
     inputs = inputs_of(job.config, member, prepare_for(member))
-    return Planned(job.number, identity, name, job.overrides, job.config, inputs, built.plugins)
+    return Planned(
+        tuple(numbers), identity, name, job.overrides, job.config, inputs, built.plugins
+    )
 
 
 def inputs_of(config: Config, member: Member, prepared: Prepared) -> tuple[dict[str, Any], ...]:
@@ -126,7 +133,9 @@ def _manifest(
 
 def numerics(dtype: str) -> dict[str, Any]:
     """What the bits of a result depend on besides config and plugins."""
-    blas = next((pool for pool in threadpool_info() if pool["user_api"] == "blas"), {})
+    blas: dict[str, Any] = next(
+        (pool for pool in threadpool_info() if pool["user_api"] == "blas"), {}
+    )
     return {
         "harness": version("harness"),
         "numpy": np.__version__,
@@ -135,4 +144,3 @@ def numerics(dtype: str) -> dict[str, Any]:
         "threads": 1,
         "dtype": dtype,
     }
-

@@ -9,15 +9,14 @@ from typing import Any
 
 import yaml
 
-from harness import leaderboard
-from harness.compose import figures_for
+from harness import leaderboard, store
+from harness.compose import build, figures_for
+from harness.contracts import RunResult
+from harness.data import prepare_for
 from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
 from harness.net import run_result, scaling_of
-from harness.data import prepare_for
-from harness.compose import build
-from harness.contracts import RunResult
 from harness.recording import as_text, params
 from harness.store import Manifest, Planned, Result, read_result, weights_npz
 from harness.tracking.publisher import Publisher
@@ -40,7 +39,12 @@ class Publishing:
         self.error: HarnessError | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publishing")
         self._waiting = 0
-        self._thread.submit(self._guard, self.publisher.open)
+        self._news = False  # whether anything was published that was not there
+        self._thread.submit(self._guard, self._open)
+
+    def _open(self) -> None:
+        with store.lock(self.directory):  # other jobs of the sweep must not make a second parent
+            self.publisher.open()
 
     def submit(self, planned: Planned, result: Result) -> None:
         """Publish a result, or a snapshot of a run that is still going on."""
@@ -73,6 +77,10 @@ class Publishing:
         result = held or read_result(self.directory, planned.fingerprint)
         if result is None:
             return
+        if there := self.publisher.published(planned, result):
+            self.run_ids[planned.fingerprint] = there
+            return
+        self._news = True
         final = result.outcome != "running"
         files = self._files(planned, result) if final else {}
         run_id = self.publisher.publish(
@@ -140,6 +148,8 @@ class Publishing:
         )
 
     def _finish(self, ranked: list[Standing], counts: str, status: str) -> None:
+        if not self._news and self.publisher.finished:
+            return
         objective = self.manifest.objective
         winner = leaderboard.best(ranked, objective)
         columns = leaderboard.table(ranked, self.run_ids, objective)
@@ -185,4 +195,3 @@ def divergence(planned: Planned, result: Result) -> bytes:
         "params": params(planned.config),
     }
     return json.dumps(about, indent=1).encode()
-

@@ -89,7 +89,7 @@ class Training:
         while True:
             loss = None if held_out is None else self._loss(alive, epoch, *held_out)
             now = self.clock.seconds()
-            self.history.see(epoch.index, self.watch.alive, alive, epoch.rows, now)
+            self.history.see(epoch.number, self.watch.alive, alive, epoch.rows, now)
             stays = self.watch.see(epoch, loss, now)
             if not stays.any():
                 break

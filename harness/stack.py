@@ -5,7 +5,7 @@ import typing
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def data_signature(member: Member) -> Hashable:
 
 
 def _fields(plugin: Any, *, all_of_them: bool) -> Hashable:
-    free = () if all_of_them else float_fields(type(plugin))
+    free = () if all_of_them else float_fields(plugin.__class__)
     names = [f.name for f in fields(plugin) if f.name not in free]
     return (type(plugin), *((name, getattr(plugin, name)) for name in names))
 
@@ -92,7 +92,7 @@ def _fields(plugin: Any, *, all_of_them: bool) -> Hashable:
 def float_fields(plugin: type) -> tuple[str, ...]:
     """The fields that may differ inside a stack: those annotated exactly `float`."""
     hints = typing.get_type_hints(plugin)
-    return tuple(f.name for f in fields(plugin) if hints[f.name] is float)  # type: ignore[arg-type]
+    return tuple(f.name for f in fields(plugin) if hints[f.name] is float)
 
 
 def columns(plugins: Sequence[P], ndim: int, dtype: Any) -> P:
@@ -101,7 +101,7 @@ def columns(plugins: Sequence[P], ndim: int, dtype: Any) -> P:
     The runs must agree on every other field. Validation has been done on the plugins themselves.
     """
     stacked = copy.copy(plugins[0])
-    for name in float_fields(type(stacked)):
+    for name in float_fields(cast(type, stacked.__class__)):
         values = np.array([getattr(plugin, name) for plugin in plugins], dtype)
         object.__setattr__(stacked, name, values.reshape(-1, *[1] * (ndim - 1)))
     return stacked

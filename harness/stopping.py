@@ -1,4 +1,4 @@
-"""Who is done, and what is remembered of each run: its curve, its best weights, why it ended."""
+"""Who is done, and what is remembered of each run: its curve, its best weights, its end."""
 
 from collections.abc import Sequence
 
@@ -46,15 +46,17 @@ class Watch:
     def see(self, epoch: Epoch, validation: Array | None, seconds: float) -> Array:
         """Take note of an epoch; (A,) of the A runs still there, who stays."""
         alive, judged = self.alive, epoch.loss if validation is None else validation
-        finite = np.isfinite(epoch.loss) & np.isfinite(judged) & np.isfinite(epoch.rows).all(axis=1)
+        finite = (
+            np.isfinite(epoch.loss) & np.isfinite(judged) & np.isfinite(epoch.rows).all(axis=1)
+        )
         if not finite.all():
-            self._diverge(alive[~finite], self._previous[~finite], epoch.index, seconds)
+            self._diverge(alive[~finite], self._previous[~finite], epoch.number, seconds)
         done = alive[finite]
         everyone = len(done) == len(alive)
         rows = epoch.rows if everyone else epoch.rows[finite]
         self._note(done, epoch, validation, finite, seconds)
-        self._judge(done, judged if everyone else judged[finite], rows, epoch.index)
-        stays = finite & self._goes_on(epoch.index, seconds)[alive]
+        self._judge(done, judged if everyone else judged[finite], rows, epoch.number)
+        stays = finite & self._goes_on(epoch.number, seconds)[alive]
         leaves = finite & ~stays
         if not self._validated and leaves.any():
             self.rows[alive[leaves]] = epoch.rows[leaves]
@@ -68,12 +70,12 @@ class Watch:
         for kept, values in zip(self._last, (epoch.loss, validation), strict=True):
             if values is not None:
                 kept[who] = values[finite]
-        self._last_at[who], self.last_epoch[who] = seconds, epoch.index
-        if any(epoch.index % stride == 0 for stride in self._strides):
+        self._last_at[who], self.last_epoch[who] = seconds, epoch.number
+        if any(epoch.number % stride == 0 for stride in self._strides):
             losses = [np.full(len(self.outcome), np.nan) for _ in self._last]
             for loss, last in zip(losses, self._last, strict=True):
                 loss[who] = last[who]
-            self._steps.append((epoch.index, seconds))
+            self._steps.append((epoch.number, seconds))
             self._kept.append((losses[0], losses[1]))
 
     def _judge(self, who: Array, loss: Array, rows: Array, index: int) -> None:
@@ -95,7 +97,7 @@ class Watch:
                 self.outcome[r], self.seconds[r] = "ok", seconds
                 if not over[r]:
                     self.reason[r] = "patience" if impatient[r] else "max_seconds"
-        return ~(impatient | late | over)
+        return np.asarray(~(impatient | late | over))
 
     def _diverge(self, who: Array, last_finite: Array, index: int, seconds: float) -> None:
         if not self._validated:

@@ -1,4 +1,4 @@
-"""What is on disk: the manifest of what was asked, and one result file for each run that was trained.
+"""What is on disk: the manifest of what was asked, and a result file for each run trained.
 
 Everything is written whole: to a temporary file, flushed to the disk, then renamed into place.
 """
@@ -23,7 +23,7 @@ LARGEST_RESULT = 4 << 30  # bytes that a result file may unpack to
 
 
 class Curve(NamedTuple):
-    """One metric over a run; the time of each point is kept, so that publishing can be repeated."""
+    """One metric over a run; points keep their time, so that publishing can be repeated."""
 
     steps: Array  # (points,) epochs
     values: Array  # (points,) finite
@@ -34,7 +34,7 @@ class Curve(NamedTuple):
 class Planned:
     """One run as it was asked for."""
 
-    number: int  # its place in the sweep
+    jobs: tuple[int, ...]  # its places in the sweep: more than one if it was asked for twice
     fingerprint: str
     name: str  # the overrides that vary in this sweep
     overrides: tuple[str, ...]
@@ -79,9 +79,14 @@ class Manifest:
     runs: tuple[Planned, ...]
     schema: int = SCHEMA
 
-    def with_run(self, planned: Planned) -> Self:
-        """This manifest with one more run, numbered as it asks."""
-        return replace(self, runs=(*self.runs, planned))
+    def with_runs(self, planned: Sequence[Planned]) -> Self:
+        """This manifest with those runs too; one that is known already has further jobs."""
+        runs = {run.fingerprint: run for run in self.runs}
+        for run in planned:
+            there = runs.get(run.fingerprint, run)
+            jobs = tuple(dict.fromkeys((*there.jobs, *run.jobs)))
+            runs[run.fingerprint] = replace(there, jobs=jobs)
+        return replace(self, runs=tuple(runs.values()))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -138,7 +143,7 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def _planned(fields: dict[str, Any]) -> Planned:
-    lists = ("overrides", "inputs", "plugins")
+    lists = ("jobs", "overrides", "inputs", "plugins")
     return Planned(**fields | {key: tuple(fields[key]) for key in lists})
 
 
@@ -168,9 +173,7 @@ def read_result(directory: Path, fingerprint: str) -> Result | None:
 def pack(result: Result) -> bytes:
     """A result as the bytes of an npz: plain arrays, and one JSON text for the rest."""
     plain = {
-        name: value
-        for name, value in vars(result).items()
-        if name not in ("curves", "weights")
+        name: value for name, value in vars(result).items() if name not in ("curves", "weights")
     }
     arrays = {f"layer{i}": array for i, array in enumerate(result.weights)}
     for i, curve in enumerate(result.curves.values()):

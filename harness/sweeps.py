@@ -79,15 +79,12 @@ def begin(directory: Path, manifest: Manifest) -> Manifest:
             store.write_manifest(directory, manifest)
             return manifest
         there = store.read_manifest(directory)
-        known = {run.fingerprint for run in there.runs}
-        new = [run for run in manifest.runs if run.fingerprint not in known]
-        if new and manifest.single:
-            raise UsageError(f"{directory} already holds another run; choose another hydra.run.dir")
-        for run in new:
-            there = there.with_run(run)
-        if new:
-            store.write_manifest(directory, there)
-        return there
+        joined = there.with_runs(manifest.runs)
+        if manifest.single and len(joined.runs) > len(there.runs):
+            raise UsageError(f"{directory} holds another run: choose another hydra.run.dir")
+        if joined != there:
+            store.write_manifest(directory, joined)
+        return joined
 
 
 def carry_out(

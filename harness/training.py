@@ -13,9 +13,9 @@ Generators = list[np.random.Generator]  # one a run
 
 
 class Epoch(NamedTuple):
-    """Where R runs stand: `index` epochs are done."""
+    """Where R runs stand after `number` epochs."""
 
-    index: int
+    number: int
     loss: Array  # (R,) training loss, penalty included; see train
     rows: Array  # (R, P) weights; never written again
 

@@ -1,4 +1,4 @@
-"""A run's weights as one row, for the optimizer; the same numbers as one array a layer, for the model."""
+"""A run's weights: one row for the optimizer, one array a layer for the model."""
 
 from collections.abc import Sequence
 

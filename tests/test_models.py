@@ -31,11 +31,12 @@ def uniform_of(seeds, dtype=float):
 
 
 def weights_of(model, features, outputs, runs, dtype=float):
-    """R runs' weights as rows (R, P), and the shapes of one run's arrays."""
+    """R runs' weights as rows (R, P), gains not all 1, and the shapes of one run's arrays."""
     arrays = [
         model.init(np.random.default_rng(r), Normal(0.7), features, outputs) for r in range(runs)
     ]
     rows = join([np.stack(layer) for layer in zip(*arrays, strict=True)])
+    rows += np.random.default_rng(runs).normal(0, 0.3, rows.shape)
     return rows.astype(dtype), [array.shape for array in arrays[0]]
 
 

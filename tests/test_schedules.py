@@ -80,6 +80,10 @@ def test_warmup_rises_to_1_and_then_falls(warmup):
         assert f[top] == 1
 
 
+def test_warmup_goes_up_in_equal_steps_from_the_first_one():
+    np.testing.assert_allclose(factors(WarmupCosine(0.5), 8)[:5], [0.2, 0.4, 0.6, 0.8, 1])
+
+
 def test_no_warmup_is_the_cosine():
     assert (factors(WarmupCosine(0.0), 30) == factors(Cosine(), 30)).all()
 

@@ -22,7 +22,9 @@ def main(arguments: list[str]) -> int:
         raise UsageError(unknown("kind", asked.kind, [*KINDS]))
     if asked.name is not None:
         return _show(asked.kind, asked.name)
-    rows = [_row(kind, name) for kind in KINDS if asked.kind in (None, kind) for name in names(kind)]
+    rows = [
+        _row(kind, name) for kind in KINDS if asked.kind in (None, kind) for name in names(kind)
+    ]
     header = ("kind", "name", "distribution", "version", "state", "fields")
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header) - 1)]
     for row in [header, *rows]:

@@ -12,7 +12,9 @@ from harness.signals import tidy_signals
 def main(arguments: list[str]) -> int:
     """Do exactly what the folder's manifest asks for and is not done; return the exit code."""
     parser = argparse.ArgumentParser(prog="harness resume", description=__doc__)
-    parser.add_argument("folder", type=Path, help="of the run or sweep: the one with manifest.json")
+    parser.add_argument(
+        "folder", type=Path, help="of the run or sweep: the one with manifest.json"
+    )
     folder = parser.parse_args(arguments).folder.absolute()
     total = len(store.read_manifest(folder).runs)
     with tidy_signals(), Progress(total, quiet=False) as progress:

@@ -2,18 +2,19 @@
 
 import sys
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from harness.composer import composer, shadowed, user_conf
 from harness.errors import Terminated, UsageError
-from harness.launching import composer, launch, shadowed, user_conf
-from harness.signals import tidy_signals
-from harness.sweeps import Interrupted, Summary
+
+if TYPE_CHECKING:
+    from harness.sweeps import Interrupted, Summary
 
 LISTED = 20
 
 
 def main(arguments: list[str]) -> int:
-    """Hand Hydra's flags to Hydra; train otherwise, print how it went, and return the exit code."""
+    """Hand Hydra's flags to Hydra; train otherwise, print how it went; the exit code."""
     from hydra._internal.utils import get_args_parser
 
     parser = get_args_parser()
@@ -22,11 +23,21 @@ def main(arguments: list[str]) -> int:
         return 0
     args = parser.parse_args(arguments)
     if args.config_path is not None or args.experimental_rerun is not None:
-        raise UsageError("--config-path and --experimental-rerun: use --config-dir DIR to add configs")
+        raise UsageError(
+            "--config-path and --experimental-rerun: use --config-dir DIR to add configs"
+        )
     name = args.config_name or "config"
     if args.help or args.hydra_help or args.cfg or args.info is not None or args.shell_completion:
         _show(args, parser, name)
         return 0
+    return _train(args, name)
+
+
+def _train(args: Any, name: str) -> int:
+    from harness.launching import launch
+    from harness.signals import tidy_signals
+    from harness.sweeps import Interrupted
+
     if (folder := user_conf()) is not None:
         for path in shadowed(folder):
             print(f"harness: {path} is hidden by a plugin or preset of that name", file=sys.stderr)
@@ -45,9 +56,6 @@ def main(arguments: list[str]) -> int:
 
 def _show(args: Any, parser: Any, name: str) -> None:
     """What Hydra shows without running anything."""
-    from hydra import version as hydra_version
-
-    hydra_version.setbase("1.3")
     with composer(args.config_dir) as hydra:
         if args.help:
             hydra.app_help(config_name=name, args_parser=parser, args=args)
@@ -61,7 +69,7 @@ def _show(args: Any, parser: Any, name: str) -> None:
             hydra.show_cfg(name, args.overrides, args.cfg, args.package, args.resolve)
 
 
-def interrupted(stop: Interrupted) -> int:
+def interrupted(stop: "Interrupted") -> int:
     """What was done before the signal, and how to go on."""
     summary, total = stop.summary, len(stop.summary.manifest.runs)
     done = sum(s.outcome != "stopped" for s in summary.ranked)
@@ -70,7 +78,7 @@ def interrupted(stop: Interrupted) -> int:
     return 143 if isinstance(stop.cause, Terminated) else 130
 
 
-def report(summary: Summary) -> int:
+def report(summary: "Summary") -> int:
     """Print the closing lines that people and scripts read; the exit code."""
     manifest = summary.manifest
     print(f"runs: {summary.counts}")
@@ -89,6 +97,8 @@ def report(summary: Summary) -> int:
         print(f"and {len(summary.unwell) - LISTED} more", file=sys.stderr)
     if (error := summary.publishing_error) is not None:
         print(f"harness: {error}", file=sys.stderr)
-        print(f"  all that is trained is kept: harness resume {summary.directory}", file=sys.stderr)
+        print(
+            f"  all that is trained is kept: harness resume {summary.directory}", file=sys.stderr
+        )
         return error.exit_code
     return 3 if summary.unwell else 0

@@ -47,13 +47,13 @@ class Connection:
         assert self._client is not None, "the connection is not open"
         return self._client
 
-    def open(self, make: bool = True) -> None:
+    def open(self) -> None:
         """Import MLflow and reach the store; a SQLite file is made if it is not there."""
         path = database_file(self.uri)
         with surroundings():
             from mlflow import MlflowClient
 
-            if path is not None and (make or sqlite.is_store(path)):
+            if path is not None:
                 self._told(lambda: sqlite.prepare(path))
             self.ask(lambda: self._reach())
             self._client = self.ask(lambda: MlflowClient(self.uri))

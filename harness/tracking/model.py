@@ -1,5 +1,119 @@
-"""Keeps a trained net as an MLflow model."""
+"""Keeps a trained net as an MLflow model: its own code, its weights and its scaling, no pickle."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from harness.contracts import Data
+from harness.store import Planned, Result, weights_npz
+from harness.tracking.connection import Connection
+from harness.tracking.records import MODEL
+
+SERVED = Path(__file__).parents[1] / "served.py"
+NEEDED = ("model", "activation", "loss")  # the plugins that predicting needs
+EXAMPLE_ROWS = 3
 
 
-def attach(*a):
-    pass
+def attach(
+    connection: Connection,
+    experiment_id: str,
+    run_id: str,
+    planned: Planned,
+    result: Result,
+    data: Data,
+    scaling: Mapping[str, list[float]],
+) -> None:
+    """Log the model as an output of its run, and say so in a tag of the run."""
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+    client, ask = connection.client, connection.ask
+    logged = ask(
+        lambda: client.create_logged_model(
+            experiment_id,
+            name="model",
+            source_run_id=run_id,
+            tags={"harness.fingerprint": planned.fingerprint},
+        )
+    )
+    model_id = logged.model_id
+    with TemporaryDirectory() as directory:
+        saved = Path(directory) / "model"
+        about = {"artifact_path": logged.artifact_location, "run_id": run_id}
+        ask(lambda: save(saved, planned, result, data, scaling, model_id=model_id, **about))
+        ask(lambda: client.log_model_artifacts(model_id, str(saved)))
+    ask(lambda: client.finalize_logged_model(model_id, LoggedModelStatus.READY))
+    output = LoggedModelOutput(model_id, step=result.last_epoch)
+    ask(lambda: client.log_outputs(run_id, [output]))
+    ask(lambda: client.set_tag(run_id, MODEL, model_id))
+
+
+def save(
+    path: Path,
+    planned: Planned,
+    result: Result,
+    data: Data,
+    scaling: Mapping[str, list[float]],
+    **identity: Any,
+) -> None:
+    """Write the model into a folder, as MLflow loads and serves it."""
+    import pandas as pd
+    from mlflow import pyfunc
+    from mlflow.models import Model
+
+    about = described(planned, data, scaling)
+    aside = path.with_name("parts")
+    aside.mkdir(exist_ok=True)
+    (aside / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    (aside / "weights.npz").write_bytes(weights_npz(result.weights))
+    pyfunc.save_model(
+        str(path),
+        python_model=str(SERVED),
+        artifacts={
+            "model": str(aside / "model.json"),
+            "weights": str(aside / "weights.npz"),
+        },
+        signature=signature(len(about["features"]), about["outputs"]),
+        input_example=pd.DataFrame(data.x[:EXAMPLE_ROWS].astype(float), columns=about["features"]),
+        pip_requirements=requirements(planned),
+        metadata={"features": about["features"], "outputs": about["outputs"]},
+        mlflow_model=Model(model_uuid=identity["model_id"], **identity),
+    )
+
+
+def described(planned: Planned, data: Data, scaling: Mapping[str, list[float]]) -> dict[str, Any]:
+    """What `model.json` says: what the net is made of, and what goes in and comes out."""
+    names = data.target_names if data.task == "regression" else data.class_names
+    return {
+        "config": {key: planned.config[key] for key in (*NEEDED, "dtype")},
+        "scaling": dict(scaling),
+        "task": data.task,
+        "features": [str(name) for name in data.feature_names],
+        "outputs": [str(name) for name in names],
+    }
+
+
+def signature(features: int, outputs: list[str]) -> Any:
+    """Numbers in, named numbers out. Inputs are counted, not named, so that arrays go in too."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    return ModelSignature(
+        inputs=Schema([ColSpec("double") for _ in range(features)]),
+        outputs=Schema([ColSpec("double", name) for name in outputs]),
+    )
+
+
+def requirements(planned: Planned) -> list[str]:
+    """What must be installed to predict: this package, NumPy, and the plugins' distributions."""
+    plugins = {
+        plugin["distribution"]: plugin["version"]
+        for plugin in planned.plugins
+        if plugin["kind"] in NEEDED and plugin["distribution"]
+    }
+    pinned = {"harness": version("harness"), "numpy": np.__version__, **plugins}
+    return [f"{name}=={number}" for name, number in pinned.items()]

@@ -50,6 +50,11 @@ class Publisher:
     def experiment_id(self) -> str:
         return self._writer.experiment_id
 
+    @property
+    def finished(self) -> bool:
+        """Whether the parent run has ended, by what was in the store at first."""
+        return "" in self._runs and self._runs[""].ended
+
     def open(self) -> None:
         """Reach the store (made if it is a file that is not there), the experiment, the parent."""
         self._connection.open()
@@ -121,7 +126,9 @@ class Publisher:
 
         run = self._runs[planned.fingerprint]
         if not run.model:
-            model.attach(self._connection, run_id, planned, result, data, scaling)
+            model.attach(
+                self._connection, self.experiment_id, run_id, planned, result, data, scaling
+            )
             run.model = True
 
     def progress(self, metrics: Mapping[str, float]) -> None:

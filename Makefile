@@ -1,0 +1,62 @@
+# `make` alone lists what there is to do. Needs git, make, and Python 3.11 or newer with venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
+SWEEP := activation=sigmoid,tanh,relu optimizer.learning_rate=0.01,0.03,0.1,0.3 seed=0,1,2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format install clean
+
+help:  ## list these targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/' \
+	| while IFS='|' read -r target what; do printf '%-14s %s\n' "$$target" "$$what"; done
+
+demo: $(VENV)/installed  ## install if need be, then train a sweep of 36 runs and record it
+	@echo "36 runs: harness -m $(SWEEP)"
+	@$(BIN)/harness -m $(SWEEP)
+	@echo
+	@echo "To see its curves in the MLflow UI: $(BIN)/harness ui"
+
+test: lint  ## formatting, lint, types and all tests, as CI runs them
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+lint: $(VENV)/installed-dev  ## ruff (format and lint) and mypy
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(VENV)/installed-dev  ## lay out the code, and mend what ruff can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+install: $(VENV)/installed-dev  ## an environment to work in: .venv with the tools for development
+
+clean:  ## remove the environment, caches and builds; your runs stay
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An installation is good until pyproject.toml changes: the code itself is used where it is.
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	@echo "installing harness and what it needs into $(VENV) (a minute or two, the first time)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+	@echo "installing harness and the tools for development into $(VENV)"
+	@$(PIP) --editable '.[dev]'
+	@touch $(VENV)/installed $@
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then \
+	    echo "making $(VENV) with $$($$python --version)"; \
+	    $$python -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }; \
+	    exit 0; \
+	  fi; \
+	done; \
+	echo "Python 3.11 or newer with venv is needed (on Debian: apt install python3-venv);" >&2; \
+	echo "if it has a name of its own: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; \
+	exit 1
