@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 import yaml
 
 from harness import store
 from harness.contracts import RunResult, SweepResult
-from harness.errors import RunsFailed
+from harness.errors import RunsFailed, UsageError
 from harness.leaderboard import Standing
 from harness.net import run_result
-from harness.recording import params
+from harness.recording import flat
 from harness.sweeps import Summary
 
 
@@ -47,21 +46,22 @@ def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
 
     Raises UsageError if there is no such run, TrackingError if the store is out of reach.
     """
-    from harness.tracking.publisher import read_run
+    from harness.tracking.reading import read_run
     from harness.tracking.uri import tracking_uri as resolved
 
     record = read_run(resolved(tracking_uri, Path.cwd()), run_id)
-    config = yaml.safe_load(record.config)
+    if record.config is None:
+        raise UsageError(
+            f"run {run_id} holds no config.yaml: it is no run of harness, or not done"
+        )
     metrics = {k: v for k, v in record.metrics.items() if k not in ("train/loss", "val/loss")}
-    with np.load(record.weights, allow_pickle=False) as arrays:
-        weights = store.layers(arrays)
     return run_result(
-        config,
-        weights,
+        yaml.safe_load(record.config),
+        store.read_weights(record.weights) if record.weights else [],
         run_id=run_id,
         name=record.name,
         outcome=record.outcome,
-        curves={key: record.curves[key] for key in record.curves},
+        curves=record.curves,
         metrics=metrics,
         best_epoch=int(metrics.get("val/best_epoch", metrics.get("train/best_epoch", 0))),
         fingerprint=record.tags.get("harness.fingerprint", ""),
@@ -78,7 +78,7 @@ def sweep_result(summary: Summary) -> SweepResult:
             "run_id": summary.run_ids.get(s.planned.fingerprint),
             "name": s.planned.name,
             "outcome": s.outcome,
-            **params(s.planned.config),
+            **flat(s.planned.config),
             **s.metrics,
         }
         for s in summary.ranked

@@ -13,7 +13,7 @@ from harness.net import predictor
 from harness.store import layers
 
 
-class Served(PythonModel):  # type: ignore[misc]
+class Served(PythonModel):
     """A net with its scaling: data in its own units in, targets or probabilities out."""
 
     def load_context(self, context: PythonModelContext) -> None:

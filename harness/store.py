@@ -6,7 +6,9 @@ Everything is written whole: to a temporary file, flushed to the disk, then rena
 import io
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +21,17 @@ from harness.contracts import Array, Arrays
 from harness.errors import DiskError, UsageError
 
 SCHEMA = 1
+DAMAGE = (  # what reading a damaged npz can raise
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 LARGEST_RESULT = 4 << 30  # bytes that a result file may unpack to
 
 
@@ -165,7 +178,7 @@ def read_result(directory: Path, fingerprint: str) -> Result | None:
         result = unpack(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile):
+    except DAMAGE:
         return None
     return result if result.fingerprint == fingerprint else None
 
@@ -195,6 +208,12 @@ def unpack(content: bytes) -> Result:
         }
         weights = layers(arrays)
     return Result(**about, curves=curves, weights=weights)
+
+
+def read_weights(content: bytes) -> Arrays:
+    """The arrays of a `weights.npz`; raises as `unpack` does."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return layers(arrays)
 
 
 def layers(arrays: Any) -> Arrays:

@@ -26,6 +26,8 @@ STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.titlecolor": TEXT,
     "axes.titlesize": 11,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
     "figure.dpi": DPI,
     "figure.figsize": INCHES,
     "grid.color": "#e5e7eb",

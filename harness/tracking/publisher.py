@@ -58,7 +58,7 @@ class Publisher:
     def open(self) -> None:
         """Reach the store (made if it is a file that is not there), the experiment, the parent."""
         self._connection.open()
-        self._writer.open(self._manifest.experiment, records.ranking(self._manifest.objective))
+        self._writer.open(self._manifest.experiment, records.ranking(self._manifest))
         self._tags = records.sweep_tags(self._manifest, self._directory)
         if self._manifest.single:
             self._know(self._search(role="run"))

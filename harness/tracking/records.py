@@ -36,7 +36,7 @@ def sweep_tags(manifest: Manifest, directory: Path) -> dict[str, str]:
     """What every run of a sweep, and its parent, is tagged with."""
     tags = {
         "harness.sweep": manifest.sweep_id,
-        "harness.folder": str(directory),
+        "harness.folder": str(directory.absolute()),
         "harness.numerics": json.dumps(manifest.numerics, ensure_ascii=False),
         "mlflow.source.name": "harness",
         "mlflow.source.type": "LOCAL",
@@ -49,7 +49,11 @@ def sweep_tags(manifest: Manifest, directory: Path) -> dict[str, str]:
 
 def parent_tags(manifest: Manifest) -> dict[str, str]:
     """What the parent is tagged with besides."""
-    return {"harness.role": "sweep", "hydra.overrides": shlex.join(manifest.overrides)}
+    return {
+        "harness.role": "sweep",
+        "harness.objective": " ".join(objective(manifest)),
+        "hydra.overrides": shlex.join(manifest.overrides),
+    }
 
 
 def run_tags(planned: Planned, parent: str | None) -> dict[str, str]:
@@ -69,15 +73,21 @@ def shown_tags(note: str) -> dict[str, str]:
     return {"mlflow.note.content": note, "mlflow.loggedArtifacts": json.dumps([table])}
 
 
-def ranking(objective: Mapping[str, Any]) -> dict[str, str]:
+def ranking(manifest: Manifest) -> dict[str, str]:
     """What the UI ranks an experiment's runs by, as tags of the experiment."""
+    metric, direction = objective(manifest)
+    greater = "true" if direction == "maximize" else "false"
+    name = "mlflow.experiment.primaryMetric"
+    return {f"{name}.name": metric, f"{name}.greaterIsBetter": greater}
+
+
+def objective(manifest: Manifest) -> tuple[str, str]:
+    """Metric and direction; of several objectives the first."""
     metric, direction = (
         value[0] if isinstance(value, list | tuple) else value
-        for value in (objective["metric"], objective["direction"])
+        for value in (manifest.objective["metric"], manifest.objective["direction"])
     )
-    name = "mlflow.experiment.primaryMetric"
-    greater = "true" if direction == "maximize" else "false"
-    return {f"{name}.name": metric, f"{name}.greaterIsBetter": greater}
+    return str(metric), str(direction)
 
 
 def git_tags(directory: Path) -> dict[str, str]:

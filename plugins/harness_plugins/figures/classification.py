@@ -13,6 +13,7 @@ from harness_plugins.figures.look import INK, PART_MARKERS, colours, headline, p
 
 POINTS = 2000  # of a part, drawn at most
 COUNTED = 20  # classes, up to which every cell shows its count
+NAMED = 36  # classes, up to which every one has its name on the axes
 LISTED = 12  # classes in a legend
 
 
@@ -105,14 +106,15 @@ def _matrix(figure: Any, counts: Array, names: list[str], part: str) -> None:
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     classes = len(names)
-    size = max(6, 11 - classes // 4)
+    size = max(8, 11 - classes // 4)
     if classes <= COUNTED:
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if share[row, column] > 0.55 else INK
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=size)
     tilt = 0 if max(map(len, names)) * classes < 36 else 90
-    axes.set_xticks(range(classes), names, rotation=tilt, fontsize=size)
-    axes.set_yticks(range(classes), names, fontsize=size)
+    every = -(-classes // NAMED)
+    axes.set_xticks(range(0, classes, every), names[::every], rotation=tilt, fontsize=size)
+    axes.set_yticks(range(0, classes, every), names[::every], fontsize=size)
     axes.set(xlabel="predicted", ylabel="true")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)

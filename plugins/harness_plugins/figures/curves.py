@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from harness.contracts import Array, RunResult
-from harness_plugins.figures.look import INK, LONGEST_TITLE, PART_COLOURS, QUIET, plain
+from harness_plugins.figures.look import INK, LONGEST_TITLE, PART_COLOURS, QUIET, plain, round_up
 
 CURVES = {"train/loss": "train", "val/loss": "validation"}
 LEFT, BOTTOM, WIDTH, HEIGHT = 0.105, 0.105, 0.875, 0.755
@@ -54,7 +53,7 @@ class LossCurve:
         """All that the still part depends on; harness.figures keeps one picture for each."""
         curves = _curves(result)
         values = np.concatenate([values for _, values in curves.values()])
-        last = _round_up(max(1.0, *(steps.max() for steps, _ in curves.values())), FINE)
+        last = round_up(max(1.0, *(steps.max() for steps, _ in curves.values())), FINE)
         positive = values[values > 0]
         log = self.log
         if log is None:
@@ -126,7 +125,7 @@ def _decades(positive: Array) -> tuple[float, float]:
     """Limits of a logarithmic axis: a power of ten below; above, 1, 2 or 5 times one."""
     lowest, highest = np.clip([positive.min(), positive.max()], 1e-300, 1e299)
     low = math.floor(math.log10(lowest))
-    return float(f"1e{low}"), max(_round_up(highest), float(f"1e{low + 1}"))
+    return float(f"1e{low}"), max(round_up(highest), float(f"1e{low + 1}"))
 
 
 def _round_limits(values: Array) -> tuple[float, float]:
@@ -134,13 +133,6 @@ def _round_limits(values: Array) -> tuple[float, float]:
     low, high = (float(v) for v in np.clip([values.min(), values.max()], -1e300, 1e300))
     if 0 <= low < high / 2:
         low = 0.0
-    step = _round_up(max((high - low) / 5, 1e-4 * max(abs(low), abs(high)), 1e-300))
+    step = round_up(max((high - low) / 5, 1e-4 * max(abs(low), abs(high)), 1e-300))
     first, last = math.floor(low / step), math.ceil(high / step)
     return first * step, max(last, first + 1) * step
-
-
-def _round_up(value: float, digits: Sequence[float] = (1, 2, 5, 10, 20)) -> float:
-    """The next of 1, 2, 5, 10, 20, …, and of 0.1, 0.2, …; or of other leading digits."""
-    exponent = math.floor(math.log10(value))
-    rounded = (float(f"{digit}e{exponent}") for digit in digits)
-    return next(candidate for candidate in rounded if candidate >= value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import colorsys
+import math
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from harness.contracts import RunResult
@@ -56,3 +58,9 @@ def headline(figure: Any, result: RunResult) -> None:
 def parts(result: RunResult) -> list[str]:
     """The parts that have examples, training first."""
     return [part for part in PART_COLOURS if part in result.x and len(result.x[part])]
+
+def round_up(value: float, digits: Sequence[float] = (1, 2, 5, 10, 20)) -> float:
+    """The next of 1, 2, 5, 10, 20, …, and of 0.1, 0.2, …; or of other leading digits."""
+    exponent = math.floor(math.log10(value))
+    rounded = (float(f"{digit}e{exponent}") for digit in digits)
+    return next(candidate for candidate in rounded if candidate >= value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -35,7 +34,7 @@ class Network:
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        return _chained(_dense(result), result.data.x.shape[1])
+        return bool(_dense(result))
 
     def draw(self, result: RunResult, figure: Any) -> None:
         dense = _dense(result)
@@ -52,24 +51,29 @@ class Network:
             _edges(axes, weights, place, near, far)
             shape = f"W{place + 1}".translate(SUBSCRIPTS) + f"  {len(weights)} × {far.width}"
             axes.text(place + 0.5, -1.1, shape, ha="center", va="center", color=INK)
+        last = len(layers) - 1
         for place, layer in enumerate(layers):
-            _units(axes, place, layer, _titles(result, place, layer, len(layers) - 1))
-            axes.text(place, -1.24, _kind(result, place, len(layers) - 1), **_centred())
+            _units(axes, place, layer, _titles(result, place, layer, last))
+            axes.text(place, -1.24, _kind(result, place, layer.width, last), **_centred())
         count = sum(w.size for w in dense)
         said = f"{count:,} weights; blue positive, orange negative, stronger is darker"
         figure.text(0.02, 0.895, said, size=9, color=QUIET, va="baseline")
 
 
 def _dense(result: RunResult) -> list[Array]:
-    """The weight matrices; gains and shifts of a normalisation are vectors."""
-    return [np.asarray(w) for w in result.weights if np.ndim(w) == 2]
+    """The weight matrices, each taking what the one before gives and a one; none if they do not.
 
-
-def _chained(dense: Sequence[Array], features: int) -> bool:
-    """Whether each matrix takes what the one before gives, and a one."""
-    widths = [features, *(w.shape[1] for w in dense)]
-    fits = (len(w) == width + 1 for w, width in zip(dense, widths, strict=False))
-    return len(dense) > 0 and all(fits)
+    The gains and biases of a layer normalisation, (2, width), are passed over.
+    """
+    dense: list[Array] = []
+    width = result.data.x.shape[1]
+    for weights in map(np.asarray, result.weights):
+        if weights.ndim == 2 and len(weights) == width + 1:
+            dense.append(weights)
+            width = weights.shape[1]
+        elif weights.shape != (2, width):
+            return []
+    return dense
 
 
 def _layer(width: int, bias: bool) -> Layer:
@@ -106,10 +110,11 @@ def _units(axes: Any, place: int, layer: Layer, titles: dict[int, str]) -> None:
         face, marker = ("#e5e7eb", "s") if k == BIAS else ("white", "o")
         axes.plot([place], [y], marker=marker, markerfacecolor=face, linestyle="none", **look)
         if k == BIAS:
-            axes.text(place, y, "1", color=INK, zorder=3, **_centred(INK))
+            axes.text(place, y, "1", zorder=3, **_centred(INK))
         elif k in titles:
-            side, shift = ("right", -0.13) if place == 0 else ("left", 0.13)
-            axes.text(place + shift, y, titles[k], ha=side, va="center", fontsize=9, color=INK)
+            side, shift = ("right", -14) if place == 0 else ("left", 14)
+            beside = {"xytext": (shift, 0), "textcoords": "offset points", "ha": side}
+            axes.annotate(titles[k], (place, y), va="center", fontsize=9, color=INK, **beside)
     if layer.width > SHOWN:
         ys = [layer.heights[ENDS[0] - 1], layer.heights[layer.width - ENDS[1]]]
         axes.text(place, sum(ys) / 2, "⋮", size=16, zorder=3, ha="center", va="center")
@@ -128,14 +133,12 @@ def _titles(result: RunResult, place: int, layer: Layer, last: int) -> dict[int,
     return {k: plain(name, 14) for k, name in enumerate(names) if k in layer.heights}
 
 
-def _kind(result: RunResult, place: int, last: int) -> str:
+def _kind(result: RunResult, place: int, width: int, last: int) -> str:
     """A line below a layer: how wide it is and what happens there."""
-    width = [len(w) - 1 for w in _dense(result)][place] if place < last else None
-    if place == 0:
-        return f"{width} features"
-    if place == last:
-        return f"{_dense(result)[-1].shape[1]} outputs"
-    return f"{width} {plain(result.params.get('activation', 'hidden'), 20)}"
+    if 0 < place < last:
+        return f"{width} {plain(result.params.get('activation', 'hidden'), 20)}"
+    what = "feature" if place == 0 else "output"
+    return f"{width} {what}" if width == 1 else f"{width} {what}s"
 
 
 def _centred(colour: str = QUIET) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from harness_plugins.figures.look import (
     headline,
     parts,
     plain,
+    round_up,
 )
 
 TARGETS = 4  # drawn at most
 POINTS = 2000  # of a part, drawn at most
-LEVELS = 17
+LEVELS = 16  # at most about this many
 
 
 def can_be_drawn(result: RunResult) -> bool:
@@ -40,8 +41,7 @@ class Prediction:
 
     def draw(self, result: RunResult, figure: Any) -> None:
         names = target_names(result)[:TARGETS]
-        if len(names) > 1:
-            figure.set_size_inches(8, 3.4 * len(names) + 0.4)
+        figure.set_size_inches(8, 3.6 * len(names) + 0.7)
         headline(figure, result)
         rows = figure.subplots(len(names), 2, squeeze=False)
         for target, (name, (left, right)) in enumerate(zip(names, rows, strict=True)):
@@ -72,12 +72,14 @@ def _frame(left: Any, right: Any, name: str) -> None:
     """Where a perfect net would lie, and what the axes are."""
     low, high = np.array([left.get_xlim(), left.get_ylim()]).T
     limits = low.min(), high.max()
-    left.plot(limits, limits, color=QUIET, linewidth=1, linestyle="--", zorder=0.5)
-    left.set(xlim=limits, ylim=limits, aspect="equal")
+    dashes: dict[str, Any] = {"color": QUIET, "linewidth": 1, "linestyle": "--", "zorder": 0.8}
+    left.plot(limits, limits, **dashes)
+    left.set(xlim=limits, ylim=limits, box_aspect=1)
     left.set(xlabel=f"{name}, true", ylabel=f"{name}, predicted")
-    left.legend(loc="upper left", fontsize=9, handletextpad=0.2, borderaxespad=0.2)
-    right.axhline(0, color=QUIET, linewidth=1, linestyle="--", zorder=0.5)
-    right.set(xlabel=f"{name}, predicted", ylabel="residual (true − predicted)")
+    veil = {"frameon": True, "framealpha": 0.8, "edgecolor": "none"}
+    left.legend(loc="upper left", fontsize=9, handletextpad=0.2, borderaxespad=0.2, **veil)
+    right.axhline(0, **dashes)
+    right.set(xlabel=f"{name}, predicted", ylabel="residual (true − predicted)", box_aspect=1)
 
 
 @dataclass(frozen=True)
@@ -116,26 +118,27 @@ def _contours(
     height = np.ma.masked_invalid(response.answers[:, :, target])
     part = "train" if "train" in parts(result) else parts(result)[0]
     truth = columns(result.y[part])[:, target]
-    low, high = _range(np.append(height.compressed(), truth))
-    look: dict[str, Any] = {"cmap": "viridis", "vmin": low, "vmax": high}
-    levels = np.linspace(low, high, LEVELS)
+    levels = _levels(np.append(height.compressed(), truth))
+    look: dict[str, Any] = {"cmap": "viridis", "vmin": levels[0], "vmax": levels[-1]}
     filled = axes.contourf(response.a, response.b, height, levels=levels, **look)
     first, second = (np.asarray(result.x[part])[:, k] for k in response.columns)
     few = slice(None, None, -(-len(truth) // POINTS) or 1)
     edge = {"edgecolors": "white", "linewidths": 0.7, "s": 26}
-    axes.scatter(first[few], second[few], c=truth[few], label=f"{part}, true {name}", **edge, **look)
+    axes.scatter(first[few], second[few], c=truth[few], **edge, **look)
     features = [plain(result.data.feature_names[k]) for k in response.columns]
     axes.set(xlabel=features[0], ylabel=features[1])
     axes.grid(visible=False)
-    axes.set_title(f"{name}: learned (area), {part} examples (dots)", color=INK, loc="left")
+    axes.set_title(f"{name}: learned (area), {part} (dots)", color=INK, loc="left")
     figure.colorbar(filled, ax=axes, label=name)
 
 
-def _range(values: Array) -> tuple[float, float]:
-    """Least and greatest finite value, apart."""
+def _levels(values: Array) -> Array:
+    """Round levels, in round steps, that enclose all finite values."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    step = round_up(max((high - low) / LEVELS, 1e-6 * abs(high), 1e-300))
+    first, last = np.floor(low / step), np.ceil(high / step)
+    return np.arange(first, max(last, first + 1) + 1) * step
 
 
 def columns(values: Array) -> Array:

@@ -1,0 +1,156 @@
+"""`harness ui`: serve the MLflow UI on this computer, and print links that open on the curves."""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from harness.errors import Terminated, TrackingError, UsageError
+from harness.signals import tidy_signals
+from harness.tracking.links import links
+from harness.tracking.reading import connect
+from harness.tracking.sqlite import ARTIFACTS, is_store
+from harness.tracking.uri import (
+    DATABASES,
+    SERVERS,
+    database_file,
+    scheme,
+    tracking_uri,
+    without_credentials,
+)
+
+HOST, PORT = "127.0.0.1", 5000
+PATIENCE = 120.0  # seconds that the server may take to answer
+GRACE = 5.0  # seconds that it has to stop
+SETTINGS = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes that nothing here uses
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until Ctrl-C, which is the normal end; return the exit code."""
+    parser = argparse.ArgumentParser(prog="harness ui", description=__doc__)
+    parser.add_argument("--port", type=int, help=f"else the first free one from {PORT}")
+    asked = parser.parse_args(arguments).port
+    uri = tracking_uri(None, Path.cwd())
+    if scheme(uri) in SERVERS:
+        show(links(connect(uri), without_credentials(uri)))
+        return 0
+    check(uri)
+    try:
+        with tidy_signals():
+            serve(uri, free_port(asked))
+    except Terminated:
+        raise
+    except KeyboardInterrupt:
+        return 0
+    return 1
+
+
+def check(uri: str) -> None:
+    """UsageError if there is nothing to show, or nothing that can be served."""
+    path = database_file(uri)
+    if path is None and scheme(uri) not in DATABASES:
+        raise UsageError(f"{without_credentials(uri)}: not a store that can be served here")
+    if path is not None and not is_store(path):
+        raise UsageError(
+            f"nothing is recorded here: there is no MLflow store at {path}\n"
+            "train something first, or say where with MLFLOW_TRACKING_URI"
+        )
+
+
+def free_port(asked: int | None) -> int:
+    """The port asked for, else the first free one; UsageError if it is not to be had."""
+    for port in [asked] if asked is not None else range(PORT, PORT + 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except (OSError, OverflowError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                continue
+        if asked is None and port != PORT:
+            print(f"port {PORT} is in use: taking {port}", file=sys.stderr)
+        return port
+    raise UsageError(f"port {asked or PORT} cannot be used: {reason}")
+
+
+def serve(uri: str, port: int) -> None:
+    """Run the server until a signal comes; TrackingError if it stops by itself."""
+    base = f"http://{HOST}:{port}"
+    with TemporaryFile() as output, server(uri, port, output) as process:
+        found = links(connect(uri), base)  # while the server starts
+        wait_until_it_answers(process, base)
+        if process.poll() is None:
+            show(found)
+            print(f"serving {base} (Ctrl-C stops it)", file=sys.stderr, flush=True)
+            process.wait()
+        output.seek(0)
+        raise TrackingError(f"the MLflow server stopped: {last_words(output.read())}")
+
+
+@contextmanager
+def server(uri: str, port: int, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """An MLflow server on the store; it is stopped with all its processes at the end."""
+    path = database_file(uri)
+    place = {"MLFLOW_ARTIFACTS_DESTINATION": str(path.parent / ARTIFACTS)} if path else {}
+    settings = {**SETTINGS, **place, **os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--workers", "1"],
+        env=settings,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server and its processes: politely, then not."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def wait_until_it_answers(process: subprocess.Popen[bytes], base: str) -> None:
+    """Return when the server is ready, or has stopped; TrackingError if it takes too long."""
+    end = time.monotonic() + PATIENCE
+    while process.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(f"{base}/health", timeout=5):
+            return
+        if time.monotonic() > end:
+            raise TrackingError(f"the MLflow server does not answer within {PATIENCE:.0f} s")
+        time.sleep(0.2)
+
+
+def last_words(output: bytes) -> str:
+    """The last line of a program that tells of an error."""
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
+    told = [line for line in lines if "rror" in line] or [line for line in lines if line]
+    return told[-1][:300] if told else "it said nothing"
+
+
+def show(found: dict[str, str]) -> None:
+    """The lines that scripts may read."""
+    for name, link in found.items():
+        print(f"{name}: {link}", flush=True)
+    if not found:
+        print("there is no run of this program yet", file=sys.stderr)

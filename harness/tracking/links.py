@@ -1,0 +1,82 @@
+"""Links into the MLflow UI that open on the last sweep's (or single run's) curves."""
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from harness.tracking.connection import Connection
+from harness.tracking.environment import surroundings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+COMPARED = 10  # runs
+TRAINING = {"workflowType": "machine_learning"}  # else the UI opens in its mode for LLM apps
+
+
+def links(connection: Connection, base: str) -> dict[str, str]:
+    """`sweep`, `best` and `compare`, as far as there is such a thing in the store."""
+    with surroundings():
+        return connection.ask(lambda: _links(connection.client, base.rstrip("/")))
+
+
+def sweep_link(base: str, experiment_id: str, sweep_id: str, metric: str, ascending: bool) -> str:
+    """A sweep's runs as charts, the best ones shown.
+
+    Sorted by a metric, the runs stand alone; sorted by time the UI folds them into their parent,
+    and its charts are empty. Without `/runs` in the path it drops the query.
+    """
+    query = {
+        **TRAINING,
+        "compareRunsMode": "CHART",
+        "searchFilter": f"tags.`harness.sweep` = '{sweep_id}' and tags.`harness.role` = 'run'",
+        "orderByKey": f"metrics.`{metric}`",
+        "orderByAsc": str(ascending).lower(),
+    }
+    return f"{base}/#/experiments/{experiment_id}/runs?{urlencode(query, quote_via=quote)}"
+
+
+def run_link(base: str, experiment_id: str, run_id: str) -> str:
+    """One run's charts."""
+    path = f"experiments/{experiment_id}/runs/{run_id}/model-metrics"
+    return f"{base}/#/{path}?{urlencode(TRAINING)}"
+
+
+def compare_link(base: str, experiment_id: str, run_ids: list[str]) -> str:
+    """Runs side by side: parallel coordinates, and a table of what differs."""
+    query = {"runs": json.dumps(run_ids), "experiments": json.dumps([experiment_id]), **TRAINING}
+    return f"{base}/#/compare-runs?{urlencode(query, quote_via=quote)}"
+
+
+def _links(client: "MlflowClient", base: str) -> dict[str, str]:
+    newest = _newest(client)
+    if newest is None:
+        return {}
+    tags, experiment = newest.data.tags, newest.info.experiment_id
+    parent_id = newest.info.run_id
+    if tags.get("harness.role") != "sweep":
+        if "mlflow.parentRunId" not in tags:
+            return {"best": run_link(base, experiment, newest.info.run_id)}
+        parent_id = tags["mlflow.parentRunId"]
+    about = client.get_run(parent_id).data.tags
+    metric, _, direction = about.get("harness.objective", "train/loss").partition(" ")
+    ascending, sweep = direction != "maximize", tags["harness.sweep"]
+    found = {"sweep": sweep_link(base, experiment, sweep, metric, ascending)}
+    if best := about.get("best_run_id"):
+        found["best"] = run_link(base, experiment, best)
+    wanted = f"tags.`harness.sweep` = '{sweep}' and tags.`harness.role` = 'run'"
+    order = f"metrics.`{metric}` {'ASC' if ascending else 'DESC'}"
+    runs = client.search_runs([experiment], wanted, order_by=[order], max_results=COMPARED)
+    if len(runs) > 1:
+        ids = [run.info.run_id for run in runs]
+        found["compare"] = compare_link(base, experiment, ids)
+    return found
+
+
+def _newest(client: "MlflowClient") -> "Run | None":
+    """The run of ours that started last, in whatever experiment."""
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    order = ["attributes.start_time DESC"]
+    runs = client.search_runs(experiments, "tags.`harness.sweep` != ''", 1, 1, order)
+    return runs[0] if runs else None

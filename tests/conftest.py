@@ -1,0 +1,64 @@
+"""What tests share: configs made by hand, and a folder to run in."""
+
+import copy
+from typing import Any
+
+import pytest
+
+PLAIN: dict[str, Any] = {
+    "seed": 0,
+    "data_seed": 42,
+    "rng": "split",
+    "epochs": 10,
+    "batch_size": None,
+    "dtype": "float64",
+    "validation": 0.2,
+    "test": 0.0,
+    "standardize": None,
+    "repeats": 1,
+    "penalty": {"l1": 0.0, "l2": 0.0},
+    "clip": {"value": None, "norm": None},
+    "stopping": {"patience": None, "min_delta": 0.0, "max_seconds": None},
+    "objective": {"metric": "val/best_loss", "direction": "minimize"},
+    "metrics": None,
+    "figures": {"names": [], "members": [], "best": 10, "timeline": False},
+    "run": {"timeout": None, "checkpoint_seconds": 30},
+    "tracking": {
+        "uri": None,
+        "experiment": None,
+        "run_name": None,
+        "tags": {},
+        "log_every": 1,
+        "metrics_every": None,
+        "model": "none",
+        "required": False,
+    },
+    "dataset": {"name": "surface", "samples": 60},
+    "model": {"name": "mlp"},
+    "activation": {"name": "sigmoid"},
+    "optimizer": {"name": "sgd"},
+    "loss": {"name": "mse"},
+    "initializer": {"name": "normal"},
+    "schedule": {"name": "constant"},
+}
+
+
+def make_config(**changes: Any) -> dict[str, Any]:
+    """The plain config with some keys changed; `optimizer__learning_rate=1` reaches a field."""
+    config = copy.deepcopy(PLAIN)
+    for key, value in changes.items():
+        group, _, field = key.partition("__")
+        if field:
+            config[group][field] = value
+        else:
+            config[group] = value
+    return config
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty current directory, without MLflow's environment variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path

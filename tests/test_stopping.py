@@ -1,0 +1,105 @@
+"""Patience, divergence, time limits, and which points and weights are kept."""
+
+import numpy as np
+import pytest
+
+from harness.compose import build
+from harness.runs import train_stack
+from harness.stopping import Watch
+from harness.training import Epoch
+from tests.conftest import make_config
+
+
+def members(*changes):
+    return [build(make_config(epochs=6, **each)).member for each in changes]
+
+
+def watch(losses, *changes, validation=True):
+    """A watch that saw these (epochs, R) losses; weights are epoch and run."""
+    losses = np.asarray(losses, float)
+    changes = changes or ({},) * losses.shape[1]
+    if not validation:
+        changes = [{"validation": 0.0, **each} for each in changes]
+    rows = np.array([[0.0, r] for r in range(losses.shape[1])])
+    seen = Watch(members(*changes), rows)
+    for number, loss in enumerate(losses):
+        here = np.column_stack([np.full(len(seen.alive), number), seen.alive])
+        epoch = Epoch(number, loss[seen.alive], here.astype(float))
+        if not seen.see(epoch, loss[seen.alive] if validation else None, number * 1.0).any():
+            break
+    return seen
+
+
+def test_the_best_epoch_gives_the_weights_where_there_is_a_validation_part():
+    seen = watch([[3, 3], [2, 4], [1, 2], [2, 1], [3, 3], [3, 3], [3, 3]])
+    assert seen.best_epoch.tolist() == [2, 3]
+    assert seen.rows.tolist() == [[2, 0], [3, 1]]
+    assert seen.best_loss.tolist() == [1, 1]
+    assert seen.outcome == ["ok", "ok"]
+
+
+def test_without_one_the_last_weights_stay():
+    seen = watch([[3], [1], [2], [3], [3], [3], [4]], validation=False)
+    assert seen.best_epoch.tolist() == [1]
+    assert seen.rows.tolist() == [[6, 0]]
+
+
+def test_patience_ends_a_run_and_leaves_its_neighbour():
+    patient = {"stopping": {"patience": 2, "min_delta": 0.0, "max_seconds": None}}
+    seen = watch([[3, 3], [1, 2], [2, 1], [2, 1], [0, 1], [0, 1], [0, 0]], patient, {})
+    assert seen.last_epoch.tolist() == [3, 6]
+    assert seen.reason == ["patience", ""]
+    assert seen.outcome == ["ok", "ok"]
+    assert seen.rows.tolist() == [[1, 0], [6, 1]]
+
+
+def test_an_improvement_below_min_delta_does_not_count():
+    stubborn = {"stopping": {"patience": 2, "min_delta": 0.5, "max_seconds": None}}
+    seen = watch([[3.0], [2.9], [2.8], [2.7], [2.6], [2.5], [2.4]], stubborn)
+    assert seen.last_epoch.tolist() == [2]
+    assert seen.best_epoch.tolist() == [2]
+
+
+def test_time_ends_a_run_well():
+    hasty = {"stopping": {"patience": None, "min_delta": 0.0, "max_seconds": 2.0}}
+    seen = watch([[3.0]] * 7, hasty, validation=False)
+    assert (seen.last_epoch[0], seen.outcome[0], seen.reason[0]) == (2, "ok", "max_seconds")
+    assert seen.rows.tolist() == [[2, 0]]
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_a_diverged_run_keeps_its_finite_history(validation):
+    seen = watch(
+        [[3, 3], [2, 2], [1, np.inf], [1, 1], [1, 1], [1, 1], [0, 1]], validation=validation
+    )
+    assert seen.outcome == ["ok", "diverged"]
+    assert seen.reason[1] == "loss or weights not finite at epoch 2"
+    steps, _, train, _ = seen.curve(1)
+    assert steps.tolist() == [0, 1]
+    assert train.tolist() == [3, 2]
+    assert seen.rows.tolist() == [[6, 0], [1, 1]]
+
+
+def test_a_run_whose_weights_overflow_while_its_loss_does_not_has_diverged():
+    seen = Watch(members({}), np.zeros((1, 2)))
+    stays = seen.see(Epoch(0, np.ones(1), np.array([[0.0, np.inf]])), np.ones(1), 0.0)
+    assert not stays.any()
+    assert seen.outcome == ["diverged"]
+    assert np.isfinite(seen.rows).all()
+
+
+def test_a_curve_keeps_about_two_hundred_points_first_and_last_always():
+    configs = [make_config(epochs=1001, tracking__log_every=every) for every in (None, 300, 1)]
+    results = [*train_stack(["a", "b", "c"], configs)][-1]
+    steps = [result.curves["train/loss"].steps.tolist() for result in results]
+    assert steps[0] == [*range(0, 1001, 6), 1001]
+    assert steps[1] == [0, 300, 600, 900, 1001]
+    assert steps[2] == [*range(1002)]
+
+
+def test_metrics_on_the_way_come_where_they_are_asked_for():
+    configs = [make_config(epochs=10, tracking__metrics_every=every) for every in (None, 4)]
+    quiet, talkative = [*train_stack(["a", "b"], configs)][-1]
+    assert set(quiet.curves) == {"train/loss", "val/loss"}
+    assert talkative.curves["val/r2"].steps.tolist() == [0, 4, 8]
+    assert {"val/r2", "val/rmse", "val/mae", "val/best_loss"} <= set(talkative.metrics)

@@ -1,0 +1,140 @@
+"""What is on disk is whole, or not there."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from harness import store
+from harness.errors import DiskError, UsageError
+from harness.store import Curve, Manifest, Planned, Result
+
+
+def result(**changes):
+    steps = np.array([0, 5, 10])
+    curve = Curve(steps, np.array([3.0, 2.0, 1.0]), steps + 1_700_000_000_000)
+    plain = {
+        "fingerprint": "f" * 24,
+        "outcome": "ok",
+        "started": 1,
+        "ended": 2,
+        "curves": {"train/loss": curve, "val/loss": curve},
+        "metrics": {"val/best_loss": 0.1 + 0.2},
+        "weights": [np.eye(3), np.ones((4, 1), np.float32)],
+        "reason": "ünïcode",
+    }
+    return Result(**{**plain, **changes})
+
+
+def manifest(*fingerprints, **changes):
+    runs = [
+        Planned((i,), f, f"run {i}", (f"seed={i}",), {"seed": i})
+        for i, f in enumerate(fingerprints)
+    ]
+    plain = {
+        "sweep_id": "s",
+        "single": False,
+        "created": 1,
+        "cwd": "here",
+        "tracking_uri": "sqlite:///x",
+        "experiment": "e",
+        "name": "n",
+        "overrides": ("seed=0,1",),
+        "objective": {"metric": "val/best_loss", "direction": "minimize"},
+        "tracking": {},
+        "figures": {},
+        "numerics": {},
+        "runs": tuple(runs),
+    }
+    return Manifest(**{**plain, **changes})
+
+
+def test_a_result_comes_back_as_it_was(tmp_path):
+    store.write_result(tmp_path, result())
+    back = store.read_result(tmp_path, "f" * 24)
+    assert back.metrics == {"val/best_loss": 0.1 + 0.2}
+    assert back.reason == "ünïcode"
+    for key, curve in result().curves.items():
+        assert all(np.array_equal(a, b) for a, b in zip(curve, back.curves[key], strict=True))
+    for a, b in zip(result().weights, back.weights, strict=True):
+        assert np.array_equal(a, b)
+        assert a.dtype == b.dtype
+
+
+def test_a_manifest_comes_back_as_it_was(tmp_path):
+    store.write_manifest(tmp_path, manifest("a", "b"))
+    assert store.read_manifest(tmp_path) == manifest("a", "b")
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.9, 0.99])
+def test_a_truncated_result_counts_as_none(tmp_path, part):
+    store.write_result(tmp_path, result())
+    path = store.result_path(tmp_path, "f" * 24)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    assert store.read_result(tmp_path, "f" * 24) is None
+
+
+def test_a_flipped_bit_anywhere_in_a_result_is_noticed(tmp_path):
+    store.write_result(tmp_path, result())
+    path = store.result_path(tmp_path, "f" * 24)
+    whole, kept = path.read_bytes(), store.pack(result())
+    for at in range(0, len(whole), 37):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
+        back = store.read_result(tmp_path, "f" * 24)
+        assert back is None or store.pack(back) == kept
+
+
+def test_a_result_of_another_run_counts_as_none(tmp_path):
+    store.write_result(tmp_path, result())
+    store.result_path(tmp_path, "f" * 24).rename(store.result_path(tmp_path, "g"))
+    assert store.read_result(tmp_path, "g") is None
+
+
+def test_a_result_too_large_to_unpack_counts_as_none(tmp_path, monkeypatch):
+    store.write_result(tmp_path, result())
+    monkeypatch.setattr(store, "LARGEST_RESULT", 100)
+    assert store.read_result(tmp_path, "f" * 24) is None
+
+
+def test_a_folder_without_a_manifest_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"manifest\.json: no manifest"):
+        store.read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"runs": 3}', '{"runs": []}', "null"])
+def test_a_damaged_manifest_is_told(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UsageError, match=r"manifest\.json: damaged"):
+        store.read_manifest(tmp_path)
+
+
+def test_a_manifest_of_another_schema_is_told(tmp_path):
+    store.write_manifest(tmp_path, manifest("a"))
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 99}))
+    with pytest.raises(UsageError, match="schema 99, and this harness reads 1"):
+        store.read_manifest(tmp_path)
+
+
+def test_runs_join_a_manifest_once_with_all_their_jobs():
+    joined = manifest("a", "b").with_runs(manifest("b", "c").runs)
+    assert [(run.fingerprint, run.jobs) for run in joined.runs] == [
+        ("a", (0,)),
+        ("b", (1, 0)),
+        ("c", (1,)),
+    ]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    store.write_atomically(path, b"old")
+
+    def refuse(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(DiskError, match=r"cannot write .*: No space left on device"):
+        store.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
