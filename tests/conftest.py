@@ -1,6 +1,12 @@
 """What tests share: configs made by hand, and a folder to run in."""
 
 import copy
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from typing import Any
 
 import pytest
@@ -62,3 +68,28 @@ def workplace(tmp_path, monkeypatch):
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A real tracking server, artifacts through it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    line += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
+    line += ["--artifacts-destination", str(tmp_path / "kept")]
+    env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(line, stdout=log, stderr=log, env=env, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=1).close()
+            break
+        except OSError:
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+    yield url
+    os.killpg(process.pid, 15)
+    process.wait(20)

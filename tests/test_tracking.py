@@ -38,7 +38,10 @@ def publish_all(uri, tmp_path, sweep, outcome="ok"):
     for run in sweep.runs:
         made = result(run, outcome)
         publisher.publish(run, made, files(made), PARAMS, {"team": "blue"})
-    table = {"run": [run.name for run in sweep.runs], "loss": [0.1, float("nan"), 0.3]}
+    table = {
+        "run": [run.name for run in sweep.runs],
+        "loss": [0.1, float("nan"), 0.3][: len(sweep.runs)],
+    }
     publisher.finish("| a |\n|---|\n", {"leaderboard.csv": b"run\n"}, table, {}, {}, "FINISHED")
     return publisher
 
@@ -169,7 +172,8 @@ def test_the_status_is_true(server, tmp_path, outcome, status):
     assert (run.info.status, run.data.tags["harness.outcome"]) == (status, outcome)
 
 
-def test_the_parent_shows_the_leaderboard(uri, tmp_path):
+def test_the_parent_shows_the_leaderboard(uri, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # load_table asks there
     publisher = publish_all(uri, tmp_path, manifest(tmp_path))
     publisher.progress({"runs/finished": 3.0, "runs/none": float("inf")})
     client, [parent], _ = runs_of(publisher)

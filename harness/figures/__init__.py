@@ -20,9 +20,8 @@ def draw(plugin: Figure, name: str, result: Any) -> tuple[str, bytes]:
     """
     from harness.figures import fast, plain
 
-    picture = fast.paint(plugin, result)
-    if picture is None:
-        picture = plain.paint(plugin, result)
+    quick = fast.paint(plugin, result)
+    picture = plain.paint(plugin, result) if quick is None else quick
     if isinstance(picture, str):
         return f"{name}.html", picture.encode("utf-8", errors="replace")
     return f"{name}.png", picture

@@ -6,15 +6,15 @@ A figure that is drawn for every run of a sweep may offer its `draw` in two part
     def draw_backdrop(self, backdrop, figure) -> None # axes, limits, ticks, grid, legend
     def draw_over(self, result, figure) -> list       # artists: curves, title; above all the rest
 
-`draw` is then the one after the other, and both paths give the same pixels: ticks and labels, which
-take nine tenths of the time, come from a picture kept for each different backdrop.
+`draw` is then the one after the other, and both paths give the same pixels: ticks and labels,
+which take most of the time, come from a picture kept for each different backdrop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from harness.figures.png import encode
 from harness.figures.style import blank, style
 
 if TYPE_CHECKING:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
 KEPT = 12  # backdrops, each with two buffers of pixels: 3 MB
@@ -33,7 +32,7 @@ class Stage(NamedTuple):
     """A figure with its backdrop drawn, and the pixels of that."""
 
     figure: Figure
-    canvas: FigureCanvasAgg
+    canvas: Any
     pixels: Any
 
 
@@ -51,7 +50,7 @@ def paint(plugin: Any, result: Any) -> bytes | None:
 
 def _paint(plugin: Any, result: Any) -> bytes:
     figure, canvas, pixels = _stage(plugin, plugin.backdrop(result))
-    canvas.restore_region(pixels)  # type: ignore[no-untyped-call]
+    canvas.restore_region(pixels)
     for artist in plugin.draw_over(result, figure):
         figure.draw_artist(artist)
         artist.remove()
@@ -62,7 +61,7 @@ def _paint(plugin: Any, result: Any) -> bytes:
 def _stage(plugin: Any, backdrop: Hashable) -> Stage:
     figure = blank()
     plugin.draw_backdrop(backdrop, figure)
-    canvas = cast("FigureCanvasAgg", figure.canvas)
+    canvas: Any = figure.canvas
     canvas.draw()
     figure.set_layout_engine("none")
-    return Stage(figure, canvas, canvas.copy_from_bbox(figure.bbox))  # type: ignore[no-untyped-call]
+    return Stage(figure, canvas, canvas.copy_from_bbox(figure.bbox))

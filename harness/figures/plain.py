@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 
 from harness.contracts import Figure
 from harness.figures.png import encode
 from harness.figures.style import blank, style
-
-if TYPE_CHECKING:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 
 def paint(plugin: Figure, result: Any) -> str | bytes:
@@ -24,7 +21,7 @@ def paint(plugin: Figure, result: Any) -> str | bytes:
                 return page
             if page is not None:
                 raise TypeError(f"draw returned {type(page).__name__}, not None or an HTML page")
-            canvas = cast("FigureCanvasAgg", figure.canvas)
+            canvas: Any = figure.canvas
             canvas.draw()
             return encode(np.asarray(canvas.buffer_rgba()), figure.dpi)
         finally:

@@ -28,7 +28,7 @@ def encode(pixels: Array, dpi: float) -> bytes:
             b"\x89PNG\r\n\x1a\n",
             _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, TRUECOLOUR, 0, 0, 0)),
             _chunk(b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1)),
-            _chunk(b"IDAT", zlib.compress(lines, FAST)),
+            _chunk(b"IDAT", zlib.compress(lines.tobytes(), FAST)),
             _chunk(b"IEND", b""),
         ]
     )

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INCHES, DPI = (8.0, 5.0), 100
-# Okabe and Ito's colours, which people with any colour vision can tell apart.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"]
+# Okabe and Ito's colours, which people with any colour vision can tell apart; brown and grey
+# in place of their yellow and black, which are poor on white and for dots.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#555555"]
 INK, TEXT, LINE = "#111827", "#374151", "#9ca3af"
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -51,8 +52,9 @@ def style() -> Iterator[None]:
     from matplotlib import rc_context, rcParams
 
     with _one_at_a_time, warnings.catch_warnings(), rc_context():
-        # Few differ, and each that is set is validated.
-        rcParams.update({key: value for key, value in _settings().items() if rcParams[key] != value})
+        # Setting validates, which takes longer than comparing.
+        differ = {key: value for key, value in _settings().items() if rcParams[key] != value}
+        rcParams.update(differ)
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 

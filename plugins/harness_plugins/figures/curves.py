@@ -117,7 +117,8 @@ def _best(result: RunResult, curves: dict[str, tuple[Array, Array]]) -> tuple[fl
         return math.nan, math.nan, ""
     height = float(np.interp(epoch, steps, values))
     # The curve is thinned; the recorded value is the exact one.
-    loss = result.metrics.get("val/best_loss" if part == "validation" else "train/best_loss", height)
+    recorded = "val/best_loss" if part == "validation" else "train/best_loss"
+    loss = result.metrics.get(recorded, height)
     return epoch, height, f"○ best {loss:.4g} at epoch {epoch:.0f}"
 
 

@@ -41,7 +41,7 @@ def plane(result: RunResult, columns: tuple[int, int], size: int) -> Plane:
 def typical(result: RunResult) -> Array:
     """(features,) the mean of each quantity; of the 0/1 codes, the commonest combination."""
     x = _examples(result)
-    row = x.mean(axis=0)
+    row: Array = x.mean(axis=0)
     codes = list(result.data.categorical)
     if codes:
         rows, counts = np.unique(x[:, codes], axis=0, return_counts=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.contracts import RunResult
 
-# Okabe and Ito's colours, which people with any colour vision can tell apart.
+# The harness's own cycle of colours, here as numbers that a picture can blend.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#555555")
 PART_COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
 PART_MARKERS = {"train": "o", "validation": "s", "test": "^"}
@@ -58,6 +58,7 @@ def headline(figure: Any, result: RunResult) -> None:
 def parts(result: RunResult) -> list[str]:
     """The parts that have examples, training first."""
     return [part for part in PART_COLOURS if part in result.x and len(result.x[part])]
+
 
 def round_up(value: float, digits: Sequence[float] = (1, 2, 5, 10, 20)) -> float:
     """The next of 1, 2, 5, 10, 20, …, and of 0.1, 0.2, …; or of other leading digits."""

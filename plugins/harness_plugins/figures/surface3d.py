@@ -83,4 +83,6 @@ def _numbers(values: Array) -> Any:
     spread = float(np.ptp(finite)) if len(finite) else 0.0
     digits = DIGITS - 1 - math.floor(math.log10(spread)) if spread > 0 else None
     rounded = values if digits is None else np.round(values, digits)
-    return np.where(np.isfinite(values), rounded, None).tolist()
+    told = rounded.astype(object)
+    told[~np.isfinite(values)] = None
+    return told.tolist()
