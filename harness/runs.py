@@ -91,12 +91,13 @@ class Training:
             now = self.clock.seconds()
             self.history.see(epoch.number, self.watch.alive, alive, epoch.rows, now)
             stays = self.watch.see(epoch, loss, now)
-            if not stays.any():
+            if not len(self.watch.alive):
                 break
             if now - told >= SNAPSHOT_SECONDS:
                 told = now
+                self.watch.settle()
                 yield [self._result(r) for r in range(len(self.members))]
-            alive = alive if stays.all() else alive.take(stays)
+            alive = alive if stays is None else alive.take(stays)
             epoch = epochs.send(stays)
         finals = finals_of(self.members, self.watch, self.prepared, self.shapes)
         weights = split(self.watch.rows, self.shapes)
@@ -124,7 +125,8 @@ class Training:
         )
 
     def _curves(self, r: int) -> dict[str, Curve]:
-        steps, seconds, train_loss, validation = self.watch.curve(r)
+        epochs, seconds, train_loss, validation = self.watch.curve(r)
+        steps = epochs.astype(int)
         times = np.array([self.clock.at(at) for at in seconds], np.int64)
         curves = {"train/loss": Curve(steps, train_loss, times)}
         if np.isfinite(validation).any():

@@ -120,6 +120,9 @@ class Stack(NamedTuple):
     l2: Array
     clip_value: Array  # infinite where there is none
     clip_norm: Array
+    penalised: Array  # which runs pay a penalty, have their gradient cut by value, by norm
+    by_value: Array
+    by_norm: Array
 
     def take(self, keep: Array) -> "Stack":
         """The stack of the members that `keep` (R,) says."""
@@ -134,6 +137,9 @@ def stack(members: Sequence[Member]) -> Stack:
         finite = [np.inf if value is None else value for value in values]
         return np.array(finite, dtype).reshape(-1, 1)
 
+    l1, l2 = column([m.l1 for m in members]), column([m.l2 for m in members])
+    value = column([m.clip_value for m in members])
+    norm = column([m.clip_norm for m in members])
     return Stack(
         tuple(members),
         members[0].model,
@@ -141,8 +147,11 @@ def stack(members: Sequence[Member]) -> Stack:
         columns([m.loss for m in members], 3, dtype),
         columns([m.optimizer for m in members], 2, dtype),
         columns([m.schedule for m in members], 2, dtype),
-        column([m.l1 for m in members]),
-        column([m.l2 for m in members]),
-        column([m.clip_value for m in members]),
-        column([m.clip_norm for m in members]),
+        l1,
+        l2,
+        value,
+        norm,
+        np.flatnonzero((l1 > 0) | (l2 > 0)),
+        np.flatnonzero(np.isfinite(value)),
+        np.flatnonzero(np.isfinite(norm)),
     )

@@ -9,6 +9,7 @@ from harness.stack import Member
 from harness.training import Epoch
 
 POINTS = 200  # a curve keeps about so many, unless asked otherwise
+NEVER = np.iinfo(int).max
 
 
 class Watch:
@@ -16,6 +17,9 @@ class Watch:
 
     A run ends when it diverges (a loss or weight that is not finite: its history ends before),
     when `patience` epochs bring no improvement, when its `max_seconds` are over, or at the end.
+
+    What is public is by run, (R, ...), and settled when a run ends or `settle` is called; what
+    changes every epoch is kept for the A runs that are alive, in the order of `alive`.
     """
 
     def __init__(self, members: Sequence[Member], rows: Array) -> None:
@@ -28,93 +32,107 @@ class Watch:
         self.best_epoch = np.zeros(count, int)
         self.best_loss = np.full(count, np.inf)
         self.rows = rows.copy()  # the result: best by validation, else the last finite
-        self._epochs = members[0].epochs
         self._validated = members[0].validation > 0
-        self._steps: list[tuple[int, float]] = []  # epochs kept, and the seconds they came at
-        self._kept: list[tuple[Array, Array]] = []  # training and validation losses of those
-        self._last = (np.full(count, np.nan), np.full(count, np.nan))
-        self._last_at = np.zeros(count)
-        self._every = np.array([m.log_every or -(-m.epochs // POINTS) for m in members])
-        self._strides = {int(every) for every in self._every}
-        never = np.iinfo(int).max
-        self._patience = np.array([m.patience or never for m in members])
+        self._epochs = members[0].epochs
+        self._patience = np.array([m.patience or NEVER for m in members])
         self._min_delta = np.array([m.min_delta for m in members])
         self._limit = np.array([m.max_seconds or np.inf for m in members])
-        self._reference, self._since = np.full(count, np.inf), np.zeros(count, int)
-        self._previous = rows
+        self._every = [m.log_every or -(-m.epochs // POINTS) for m in members]
+        self._strides = set(self._every)
+        self._points: list[tuple[int, float, Array, Array, Array | None]] = []
+        self._ends = np.full((count, 4), np.nan)  # the last finite point of each run
+        self._best_loss, self._best_epoch = self.best_loss.copy(), self.best_epoch.copy()
+        self._best_rows, self._here = rows, rows
+        self._reference, self._since = self.best_loss.copy(), self.best_epoch.copy()
+        self._point: tuple[int, float, Array, Array | None] = (0, 0.0, self._best_loss, None)
 
-    def see(self, epoch: Epoch, validation: Array | None, seconds: float) -> Array:
-        """Take note of an epoch; (A,) of the A runs still there, who stays."""
-        alive, judged = self.alive, epoch.loss if validation is None else validation
-        finite = (
-            np.isfinite(epoch.loss) & np.isfinite(judged) & np.isfinite(epoch.rows).all(axis=1)
-        )
-        if not finite.all():
-            self._diverge(alive[~finite], self._previous[~finite], epoch.number, seconds)
-        done = alive[finite]
-        everyone = len(done) == len(alive)
-        rows = epoch.rows if everyone else epoch.rows[finite]
-        self._note(done, epoch, validation, finite, seconds)
-        self._judge(done, judged if everyone else judged[finite], rows, epoch.number)
-        stays = finite & self._goes_on(epoch.number, seconds)[alive]
-        leaves = finite & ~stays
-        if not self._validated and leaves.any():
-            self.rows[alive[leaves]] = epoch.rows[leaves]
-        self.alive = alive[stays]
-        self._previous = epoch.rows if stays.all() else epoch.rows[stays]
-        return np.asarray(stays)
-
-    def _note(
-        self, who: Array, epoch: Epoch, validation: Array | None, finite: Array, seconds: float
-    ) -> None:
-        for kept, values in zip(self._last, (epoch.loss, validation), strict=True):
-            if values is not None:
-                kept[who] = values[finite]
-        self._last_at[who], self.last_epoch[who] = seconds, epoch.number
-        if any(epoch.number % stride == 0 for stride in self._strides):
-            losses = [np.full(len(self.outcome), np.nan) for _ in self._last]
-            for loss, last in zip(losses, self._last, strict=True):
-                loss[who] = last[who]
-            self._steps.append((epoch.number, seconds))
-            self._kept.append((losses[0], losses[1]))
-
-    def _judge(self, who: Array, loss: Array, rows: Array, index: int) -> None:
-        better = loss < self.best_loss[who]
-        winners = who[better]
-        self.best_loss[winners], self.best_epoch[winners] = loss[better], index
-        if self._validated:
-            self.rows[winners] = rows[better]
-        improved = who[loss < self._reference[who] - self._min_delta[who]]
-        self._reference[improved], self._since[improved] = self.best_loss[improved], index
-
-    def _goes_on(self, index: int, seconds: float) -> Array:
-        """(R,) whether each run has more to do; those that end here end well."""
-        impatient = index - self._since >= self._patience
+    def see(self, epoch: Epoch, validation: Array | None, seconds: float) -> Array | None:
+        """Take note of an epoch; who stays (A,), or None if all do."""
+        judged = epoch.loss if validation is None else validation
+        sound = np.isfinite(judged).all() and np.isfinite(epoch.loss).all()
+        if not (sound and np.isfinite(epoch.rows).all()):
+            return self._see_divergence(epoch, validation, judged, seconds)
+        self._note(epoch, validation, seconds)
+        self._judge(judged, epoch.rows, epoch.number)
+        over = epoch.number >= self._epochs
+        impatient = epoch.number - self._since >= self._patience
         late = seconds >= self._limit
-        over = np.full(len(impatient), index >= self._epochs)
-        for r in self.alive[(impatient | late | over)[self.alive]]:
-            if self.outcome[r] == "running":
-                self.outcome[r], self.seconds[r] = "ok", seconds
-                if not over[r]:
-                    self.reason[r] = "patience" if impatient[r] else "max_seconds"
-        return np.asarray(~(impatient | late | over))
+        if not (over or impatient.any() or late.any()):
+            return None
+        reason = np.where(impatient, "patience", "max_seconds")
+        return self._leave(impatient | late | over, "ok", ["" if over else r for r in reason])
 
-    def _diverge(self, who: Array, last_finite: Array, index: int, seconds: float) -> None:
-        if not self._validated:
-            self.rows[who] = last_finite
-        for r in who:
-            self.outcome[r], self.seconds[r] = "diverged", seconds
-            self.reason[r] = f"loss or weights not finite at epoch {index}"
+    def _see_divergence(
+        self, epoch: Epoch, validation: Array | None, judged: Array, seconds: float
+    ) -> Array | None:
+        """Let go of those with numbers that are not finite, then look at the others."""
+        finite = np.isfinite(judged) & np.isfinite(epoch.loss)
+        finite &= np.isfinite(epoch.rows).all(axis=1)
+        reason = f"loss or weights not finite at epoch {epoch.number}"
+        self._leave(~finite, "diverged", [reason] * len(finite))
+        if finite.any():
+            rest = Epoch(epoch.number, epoch.loss[finite], epoch.rows[finite])
+            stays = self.see(rest, None if validation is None else validation[finite], seconds)
+            if stays is not None:
+                finite[finite] = stays
+        return finite
 
-    def curve(self, r: int) -> tuple[Array, Array, Array, Array]:
-        """Epochs, seconds, training and validation losses (nan: none) of run r so far."""
-        kept = [
-            (step, at, train[r], validation[r])
-            for (step, at), (train, validation) in zip(self._steps, self._kept, strict=True)
-            if step % self._every[r] == 0 and np.isfinite(train[r])
-        ]
-        last = (self.last_epoch[r], self._last_at[r], self._last[0][r], self._last[1][r])
-        if np.isfinite(last[2]) and (not kept or kept[-1][0] < last[0]):
-            kept.append(last)
-        columns = np.array(kept, float).reshape(-1, 4).T
-        return columns[0].astype(int), columns[1], columns[2], columns[3]
+    def _note(self, epoch: Epoch, validation: Array | None, seconds: float) -> None:
+        self._here = epoch.rows
+        self._point = (epoch.number, seconds, epoch.loss, validation)
+        if any(epoch.number % stride == 0 for stride in self._strides):
+            self._points.append((epoch.number, seconds, self.alive, epoch.loss, validation))
+
+    def _judge(self, loss: Array, rows: Array, number: int) -> None:
+        better = loss < self._best_loss
+        if better.all():
+            self._best_loss, self._best_rows = loss, rows
+            self._best_epoch.fill(number)
+        elif better.any():
+            self._best_loss = np.where(better, loss, self._best_loss)
+            self._best_rows = np.where(better[:, None], rows, self._best_rows)
+            self._best_epoch[better] = number
+        improved = loss < self._reference - self._min_delta
+        if improved.any():
+            self._reference = np.where(improved, loss, self._reference)
+            self._since[improved] = number
+
+    def settle(self) -> None:
+        """Bring what is public up to date for the runs that are alive."""
+        who = self.alive
+        number, seconds, loss, validation = self._point
+        self.best_loss[who], self.best_epoch[who] = self._best_loss, self._best_epoch
+        self.rows[who] = self._best_rows if self._validated else self._here
+        if len(loss) == len(who) and np.isfinite(loss).all():
+            held_out = np.nan if validation is None else validation
+            self.last_epoch[who], self.seconds[who] = number, seconds
+            ends = np.broadcast_arrays(number, seconds, loss, held_out)
+            self._ends[who] = np.stack(ends, axis=1)
+
+    def _leave(self, mask: Array, outcome: str, reasons: Sequence[str]) -> Array:
+        """These runs end; (A,) who stays."""
+        self.settle()
+        for r, reason in zip(self.alive[mask], np.array(reasons)[mask], strict=True):
+            self.outcome[r], self.reason[r] = outcome, str(reason)
+        stays = np.asarray(~mask)
+        for name in ("_best_loss", "_best_epoch", "_best_rows", "_here", "_reference", "_since"):
+            setattr(self, name, getattr(self, name)[stays])
+        for name in ("_patience", "_min_delta", "_limit", "alive"):
+            setattr(self, name, getattr(self, name)[stays])
+        number, seconds, loss, validation = self._point
+        held_out = None if validation is None else validation[stays]
+        self._point = (number, seconds, loss[stays], held_out)
+        return stays
+
+    def curve(self, r: int) -> Array:
+        """(4, points): epochs, seconds, training and validation losses (nan: none) of run r."""
+        kept = []
+        for number, seconds, alive, loss, validation in self._points:
+            at = int(np.searchsorted(alive, r))
+            if at < len(alive) and alive[at] == r and number % self._every[r] == 0:
+                held_out = np.nan if validation is None else validation[at]
+                kept.append((number, seconds, loss[at], held_out))
+        end = self._ends[r]
+        if np.isfinite(end[2]) and (not kept or kept[-1][0] < end[0]):
+            kept.append(tuple(end))
+        return np.array(kept, float).reshape(-1, 4).T

@@ -60,7 +60,7 @@ def _full_batch(
         delta = stack.loss.gradient(prediction, truth)
         gradient = join(stack.model.backward(cache, delta))
         rows, state = step(stack, gradient, state, rows, index, epochs)
-        if keep is not None and not keep.all():
+        if keep is not None:
             stack, rows, state = stack.take(keep), rows[keep], take(state, keep)
             streams = leave(streams, keep)
             uniform = uniforms(streams.dropout, x.dtype)
@@ -82,7 +82,7 @@ def _mini_batches(
     first = objective(stack, prediction, for_all(y, len(rows)), rows)
     keep = yield Epoch(0, first, rows)
     for index in range(epochs):
-        if keep is not None and not keep.all():
+        if keep is not None:
             stack, rows, state = stack.take(keep), rows[keep], take(state, keep)
             streams = leave(streams, keep)
         uniform = uniforms(streams.dropout, x.dtype)
@@ -115,7 +115,7 @@ def step(
 def objective(stack: Stack, prediction: Array, y: Array, rows: Array) -> Array:
     """(R,) losses, with l1 Σ|w| + ½ l2 Σw² for the runs that ask for it."""
     loss = stack.loss(prediction, y)
-    asked = _asked(stack.l1, stack.l2)
+    asked = stack.penalised
     if len(asked):
         w = rows[asked]
         size, square = np.abs(w).sum(axis=1), (w * w).sum(axis=1)
@@ -126,7 +126,7 @@ def objective(stack: Stack, prediction: Array, y: Array, rows: Array) -> Array:
 
 def penalised(stack: Stack, gradient: Array, rows: Array) -> Array:
     """(R, P) gradients, with l1 sign(w) + l2 w for the runs that ask for it."""
-    asked = _asked(stack.l1, stack.l2)
+    asked = stack.penalised
     if len(asked):
         w = rows[asked]
         gradient[asked] += stack.l1[asked] * np.sign(w) + stack.l2[asked] * w
@@ -135,21 +135,15 @@ def penalised(stack: Stack, gradient: Array, rows: Array) -> Array:
 
 def clipped(stack: Stack, gradient: Array) -> Array:
     """(R, P) gradients, cut to [-value, value] and scaled down to a norm, where asked."""
-    by_value = np.flatnonzero(np.isfinite(stack.clip_value))
+    by_value, by_norm = stack.by_value, stack.by_norm
     if len(by_value):
         bound = stack.clip_value[by_value]
         gradient[by_value] = np.clip(gradient[by_value], -bound, bound)
-    by_norm = np.flatnonzero(np.isfinite(stack.clip_norm))
     if len(by_norm):
         g, bound = gradient[by_norm], stack.clip_norm[by_norm]
         norm = np.sqrt((g * g).sum(axis=1, keepdims=True))
         gradient[by_norm] = np.where(norm > bound, g * (bound / norm), g)
     return gradient
-
-
-def _asked(*penalties: Array) -> Array:
-    """Which rows have any of these columns above zero: only they pay, and each on its own."""
-    return np.flatnonzero(np.any([column > 0 for column in penalties], axis=0))
 
 
 def predict(stack: Stack, rows: Array, shapes: Shapes, x: Array) -> Array:

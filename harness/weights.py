@@ -1,5 +1,6 @@
 """A run's weights: one row for the optimizer, one array a layer for the model."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ def split(rows: Array, shapes: Shapes) -> Arrays:
     """(R, P) rows as one (R, ...) view a layer; nothing is copied."""
     layers, start = [], 0
     for shape in shapes:
-        stop = start + int(np.prod(shape))
+        stop = start + math.prod(shape)
         layers.append(rows[:, start:stop].reshape(len(rows), *shape))
         start = stop
     return layers

@@ -19,6 +19,7 @@ from harness.tracking.uri import sqlite_uri
 QUIET = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),
 ]
 START = int(time.time() * 1000) - 60_000
 PARAMS = {"activation": "tanh", "optimizer.learning_rate": "0.1", "seed": "0"}

@@ -25,7 +25,8 @@ def watch(losses, *changes, validation=True):
     for number, loss in enumerate(losses):
         here = np.column_stack([np.full(len(seen.alive), number), seen.alive])
         epoch = Epoch(number, loss[seen.alive], here.astype(float))
-        if not seen.see(epoch, loss[seen.alive] if validation else None, number * 1.0).any():
+        seen.see(epoch, loss[seen.alive] if validation else None, number * 1.0)
+        if not len(seen.alive):
             break
     return seen
 

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_a_run_comes_back_as_it_was(uri, tmp_path):
         assert np.array_equal(record.curves[key][0], curve.steps)
         assert np.array_equal(record.curves[key][1], curve.values)
     assert {key: record.metrics[key] for key in made.metrics} == made.metrics
-    with np.load(record.weights, allow_pickle=False) as arrays:
+    with np.load(BytesIO(record.weights), allow_pickle=False) as arrays:
         assert all(map(np.array_equal, layers(arrays), made.weights))
 
 

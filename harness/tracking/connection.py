@@ -35,10 +35,10 @@ _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 class Connection:
     """One store. Once it was out of reach, each further call tries only once, until one works."""
 
-    def __init__(self, uri: str, patience: float = PATIENCE) -> None:
+    def __init__(self, uri: str, patience: float | None = None) -> None:
         self.uri = uri
         self.repeated = False  # whether something was tried again, so that it may be there twice
-        self._patience = patience
+        self._patience = PATIENCE if patience is None else patience
         self._client: MlflowClient | None = None
         self._down = False
 

@@ -1,0 +1,158 @@
+"""Every claim in the docs that can be run is run; every name and link in them exists."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbclient import NotebookClient
+
+from harness import contracts
+from harness.config import GROUPS
+from harness.registry import names
+from tests.environments import Environment
+from tests.pages import ROOT, alike, blocks, run_page
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOTEBOOK = ROOT / "docs" / "python.ipynb"
+PLAIN = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "Makefile", ROOT / ".ci/run", NOTEBOOK]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+OPTION = re.compile(rf"\b({'|'.join(GROUPS)}|experiment|sweep|tracking|figures)=([\w,]+)")
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment of the docs' own, in which they may install plugins."""
+    made = Environment(tmp_path_factory.mktemp("environment"))
+    made.borrow(editable=True)
+    made.script("harness", "import sys; from harness.cli import main; sys.exit(main())")
+    made.script(
+        "pip",
+        "import sys; from pip._internal.cli.main import main\n"
+        "extra = ['--quiet', '--no-index', '--no-build-isolation']\n"
+        "sys.exit(main([sys.argv[1], *extra, *sys.argv[2:]]))",
+    )
+    return made
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_does_what_it_says(page: Path, environment: Environment, tmp_path: Path) -> None:
+    for block in blocks(page):
+        if block.reason:
+            print(f"{block} is not run: {block.reason}")
+    run_page(page, tmp_path, environment)
+
+
+def test_output_is_compared_but_for_what_varies() -> None:
+    identity = "0123456789abcdef" * 2
+    assert alike(f"best: 0.5 ({identity})\n", f"best: 0.5000000001 ({identity[::-1]})\n")
+    assert alike("folder: /home/me/outputs/1\n", "folder: /else/outputs/2026/2\n")
+    assert alike("a\n...\nz\n", "a\nb\nc\nz\n")
+    assert not alike("runs: 36 finished\n", "runs: 35 finished\n")
+    assert not alike("best: 0.5\n", "best: 0.51\n")
+    assert not alike("a\n...\nz\n", "a\nb\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_and_images_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        if not target.startswith(("https://", "http://")):
+            path, _, anchor = target.partition("#")
+            there = (page.parent / path).resolve() if path else page
+            assert there.exists(), f"{page.name}: {target}"
+            assert not anchor or anchor in _anchors(there), f"{page.name}: {target}"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_options_that_a_page_names_exist(page: Path) -> None:
+    made = {Path(block.file) for each in PAGES for block in blocks(each) if block.file}
+    ours = {"experiment": set(), "sweep": set(), "tracking": set(), "figures": set()}
+    known = ours | {kind: set(names(kind)) for kind in GROUPS} | {"figures": {"all"}}
+    for group, options in known.items():
+        options |= {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
+        options |= {path.stem for path in made if path.parent.name in (group, f"harness-{group}")}
+    shown = [b.text for b in blocks(page) if b.language == "console"]  # those show mistakes too
+    text = page.read_text()
+    for part in shown:
+        text = text.replace(part, "")
+    plugins = re.findall(r'"harness\.(\w+)"\]\n(\w+) =', "\n".join(p.read_text() for p in PAGES))
+    for group, option in plugins:
+        known[group].add(option)
+    for group, chosen in OPTION.findall(text):
+        for option in chosen.split(","):
+            assert option in known[group], f"{page.name}: {group}={option}"
+
+
+@pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.name)
+def test_no_machine_shows(page: Path) -> None:
+    for path in ("/work", "/root", "/tmp", "/opt/"):
+        assert path not in page.read_text(), f"{page.name}: {path}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_lines_wrap(page: Path) -> None:
+    for number, line in enumerate(page.read_text().split("\n"), 1):
+        table = line.startswith(("|", "![", "["))
+        assert len(line) <= 110 or table, f"{page.name}:{number} has {len(line)} characters"
+
+
+def test_every_setting_is_explained() -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    config = yaml.safe_load((ROOT / "conf/config.yaml").read_text())
+    for key, value in config.items():
+        if key not in ("defaults", "hydra"):
+            inner = [f"{key}.{name}" for name in value] if isinstance(value, dict) else [key]
+            for name in inner:
+                assert f"`{name}`" in page, name
+    for path in (ROOT / "conf").glob("*/*.yaml"):
+        assert f"`{path.parent.name}={path.stem}`" in page, path
+
+
+def test_every_plugin_is_listed() -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    for kind in contracts.KINDS:
+        row = re.search(rf"^\| `{kind}` \|.*$", page, re.MULTILINE)
+        assert row is not None, kind
+        for name in names(kind):
+            assert f"`{name}`" in row[0], f"{kind} {name}"
+
+
+def test_every_method_of_the_contract_is_explained() -> None:
+    page = (ROOT / "docs/plugins.md").read_text()
+    for kind in contracts.KINDS:
+        assert f"| `{kind}` |" in page
+        protocol = getattr(contracts, kind.capitalize())
+        for name in vars(protocol):
+            if callable(getattr(protocol, name)) and name not in ("__init__", "__subclasshook__"):
+                assert f"`{name}(" in page, f"{kind}.{name}"
+        for name in vars(protocol).get("__annotations__", {}):
+            assert f"`{name}`" in page, f"{kind}.{name}"
+
+
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    stored = {cell.id: cell.get("outputs") for cell in notebook.cells}
+    assert all(stored[c.id] or "=" in c.source for c in notebook.cells if c.cell_type == "code")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    place = {"metadata": {"path": str(tmp_path)}}
+    client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources=place)
+    client.execute(env=environment)
+    assert NOTEBOOK.stat().st_size < 150_000
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            assert output.output_type != "stream", f"{cell.id} prints {output.text}"
+
+
+def test_the_notebook_has_this_interpreter() -> None:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    assert command in (sys.executable, "python", "python3")
