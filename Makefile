@@ -20,7 +20,7 @@ demo: $(VENV)/installed  ## install if need be, then train a sweep of 36 runs an
 	@echo "To see its curves in the MLflow UI: $(BIN)/harness ui"
 
 test: lint  ## formatting, lint, types and all tests, as CI runs them
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-dev  ## ruff (format and lint) and mypy
 	@$(BIN)/ruff format --check .

@@ -1,23 +1,21 @@
 """From a composed config to plugins ready to train."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import GROUPS, Settings, allow, build_dataclass, build_plugin
+from harness.config import GROUPS, build_plugin
+from harness.construct import allow, build_dataclass
 from harness.contracts import Activation, DataError, Figure, Loss, Metric, Model
 from harness.data import Prepared, prepare_for
 from harness.errors import HarnessError, PluginError, UsageError
-from harness.registry import load, names, origin, provenance, table, unknown
+from harness.recording import Config, as_text, resolved
+from harness.registry import load, names, origin, provenance, unknown
+from harness.settings import Settings
 from harness.stack import Member
-
-Config = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +44,9 @@ def build(config: Config) -> Built:
 
     The dataset is loaded (once per distinct dataset) to see that loss and metrics fit it.
     """
-    values = _with_environment(config)
-    settings = _settings({k: v for k, v in values.items() if k not in GROUPS})
+    values = resolved(config)
+    plain = {key: value for key, value in values.items() if key not in GROUPS}
+    settings: Settings = build_dataclass(Settings, plain, "")
     missing = [kind for kind in GROUPS if not isinstance(values.get(kind), Mapping)]
     allow(not missing, f"{', '.join(missing)}: a plugin must be chosen")
     chosen = {kind: build_plugin(kind, values[kind]) for kind in GROUPS}
@@ -56,17 +55,23 @@ def build(config: Config) -> Built:
     check_loss(member, values, data)
     metrics = _metrics(settings.metrics, data.data.task)
     _check_figures(settings)
-    member = _with_metrics(member, metrics)
+    member = replace(member, metrics=metrics)
     used = [(kind, values[kind]["name"]) for kind in GROUPS]
     used += [("metric", name) for name, _ in metrics]
-    return Built(member, settings, tuple(provenance(*each) for each in used))
+    built = Built(member, settings, tuple(provenance(*each) for each in used))
+    finals = final_names(member)
+    allow(built.objective in finals, unknown("objective.metric", built.objective, finals))
+    return built
 
 
 def _loaded(member: Member, name: str) -> Prepared:
     try:
         return prepare_for(member)
-    except (HarnessError, DataError, OSError):
+    except (HarnessError, DataError):
         raise
+    except OSError as error:
+        path = str(error.filename or f"dataset {name}")
+        raise DataError(error.strerror or str(error), path) from error
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
         raise PluginError(f"{origin('dataset', name)} failed in load: {problem}") from error
@@ -74,34 +79,16 @@ def _loaded(member: Member, name: str) -> Prepared:
 
 def net(config: Config) -> tuple[Model, Activation, Loss, str]:
     """What predicting needs of a config: model, activation, loss and dtype; no dataset."""
-    values = _with_environment({key: config[key] for key in ("model", "activation", "loss")})
+    values = resolved({key: config[key] for key in ("model", "activation", "loss")})
     model, activation, loss = (build_plugin(kind, node) for kind, node in values.items())
     return model, activation, loss, str(config["dtype"])
 
 
-def _settings(values: Mapping[str, Any]) -> Settings:
-    settings: Settings = build_dataclass(Settings, values, "config")
-    return settings
-
-
 def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
-    plain = {
-        key: getattr(settings, key)
-        for key in (
-            "seed",
-            "data_seed",
-            "rng",
-            "epochs",
-            "batch_size",
-            "dtype",
-            "validation",
-            "test",
-            "standardize",
-        )
-    }
+    same = {f.name for f in fields(Member)} - {"metrics"}
     return Member(
         **chosen,
-        **plain,
+        **{key: value for key, value in vars(settings).items() if key in same},
         l1=settings.penalty.l1,
         l2=settings.penalty.l2,
         clip_value=settings.clip.value,
@@ -114,21 +101,20 @@ def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
     )
 
 
-def _with_metrics(member: Member, metrics: tuple[tuple[str, Metric], ...]) -> Member:
-    return Member(**vars(member) | {"metrics": metrics})
-
-
 def check_loss(member: Member, config: Config, prepared: Prepared) -> None:
     """UsageError, with the losses that fit, if the loss is for another task than the dataset's."""
-    data, task = prepared.data, member.loss.task
+    data, task = prepared.data, getattr(member.loss, "task", None)
     classes = len(data.class_names)
     fits = task in LOSSES[data.task] and not (task == "binary" and classes != 2)
-    if fits:
+    if task and fits:
         y = prepared.ready("train", task, member.dtype)[1][None, :1]
         try:
             member.loss(np.zeros_like(y), y)  # class weights, say, must be as many as the classes
         except ValueError as error:
             raise UsageError(f"loss={config['loss']['name']}: {error}") from error
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise PluginError(f"{origin('loss', config['loss']['name'])}: {problem}") from error
         return
     fitting = [name for name in names("loss") if _fits(name, data.task, classes)]
     what = f"{classes} classes" if data.task == "classification" else "regression"
@@ -148,14 +134,34 @@ def _fits(name: str, task: str, classes: int) -> bool:
 
 def _metrics(asked: Sequence[Any] | None, task: str) -> tuple[tuple[str, Metric], ...]:
     """The metrics of a run by name; without a wish those of the task."""
-    built = []
+    built: dict[str, Metric] = {}
+    others = {name for other, known in METRICS.items() if other != task for name in known}
     for entry in METRICS[task] if asked is None else asked:
-        fields = {} if isinstance(entry, str) else entry
-        allow(isinstance(fields, Mapping), f"metrics: {entry!r} is no name, nor {{name: {{…}}}}")
-        name, values = (entry, {}) if isinstance(entry, str) else next(iter(fields.items()))
+        name, values = _named(entry)
         allow(name in names("metric"), unknown("metrics", str(name), names("metric")))
-        built.append((name, build_plugin("metric", {"name": name, **(values or {})})))
-    return tuple(built)
+        allow(name not in built, f"metrics: {name} is there twice")
+        allow(name not in others, f"metrics: {name} is not for {task}, which this dataset is")
+        built[name] = build_plugin("metric", {**values, "name": name})
+    return tuple(built.items())
+
+
+def _named(entry: Any) -> tuple[str, Mapping[str, Any]]:
+    given = {entry: {}} if isinstance(entry, str) else entry
+    if isinstance(given, Mapping) and len(given) == 1:
+        [(name, values)] = given.items()
+        if isinstance(values or {}, Mapping):
+            return str(name), values or {}
+    raise UsageError(f"metrics: {as_text(entry)} is neither a name nor {{name: {{field: value}}}}")
+
+
+def final_names(member: Member) -> list[str]:
+    """What is known of a run at its end, and what runs can thus be ranked by."""
+    judged = "val" if member.validation else "train"
+    known = [f"{judged}/best_loss", f"{judged}/best_epoch", "train/seconds"]
+    known += [f"{judged}/{name}" for name, _ in member.metrics]
+    if member.test:
+        known += ["test/loss", *(f"test/{name}" for name, _ in member.metrics)]
+    return known
 
 
 def _check_figures(settings: Settings) -> None:
@@ -166,30 +172,21 @@ def _check_figures(settings: Settings) -> None:
             figures_for(asked)
 
 
-def figures_for(asked: Sequence[str] | None) -> dict[str, Figure]:
+def figures_for(asked: Sequence[str] | None, scope: str | None = None) -> dict[str, Figure]:
     """Figure plugins by name: those asked for, `all`, or (null) every built-in one.
 
-    One that is broken is an error if it is asked for by name, and else left out with a warning.
+    Only those of a scope ("run" or "sweep"), if it is given. One that is broken is an error if it
+    is asked for by name, and else left out with a warning.
     """
-    if asked is not None and "all" not in asked:
-        return {name: build_plugin("figure", {"name": name}) for name in asked}
-    figures = {}
-    for name, entries in table()["figure"].items():
-        if asked is not None or (entries[0].dist and entries[0].dist.name == BUILT_IN):
-            try:
-                figures[name] = build_plugin("figure", {"name": name})
-            except PluginError as error:
-                log.warning("left out: %s", error)
-    return figures
-
-
-def _with_environment(config: Config) -> Config:
-    """A recorded config with its `${oc.env:…}` values looked up."""
-    if "${oc.env:" not in json.dumps(config, default=str):
-        return config
-    try:
-        resolved = OmegaConf.to_container(OmegaConf.create(config), resolve=True)
-    except OmegaConfBaseException as error:
-        raise UsageError(str(error).splitlines()[0]) from error
-    assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
+    named = asked is not None and "all" not in asked
+    figures: dict[str, Figure] = {}
+    for name in asked or () if named else names("figure"):
+        if asked is None and origin("figure", name).distribution != BUILT_IN:
+            continue
+        try:
+            figures[name] = build_plugin("figure", {"name": name})
+        except PluginError as error:
+            if named:
+                raise
+            log.warning("left out: %s", error)
+    return {name: f for name, f in figures.items() if scope in (None, f.scope)}

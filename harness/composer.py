@@ -1,9 +1,9 @@
-"""Hydra for our configs: where configs are looked for, and a composition that is done once."""
+"""Hydra for our configs: where configs are looked for, composed once, errors told plainly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import version
 from hydra._internal.hydra import Hydra
@@ -12,10 +12,14 @@ from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
+from harness.complaints import told
 from harness.config import GROUPS
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
+from harness.fast_loader import FastLoader
 from harness.registry import names
 
 PACKAGE = Path(__file__).parent
@@ -30,13 +34,13 @@ def user_conf() -> Path | None:
 
 def shadowed(folder: Path) -> list[str]:
     """A user's config files that a plugin's or our own option of the same name hides."""
-    found = []
-    for kind in GROUPS:
-        ours = {path.stem for path in (CONF / kind).glob("*.yaml")}
-        for path in sorted((folder / kind).glob("*.yaml")):
-            if path.stem in ours.union(names(kind)):
-                found.append(str(path))
-    return found
+    files = sorted((*folder.glob("*.yaml"), *folder.glob("*/*.yaml")))
+    return [str(path) for path in files if _is_ours(path.relative_to(folder))]
+
+
+def _is_ours(option: Path) -> bool:
+    kind = str(option.parent)
+    return (CONF / option).is_file() or (kind in GROUPS and option.stem in names(kind))
 
 
 class Composer(Hydra):
@@ -44,24 +48,53 @@ class Composer(Hydra):
 
     composed: DictConfig | None = None
 
-    def compose_config(self, *arguments: Any, **options: Any) -> DictConfig:
+    def compose_config(
+        self, config_name: str | None, overrides: list[str], *more: Any, **options: Any
+    ) -> DictConfig:
         """Hydra's own, once; asked again (by Hydra itself) it gives the same config."""
         if self.composed is None:
-            self.composed = super().compose_config(*arguments, **options)
+            with composing(overrides):
+                self.composed = super().compose_config(config_name, overrides, *more, **options)
+            current(self.composed)
         elif options.get("with_log_configuration"):
             hydra = self.composed.hydra
-            configure_log(hydra.hydra_logging, hydra.verbose)
+            with composing(overrides):
+                configure_log(hydra.hydra_logging, hydra.verbose)
         return self.composed
+
+
+def current(cfg: DictConfig) -> None:
+    """Make a config the one that `${hydra:…}` refers to, without the copies set_config makes."""
+    HydraConfig.instance().cfg = cast(Any, cfg)
+
+
+@contextmanager
+def composing(lines: Sequence[str]) -> Iterator[None]:
+    """Meanwhile whatever Hydra stumbles over is an error of the config: nothing else runs."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, HarnessError, OSError):
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ConfigCompositionException(f"{' '.join(lines)}: {kind}{error}") from error
 
 
 @contextmanager
 def composer(config_dir: str | None = None) -> Iterator[Composer]:
-    """A Hydra for our configs, and the user's; leaves no global state behind."""
+    """A Hydra for our configs, and the user's; leaves no global state behind.
+
+    Its errors come out as UsageError.
+    """
     version.setbase("1.3")
     before = HydraConfig.instance().cfg
     GlobalHydra.instance().clear()
     try:
-        yield Composer.create_main_hydra2("harness", search_path(config_dir))  # type: ignore[misc]
+        hydra = Composer.create_main_hydra2("harness", search_path(config_dir))
+        hydra.config_loader = cast(Any, FastLoader(hydra.config_loader))
+        yield hydra  # type: ignore[misc]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(told(error)) from error
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = before

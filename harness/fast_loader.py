@@ -1,30 +1,51 @@
-"""Hydra's composition, made fast for sweeps: once per distinct set of group choices."""
+"""Hydra's config loader, made fast: nothing is composed, or listed, twice."""
 
 import pickle
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 
 class FastLoader:
-    """Hydra's config loader, composing once per distinct set of group choices.
+    """Gives the very configs that Hydra's own loader would.
 
-    `load_sweep_config` gives the very config that Hydra's own would; anything unusual, and every
-    error, is handed back to Hydra.
+    A sweep is composed once per distinct set of group choices; anything unusual, and every error,
+    is handed back to Hydra.
     """
 
     def __init__(self, loader: Any) -> None:
-        from hydra.core.override_parser.overrides_parser import OverridesParser
-
-        parser = OverridesParser.create()
         self._loader = loader
         self._bases: dict[Any, tuple[DictConfig, bytes]] = {}
-        self._parse = cache(parser.parse_override)
+        self._parse = cache(OverridesParser.create().parse_override)
         self._is_group = cache(loader.repository.group_exists)
+        self._sources = cache(loader._parse_overrides_and_create_caching_repo)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
+
+    def __reduce__(self) -> Any:
+        """Another process begins anew: caches stay here."""
+        return FastLoader, (self._loader,)
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: Sequence[str] | None = None,
+    ) -> list[str]:
+        """Hydra's own copies all its sources for each of the hundred questions of `--help`."""
+        sources = self._sources(config_name, tuple(overrides or ()))[1]
+        options: list[str] = sources.get_group_options(group_name, results_filter)
+        return options
+
+    def list_groups(self, parent_name: str) -> list[str]:
+        return self.get_group_options(parent_name, ObjectType.GROUP)
 
     def load_sweep_config(
         self, master_config: DictConfig, sweep_overrides: list[str]
@@ -38,13 +59,17 @@ class FastLoader:
             return self._by_hydra(master_config, lines)
         try:
             base = self._base(master_config, [str(o.input_line) for o in rest])
-            cfg = pickle.loads(base)  # copies a config five times faster than deepcopy
+            cfg: DictConfig = pickle.loads(base)  # copies a config five times faster than deepcopy
             self._loader._apply_overrides_to_config(values, cfg)
         except Exception:
             return self._by_hydra(master_config, lines)
-        self._note_overrides(cfg, lines, parsed)
+        rules = cfg.hydra.job.config.override_dirname
+        cfg.hydra.overrides.task = lines
+        cfg.hydra.job.override_dirname = get_overrides_dirname(
+            parsed, rules.exclude_keys, rules.item_sep, rules.kv_sep
+        )
         OmegaConf.copy_cache(from_config=master_config, to_config=cfg)
-        return cfg  # type: ignore[no-any-return]
+        return cfg
 
     def _by_hydra(self, master_config: DictConfig, lines: list[str]) -> DictConfig:
         cfg: DictConfig = self._loader.load_sweep_config(master_config, lines)
@@ -63,16 +88,6 @@ class FastLoader:
             base = self._by_hydra(master_config, lines)
             self._bases[key] = (master_config, pickle.dumps(base))
         return self._bases[key][1]
-
-    @staticmethod
-    def _note_overrides(cfg: DictConfig, lines: list[str], parsed: list[Any]) -> None:
-        from hydra._internal.config_loader_impl import get_overrides_dirname
-
-        rules = cfg.hydra.job.config.override_dirname
-        cfg.hydra.overrides.task = lines
-        cfg.hydra.job.override_dirname = get_overrides_dirname(
-            parsed, rules.exclude_keys, rules.item_sep, rules.kv_sep
-        )
 
 
 def _unusual(override: Any) -> bool:

@@ -1,14 +1,13 @@
-"""A trained net from its record: what it predicts, and all that is known of its run."""
+"""A trained net from its record: what it predicts, in the units of its data."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-from harness.compose import build, net
-from harness.contracts import Array, Arrays, RunResult
-from harness.data import Prepared, Scaling, decode, prepare_for, scale
-from harness.recording import Config, params
+from harness.compose import net
+from harness.contracts import Array, Arrays
+from harness.data import Prepared, Scaling, decode, scale
+from harness.recording import Config
 from harness.stack import columns
 
 
@@ -36,22 +35,3 @@ def predictor(
             return np.asarray(decode(outputs.astype(float), one_loss, known)[0])
 
     return said
-
-
-def run_result(config: Config, weights: Arrays, **record: Any) -> RunResult:
-    """A run as people look at it, from its config, its weights and the rest of its record.
-
-    The data is loaded again, which is quick: prepared data is kept for the next run.
-    """
-    prepared = prepare_for(build(config).member)
-    raw = {part: prepared.raw(part) for part in prepared.rows}
-    return RunResult(
-        **record,
-        config=config,
-        params=params(config),
-        weights=weights,
-        data=prepared.data,
-        x={part: x for part, (x, _) in raw.items()},
-        y={part: y for part, (_, y) in raw.items()},
-        predictor=predictor(config, weights, scaling_of(prepared)),
-    )

@@ -15,8 +15,7 @@ from threadpoolctl import threadpool_info
 from harness.compose import Built, build
 from harness.data import Prepared, prepare, prepare_for
 from harness.errors import HarnessError, UsageError
-from harness.recording import NOT_RECORDED, Config
-from harness.stack import Member
+from harness.recording import NOT_RECORDED, Config, resolved
 from harness.store import Manifest, Planned
 from harness.tracking.uri import experiment_name, tracking_uri, without_credentials
 
@@ -71,13 +70,13 @@ def _planned(
     name = " ".join(varying or job.overrides) or str(job.config["dataset"]["name"])
     if built.settings.tracking.run_name and not varying:
         name = built.settings.tracking.run_name
-    inputs = inputs_of(job.config, member, prepare_for(member))
+    inputs = inputs_of(job.config, prepare_for(member))
     return Planned(
         tuple(numbers), identity, name, job.overrides, job.config, inputs, built.plugins
     )
 
 
-def inputs_of(config: Config, member: Member, prepared: Prepared) -> tuple[dict[str, Any], ...]:
+def inputs_of(config: Config, prepared: Prepared) -> tuple[dict[str, Any], ...]:
     """The parts of the data as MLflow's dataset inputs."""
     name = config["dataset"]["name"]
     return tuple(
@@ -87,7 +86,7 @@ def inputs_of(config: Config, member: Member, prepared: Prepared) -> tuple[dict[
             "rows": len(rows),
             "features": prepared.data.x.shape[1],
             "context": part,
-            "source": str(getattr(member.dataset, "path", f"harness://dataset/{name}")),
+            "source": str(config["dataset"].get("path", f"harness://dataset/{name}")),
         }
         for part, rows in prepared.rows.items()
     )
@@ -95,7 +94,8 @@ def inputs_of(config: Config, member: Member, prepared: Prepared) -> tuple[dict[
 
 def fingerprint(config: Config, built: Built, prepared: Prepared) -> str:
     """What makes a run the same run: its config, its data, and the code of its plugins."""
-    kept = {key: value for key, value in config.items() if key not in (*NOT_RECORDED, "objective")}
+    aside = (*NOT_RECORDED, "objective")
+    kept = {key: value for key, value in resolved(config).items() if key not in aside}
     digests = [prepared.digest(part) for part in prepared.rows]
     text = json.dumps([kept, digests, built.plugins], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -129,6 +129,16 @@ def _manifest(
         numerics=numerics(settings.dtype),
         runs=runs,
     )
+
+
+def store_of(manifest: Manifest) -> str:
+    """The store of a sweep, with the credentials that the environment has for it."""
+    try:
+        asked = resolved({"uri": manifest.tracking.get("uri")})["uri"]
+        uri = tracking_uri(asked, Path(manifest.cwd))
+    except UsageError:
+        return manifest.tracking_uri
+    return uri if without_credentials(uri) == manifest.tracking_uri else manifest.tracking_uri
 
 
 def numerics(dtype: str) -> dict[str, Any]:

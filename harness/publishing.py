@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,19 @@ import yaml
 
 from harness import leaderboard, store
 from harness.compose import build, figures_for
-from harness.contracts import RunResult
 from harness.data import prepare_for
 from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
-from harness.net import run_result, scaling_of
+from harness.net import scaling_of
 from harness.recording import as_text, params
+from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result, weights_npz
 from harness.tracking.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
+SOON = 1.0  # seconds until a run that goes on is shown
 WAITING = 256  # results held in memory until they are published; the others wait on disk
 
 
@@ -39,6 +41,8 @@ class Publishing:
         self.error: HarnessError | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publishing")
         self._waiting = 0
+        self._ended: set[str] = set()  # runs whose end was submitted: their snapshots are stale
+        self._timers: list[threading.Timer] = []
         self._news = False  # whether anything was published that was not there
         self._thread.submit(self._guard, self._open)
 
@@ -47,17 +51,28 @@ class Publishing:
             self.publisher.open()
 
     def submit(self, planned: Planned, result: Result) -> None:
-        """Publish a result, or a snapshot of a run that is still going on."""
-        held = result if self._waiting < WAITING or result.outcome == "running" else None
+        """Publish what a run left; it is on disk already."""
+        self._ended.add(planned.fingerprint)
+        held = result if self._waiting < WAITING else None
         self._waiting += 1
-        self._thread.submit(self._guard, self._publish, planned, held)
+        self._thread.submit(self._guard, self._publish_end, planned, held)
+
+    def show(self, snapshots: Sequence[tuple[Planned, Result]]) -> None:
+        """Publish how far runs are, soon: those that end before are spared it."""
+        self._timers = [timer for timer in self._timers if timer.is_alive()]
+        late = threading.Timer(SOON, self._thread.submit, [self._guard, self._show, snapshots])
+        self._timers.append(late)
+        late.start()
 
     def finish(self, ranked: list[Standing], counts: str, status: str) -> None:
         """Wait for all that was submitted, then write what is known of the sweep as a whole."""
         self._thread.submit(self._guard, self._finish, ranked, counts, status).result()
 
     def close(self) -> None:
-        """Wait for all that was submitted."""
+        """Wait for all that was submitted; what was only to be shown is let go."""
+        for timer in self._timers:
+            timer.cancel()
+            timer.join()
         self._thread.shutdown(wait=True)
 
     def _guard(self, call: Any, *arguments: Any) -> None:
@@ -72,7 +87,12 @@ class Publishing:
                 log.debug("publishing failed", exc_info=True)
                 self.error = HarnessError(f"publishing failed: {type(error).__name__}: {error}")
 
-    def _publish(self, planned: Planned, held: Result | None) -> None:
+    def _show(self, snapshots: Sequence[tuple[Planned, Result]]) -> None:
+        for planned, result in snapshots:
+            if planned.fingerprint not in self._ended:
+                self._publish(planned, result, {})
+
+    def _publish_end(self, planned: Planned, held: Result | None) -> None:
         self._waiting -= 1
         result = held or read_result(self.directory, planned.fingerprint)
         if result is None:
@@ -80,15 +100,15 @@ class Publishing:
         if there := self.publisher.published(planned, result):
             self.run_ids[planned.fingerprint] = there
             return
-        self._news = True
-        final = result.outcome != "running"
-        files = self._files(planned, result) if final else {}
-        run_id = self.publisher.publish(
-            planned, result, files, params(planned.config), self._tags(planned, result)
-        )
-        self.run_ids[planned.fingerprint] = run_id
-        if final and result.weights and self._keeps_model(planned):
+        run_id = self._publish(planned, result, self._files(planned, result))
+        if result.weights and self._keeps_model(planned):
             self._attach_model(run_id, planned, result)
+
+    def _publish(self, planned: Planned, result: Result, files: Mapping[str, bytes]) -> str:
+        self._news, tags = True, self._tags(planned, result)
+        run_id = self.publisher.publish(planned, result, files, params(planned.config), tags)
+        self.run_ids[planned.fingerprint] = run_id
+        return run_id
 
     def _keeps_model(self, planned: Planned) -> bool:
         kept = planned.config["tracking"]["model"]
@@ -127,25 +147,9 @@ class Publishing:
     def _plots(self, planned: Planned, result: Result, names: Any) -> dict[str, bytes]:
         if names == [] or not result.curves:
             return {}
-        drawn, failed = draw_all(figures_for(names), self.result_of(planned, result))
-        for name, error in failed.items():
-            log.warning("figure %s of %s: %s: %s", name, planned.name, type(error).__name__, error)
-        return {f"plots/{file}": content for file, content in drawn.items()}
-
-    def result_of(self, planned: Planned, result: Result) -> RunResult:
-        """A run as figures and people see it."""
-        return run_result(
-            planned.config,
-            result.weights,
-            run_id=self.run_ids.get(planned.fingerprint),
-            name=planned.name,
-            outcome=result.outcome,
-            curves={key: (c.steps, c.values) for key, c in result.curves.items()},
-            metrics=dict(result.metrics),
-            best_epoch=result.best_epoch,
-            fingerprint=planned.fingerprint,
-            directory=self.directory,
-        )
+        seen = of_planned(planned, result, self.run_ids.get(planned.fingerprint), self.directory)
+        drawn, failed = draw_all(figures_for(names, "run"), seen)
+        return _plots(drawn, failed, planned.name)
 
     def _finish(self, ranked: list[Standing], counts: str, status: str) -> None:
         if not self._news and self.publisher.finished:
@@ -159,12 +163,17 @@ class Publishing:
             self._show_best(ranked)
         self.publisher.finish(
             note=leaderboard.note(columns, self.manifest, counts),
-            files={"leaderboard.csv": leaderboard.as_csv(columns)},
+            files={"leaderboard.csv": leaderboard.as_csv(columns), **self._sweep_plots(ranked)},
             table=columns,
             tags=tags,
             metrics=self._progress(ranked, winner),
             status=status,
         )
+
+    def _sweep_plots(self, ranked: list[Standing]) -> dict[str, bytes]:
+        names, parent = self.manifest.figures["names"], self.publisher.parent_run_id
+        result = sweep_result(self.manifest, self.directory, ranked, self.run_ids, parent)
+        return _plots(*draw_all(figures_for(names, "sweep"), result), self.manifest.name)
 
     def _progress(self, ranked: list[Standing], winner: Standing | None) -> Mapping[str, float]:
         numbers = {"sweep/finished": float(sum(s.outcome == "ok" for s in ranked))}
@@ -185,6 +194,15 @@ class Publishing:
                 self.publisher.add_files(run_id, plots)
             if place == 0 and s.planned.config["tracking"]["model"] == "best":
                 self._attach_model(run_id, s.planned, result)
+
+
+def _plots(
+    drawn: Mapping[str, bytes], failed: Mapping[str, Exception], of: str
+) -> dict[str, bytes]:
+    """Artifacts of what was drawn; a warning for what was not."""
+    for name, error in failed.items():
+        log.warning("figure %s of %s: %s: %s", name, of, type(error).__name__, error)
+    return {f"plots/{file}": content for file, content in drawn.items()}
 
 
 def divergence(planned: Planned, result: Result) -> bytes:

@@ -1,58 +1,101 @@
 """A config as it is recorded: plain values, and dotted parameters; secrets stay unread."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.resolvers import oc
 
 from harness.errors import UsageError
 
 Config = dict[str, Any]
 
 NOT_RECORDED = ("tracking", "figures", "run", "hydra")
+_BARE = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z][\w./:-]*", re.IGNORECASE)
 
 
 def recorded(cfg: DictConfig) -> Config:
-    """A composed config as plain values, without `hydra`; `${oc.env:…}` stays as it is written."""
+    """A composed config as plain values, without `hydra`; `${oc.env:…}` stays as it is written.
+
+    Types are left behind first, for a number's place may hold the name of a variable.
+    """
+    kept = part(cfg, (key for key in cfg if key != "hydra"))
+    with _plainly():
+        plain = OmegaConf.to_container(kept, enum_to_str=True, throw_on_missing=True)
+    if "${" not in repr(plain):
+        return cast(Config, plain)
+    untyped = DictConfig(plain)
+    if "hydra" in cfg:  # interpolations may refer to it
+        _content(untyped)["hydra"] = cfg._get_node("hydra")
     with _environment_unread():
-        return {str(key): _plain(cfg, key) for key in cfg if key != "hydra"}
+        return {str(key): _value(untyped, key) for key in kept}
+
+
+def part(cfg: DictConfig, keys: Iterable[Any]) -> DictConfig:
+    """Some keys of a config, sharing its nodes."""
+    view = DictConfig({})
+    _content(view).update({key: cfg._get_node(key) for key in keys})
+    return view
+
+
+def _content(cfg: DictConfig) -> dict[Any, Any]:
+    return cast(dict[Any, Any], cfg._content)
+
+
+def resolved(config: Config) -> Config:
+    """A recorded config with its `${oc.env:…}` values looked up."""
+    if "${oc." not in repr(config):
+        return config
+    cfg = OmegaConf.create(config)
+    return {str(key): _value(cfg, key) for key in cfg}
+
+
+def _value(cfg: DictConfig, key: Any) -> Any:
+    with _plainly():
+        value = cfg[key]
+        plain = not isinstance(value, Container)
+        return value if plain else OmegaConf.to_container(value, resolve=True)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    try:
+        yield
+    except MissingMandatoryValue as error:
+        raise UsageError(f"{error.full_key} must be given") from error
+    except OmegaConfBaseException as error:
+        raise UsageError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
 
 
 @contextmanager
 def _environment_unread() -> Iterator[None]:
     """Meanwhile `${oc.env:X}` resolves to its own text, so that no secret enters a record."""
-    from omegaconf.resolvers import oc
 
-    def written(*arguments: str | None) -> str:
-        return "${oc.env:" + ",".join("null" if a is None else a for a in arguments) + "}"
+    def env(name: str, *default: object) -> str:
+        return f"${{oc.env:{','.join([name, *map(_written, default)])}}}"
 
-    OmegaConf.register_new_resolver("oc.env", written, replace=True)
+    def decode(text: str | None, _parent_: Any, _node_: Any) -> Any:
+        unread = "${oc.env:" in str(text)
+        return f"${{oc.decode:{text}}}" if unread else oc.decode(text, _parent_, _node_)
+
     try:
+        OmegaConf.register_new_resolver("oc.env", env, replace=True)
+        OmegaConf.register_new_resolver("oc.decode", decode, replace=True)
         yield
     finally:
         OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+        OmegaConf.register_new_resolver("oc.decode", oc.decode, replace=True)
 
 
-def _plain(parent: DictConfig | ListConfig, key: Any) -> Any:
-    node = parent._get_node(key)
-    if OmegaConf.is_missing(parent, key):
-        path = parent._get_full_key(key)
-        raise UsageError(f"{path} must be given")
-    try:
-        value = parent[key]
-    except OmegaConfBaseException as error:
-        raw = node._value() if node is not None else None  # type: ignore[union-attr]
-        if isinstance(raw, str) and "oc.env:" in raw:
-            return raw  # a typed field that only the environment's value would fit
-        raise UsageError(str(error).splitlines()[0]) from error
-    if isinstance(value, DictConfig):
-        return {str(inner): _plain(value, inner) for inner in value}
-    if isinstance(value, ListConfig):
-        return [_plain(value, i) for i in range(len(value))]
-    return value.name if hasattr(value, "name") and hasattr(value, "value") else value
+def _written(default: object) -> str:
+    if not isinstance(default, str):
+        return as_text(default)
+    escaped = default.replace("'", "\\'")
+    return default if _BARE.fullmatch(default) else f"'{escaped}'"
 
 
 def flat(config: Config, prefix: str = "") -> dict[str, Any]:

@@ -20,7 +20,7 @@ from harness.store import Curve, Result
 from harness.training import Epoch, Streams, for_all, predict, train
 from harness.weights import Shapes, join, split
 
-SNAPSHOT_SECONDS = 3.0
+SNAPSHOT_SECONDS = 2.5
 
 
 def train_stack(fingerprints: Sequence[str], configs: Sequence[Config]) -> Iterator[list[Result]]:
@@ -85,7 +85,7 @@ class Training:
         """Snapshots every few seconds, then what the runs left."""
         held_out = self._ready("validation") if "validation" in self.prepared.rows else None
         epochs = train(self.stack, *self.data, self.rows, self.shapes, self.streams)
-        alive, told, epoch = self.stack, 0.0, next(epochs)
+        alive, told, epoch = self.stack, -SNAPSHOT_SECONDS, next(epochs)
         while True:
             loss = None if held_out is None else self._loss(alive, epoch, *held_out)
             now = self.clock.seconds()

@@ -129,9 +129,9 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def lock(directory: Path) -> FileLock:
-    """The kernel lock of a sweep's folder: freed by death, however it comes."""
-    return FileLock(directory / ".lock")
+def lock(directory: Path, name: str = "manifest") -> FileLock:
+    """A kernel lock of a sweep's folder: freed by death, however it comes."""
+    return FileLock(directory / f".{name}.lock")
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,15 @@ import numpy as np
 
 from harness import engines, leaderboard, store
 from harness.compose import build
+from harness.contracts import SweepResult
 from harness.data import prepare_for
 from harness.errors import HarnessError, UsageError
 from harness.leaderboard import Standing
+from harness.planning import store_of
 from harness.publishing import Publishing
+from harness.results import sweep_result
 from harness.stack import Member, signature
 from harness.store import Manifest, Planned, Result
-from harness.tracking.uri import tracking_uri
 
 STACK_BYTES = 3 << 20  # of memory traffic that a stack's inner loop may touch: about a CPU cache
 LARGEST_STACK = 256
@@ -33,13 +35,19 @@ class Summary:
     ranked: list[Standing] = field(default_factory=list)
     run_ids: dict[str, str] = field(default_factory=dict)
     parent_run_id: str | None = None
-    experiment_id: str | None = None
     publishing_error: HarnessError | None = None
 
     @property
     def best(self) -> Standing | None:
         """The best run, if any ended well."""
         return leaderboard.best(self.ranked, self.manifest.objective)
+
+    @property
+    def result(self) -> SweepResult:
+        """All of it, as people look at it."""
+        return sweep_result(
+            self.manifest, self.directory, self.ranked, self.run_ids, self.parent_run_id
+        )
 
     @property
     def counts(self) -> str:
@@ -87,66 +95,92 @@ def begin(directory: Path, manifest: Manifest) -> Manifest:
         return joined
 
 
+Told = Callable[[int, list[Result]], None]
+
+
 def carry_out(
     directory: Path,
     *,
     only: set[str] | None = None,
-    whole: bool = True,
     stack_bytes: int = STACK_BYTES,
-    progress: Callable[[int, list[Result]], None] = lambda total, results: None,
+    progress: Told = lambda total, results: None,
 ) -> Summary:
     """Train what the manifest asks for and is not trained yet; publish; say how it ended.
 
     Only the manifest and the results on disk are read, so that this is also how a stopped sweep
-    is resumed. `only` limits it to some runs; `whole` also writes what is known of all of them.
+    is resumed. `only` limits it to some runs, and leaves what is said of all of them to others.
+    Raises Interrupted, tidily, when a signal comes.
     """
-    manifest = store.read_manifest(directory)
-    uri = tracking_uri(manifest.tracking.get("uri"), Path(manifest.cwd))
-    runs = [run for run in manifest.runs if only is None or run.fingerprint in only]
-    by_name = {run.fingerprint: run for run in runs}
-    publishing = Publishing(uri, manifest, directory)
-    summary = Summary(directory, manifest, uri, run_ids=publishing.run_ids)
-    in_hand: dict[str, Result] = {}
+    if only is not None:
+        return Errand(directory, only).run(stack_bytes, progress)
+    with store.lock(directory, "at-work"):  # a second one waits, and then finds it all done
+        return Errand(directory, only).run(stack_bytes, progress)
 
-    def keep(result: Result, *, trained: bool) -> None:
-        if trained:
-            store.write_result(directory, result)
-        in_hand.pop(result.fingerprint, None)
-        publishing.submit(by_name[result.fingerprint], result)
-        summary.ranked.append(leaderboard.standing(by_name[result.fingerprint], result))
 
-    try:
-        pending = []
-        for run in runs:
-            result = store.read_result(directory, run.fingerprint)
-            keep(result, trained=False) if result else pending.append(run)
-        for _, results in engines.serial(stacks(pending, stack_bytes)):
-            for result in results:
-                if result.outcome == "running":
-                    in_hand[result.fingerprint] = result
-                    publishing.submit(by_name[result.fingerprint], result)
-                else:
-                    keep(result, trained=True)
-            progress(len(runs), results)
-        return _end(summary, publishing, whole, "FINISHED")
-    except KeyboardInterrupt as cause:
-        for result in in_hand.values():
-            stopped = Result(**vars(result) | {"outcome": "stopped", "reason": "interrupted"})
-            publishing.submit(by_name[result.fingerprint], stopped)
-        raise Interrupted(_end(summary, publishing, whole, "KILLED"), cause) from None
-    finally:
+class Errand:
+    """One carrying out of a manifest, or of part of it."""
+
+    def __init__(self, directory: Path, only: set[str] | None) -> None:
+        manifest = store.read_manifest(directory)
+        uri = store_of(manifest)
+        self.whole = only is None and not manifest.single
+        self.runs = {
+            run.fingerprint: run
+            for run in manifest.runs
+            if only is None or run.fingerprint in only
+        }
+        self.publishing = Publishing(uri, manifest, directory)
+        self.summary = Summary(directory, manifest, uri, run_ids=self.publishing.run_ids)
+        self.in_hand: dict[str, Result] = {}  # the latest of what runs that go on look like
+
+    def run(self, stack_bytes: int, progress: Told) -> Summary:
+        """Do it; whatever happens, what is trained is on disk before it is published."""
+        try:
+            pending = [run for run in self.runs.values() if not self._is_trained(run)]
+            for _, results in engines.serial(stacks(pending, stack_bytes)):
+                self._take(results)
+                progress(len(self.runs), results)
+            return self._end("FINISHED")
+        except KeyboardInterrupt as cause:
+            for result in self.in_hand.values():
+                self._submit(replace(result, outcome="stopped", reason="interrupted"))
+            raise Interrupted(self._end("KILLED"), cause) from None
+        finally:
+            self.publishing.close()
+
+    def _is_trained(self, run: Planned) -> bool:
+        result = store.read_result(self.summary.directory, run.fingerprint)
+        if result is not None:
+            self._keep(result)
+        return result is not None
+
+    def _take(self, results: Sequence[Result]) -> None:
+        going_on = [result for result in results if result.outcome == "running"]
+        if going_on:
+            self.in_hand |= {result.fingerprint: result for result in going_on}
+            self.publishing.show([(self.runs[r.fingerprint], r) for r in going_on])
+        for result in results:
+            if result.outcome != "running":
+                store.write_result(self.summary.directory, result)
+                self.in_hand.pop(result.fingerprint, None)
+                self._keep(result)
+
+    def _keep(self, result: Result) -> None:
+        self._submit(result)
+        self.summary.ranked.append(leaderboard.standing(self.runs[result.fingerprint], result))
+
+    def _submit(self, result: Result) -> None:
+        self.publishing.submit(self.runs[result.fingerprint], result)
+
+    def _end(self, status: str) -> Summary:
+        summary, publishing = self.summary, self.publishing
+        summary.ranked = leaderboard.rank(summary.ranked, summary.manifest.objective)
+        if self.whole:
+            publishing.finish(summary.ranked, summary.counts, status)
         publishing.close()
-
-
-def _end(summary: Summary, publishing: Publishing, whole: bool, status: str) -> Summary:
-    summary.ranked = leaderboard.rank(summary.ranked, summary.manifest.objective)
-    if whole and not summary.manifest.single:
-        publishing.finish(summary.ranked, summary.counts, status)
-    publishing.close()
-    summary.parent_run_id = publishing.publisher.parent_run_id
-    summary.experiment_id = publishing.publisher.experiment_id
-    summary.publishing_error = publishing.error
-    return summary
+        summary.parent_run_id = publishing.publisher.parent_run_id
+        summary.publishing_error = publishing.error
+        return summary
 
 
 def stacks(runs: Sequence[Planned], stack_bytes: int) -> Iterator[engines.Work]:

@@ -47,19 +47,16 @@ def train(
 def _full_batch(
     stack: Stack, x: Array, y: Array, rows: Array, shapes: Shapes, streams: Streams
 ) -> Generator[Epoch, Array | None, None]:
-    epochs = stack.members[0].epochs
-    state = stack.optimizer.init(rows)
+    epochs, state = stack.members[0].epochs, stack.optimizer.init(rows)
     uniform = uniforms(streams.dropout, x.dtype)
     seen, truth = for_all(x, len(rows)), for_all(y, len(rows))
-    for index in range(epochs + 1):
+    for number in range(epochs + 1):
         layers = split(rows, shapes)
         prediction, cache = stack.model.forward(layers, seen, stack.activation, uniform)
-        keep = yield Epoch(index, objective(stack, prediction, truth, rows), rows)
-        if index == epochs:
-            return
-        delta = stack.loss.gradient(prediction, truth)
-        gradient = join(stack.model.backward(cache, delta))
-        rows, state = step(stack, gradient, state, rows, index, epochs)
+        agree("model.forward's prediction", prediction, truth)
+        keep = yield Epoch(number, objective(stack, prediction, truth, rows), rows)
+        if number < epochs:
+            rows, state = step(stack, prediction, cache, truth, state, rows, number, epochs)
         if keep is not None:
             stack, rows, state = stack.take(keep), rows[keep], take(state, keep)
             streams = leave(streams, keep)
@@ -79,9 +76,8 @@ def _mini_batches(
     epochs, state = stack.members[0].epochs, stack.optimizer.init(rows)
     batches = -(-len(x) // size)
     prediction = predict(stack, rows, shapes, x)
-    first = objective(stack, prediction, for_all(y, len(rows)), rows)
-    keep = yield Epoch(0, first, rows)
-    for index in range(epochs):
+    keep = yield Epoch(0, objective(stack, prediction, for_all(y, len(rows)), rows), rows)
+    for number in range(epochs):
         if keep is not None:
             stack, rows, state = stack.take(keep), rows[keep], take(state, keep)
             streams = leave(streams, keep)
@@ -93,23 +89,43 @@ def _mini_batches(
             seen, truth = read_only(x[at]), read_only(y[at])
             layers = split(rows, shapes)
             prediction, cache = stack.model.forward(layers, seen, stack.activation, uniform)
+            agree("model.forward's prediction", prediction, truth)
             total += objective(stack, prediction, truth, rows)
-            delta = stack.loss.gradient(prediction, truth)
-            gradient = join(stack.model.backward(cache, delta))
-            number = index * batches + batch
-            rows, state = step(stack, gradient, state, rows, number, epochs * batches)
-        keep = yield Epoch(index + 1, total / batches, rows)
+            done, all_of_it = number * batches + batch, epochs * batches
+            rows, state = step(stack, prediction, cache, truth, state, rows, done, all_of_it)
+        keep = yield Epoch(number + 1, total / batches, rows)
 
 
 def step(
-    stack: Stack, gradient: Array, state: Any, rows: Array, number: int, total: int
+    stack: Stack,
+    prediction: Array,
+    cache: Any,
+    y: Array,
+    state: Any,
+    rows: Array,
+    number: int,
+    total: int,
 ) -> tuple[Array, Any]:
     """The rows after update `number` of `total`, and the optimizer's state."""
+    delta = stack.loss.gradient(prediction, y)
+    gradient = join(stack.model.backward(cache, delta))
     gradient = clipped(stack, penalised(stack, gradient, rows))
     change, state = stack.optimizer.update(gradient, state, rows)
     done = np.full((len(rows), 1), number, rows.dtype)
     factor = stack.schedule(done, np.full_like(done, total))
+    if number == 0:
+        agree("loss.gradient", delta, prediction)
+        agree("model.backward's gradients", gradient, rows)
+        agree("optimizer.update's change", change, rows)
+        agree("schedule's factor", factor, done)
     return rows + change * factor, state
+
+
+def agree(what: str, array: Array, like: Array) -> None:
+    """TypeError if a plugin returned another shape or dtype than the contract asks for."""
+    if array.shape != like.shape or array.dtype != like.dtype:
+        came, due = f"{array.dtype} {array.shape}", f"{like.dtype} {like.shape}"
+        raise TypeError(f"{what}: {due} is expected, and {came} came")
 
 
 def objective(stack: Stack, prediction: Array, y: Array, rows: Array) -> Array:

@@ -10,6 +10,10 @@ import urllib.request
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None)  # how long an example takes is the machine's
+settings.load_profile("here")
 
 PLAIN: dict[str, Any] = {
     "seed": 0,

@@ -1,4 +1,4 @@
-"""New virtual environments for tests, which borrow the heavy packages that are already installed."""
+"""New virtual environments for tests, which borrow the packages that are already installed."""
 
 import os
 import subprocess
@@ -7,7 +7,9 @@ import sysconfig
 import venv
 from pathlib import Path
 
-INSTALLED = [path for path in map(Path, sys.path) if path.name in ("site-packages", "dist-packages")]
+INSTALLED = [
+    path for path in map(Path, sys.path) if path.name in ("site-packages", "dist-packages")
+]
 SETTINGS = ("MLFLOW_", "HARNESS_", "HYDRA_", "PYTHONPATH", "PYTHONWARNINGS", "PYTHONHOME")
 
 
@@ -28,7 +30,13 @@ class Environment:
 
     def pip(self, *arguments: str) -> None:
         """pip install into this environment, with nothing from outside."""
-        options = ("--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed")
+        options = (
+            "--quiet",
+            "--no-index",
+            "--no-deps",
+            "--no-build-isolation",
+            "--ignore-installed",
+        )
         where = ("--python", str(self.bin / "python"))
         command = [sys.executable, "-m", "pip", *where, "install", *options, *arguments]
         path = os.pathsep.join(map(str, INSTALLED))  # for the build backend

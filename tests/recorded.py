@@ -19,6 +19,7 @@ from harness.tracking.uri import sqlite_uri
 QUIET = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Operation with range:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),
 ]
 START = int(time.time() * 1000) - 60_000
@@ -95,10 +96,13 @@ def files(made: Result) -> dict[str, bytes]:
 
 @contextmanager
 def served(directory: Path) -> Iterator[str]:
-    """The address of an `mlflow server` on a store in this folder."""
+    """The address of an `mlflow server` on a store in this folder; files go through it."""
     port = ui.free_port(None)
     uri, base = sqlite_uri(directory / "mlflow.db"), f"http://{ui.HOST}:{port}"
-    with TemporaryFile() as output, ui.server(uri, port, output) as process:
-        ui.wait_until_it_answers(process, base)
-        assert process.poll() is None
-        yield base
+    with TemporaryFile() as output, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "mlflow-artifacts:/")
+        with ui.server(uri, port, output) as process:
+            ui.wait_until_it_answers(process, base)
+            assert process.poll() is None
+            patch.undo()
+            yield base

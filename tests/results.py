@@ -19,6 +19,20 @@ def curve(decay: float = 80, epochs: int = 500, floor: float = 0.02):
     return steps, 0.8 * np.exp(-steps / decay) + floor
 
 
+CURVES = {
+    "linear": {"train/loss": curve(), "val/loss": curve(floor=0.05)},
+    "logarithmic": {"train/loss": curve(floor=1e-6)},
+    "one point": {"train/loss": ([0], [0.5])},
+    "few points": {"val/loss": ([0, 1, 2], [3.0, 2.0, 2.5])},
+    "negative": {"train/loss": ([0, 10], [-1.0, -5000.0])},
+    "constant": {"train/loss": ([0, 10], [0.693, 0.693])},
+    "zeros": {"train/loss": ([0, 10], [0.0, 0.0])},
+    "enormous": {"train/loss": ([0, 1, 2], [-1.7e308, 1.7e308, np.inf])},
+    "tiny": {"train/loss": ([0, 10], [5e-324, 1e-320])},
+    "long": {"train/loss": ([0, 1234567], [1.0, 0.1])},
+}
+
+
 def result(data: Data, **changes: Any) -> RunResult:
     """A run on this data, half for training, a quarter each for validation and test."""
     n = len(data.x)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
 from tests.environments import Environment
 
 ROOT = Path(__file__).parent.parent
@@ -90,9 +91,7 @@ def test_the_code_comes_from_what_was_installed(installed: tuple[Environment, Pa
         assert path.is_relative_to(home.resolve()) or path.is_relative_to(home)
 
 
-def test_it_runs_from_an_empty_folder(
-    installed: tuple[Environment, Path], tmp_path: Path
-) -> None:
+def test_it_runs_from_an_empty_folder(installed: tuple[Environment, Path], tmp_path: Path) -> None:
     environment, _ = installed
     harness = str(environment.bin / "harness")
     said = environment.run(harness, "epochs=5", "experiment=notebook", cwd=tmp_path)

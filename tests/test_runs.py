@@ -95,3 +95,18 @@ def test_times_go_forward_though_the_clock_is_set_back(monkeypatch):
     before = clock.at(clock.seconds())
     monkeypatch.setattr("time.time", lambda: 0.0)
     assert clock.at(clock.seconds()) >= before
+
+
+@pytest.mark.parametrize(
+    ("dtype", "said"),
+    [
+        ("float32", "model.forward's prediction: float32 (1, 48, 1) is expected, and float64"),
+        ("float64", None),
+    ],
+)
+def test_a_plugin_that_changes_the_dtype_is_told(touchy, monkeypatch, dtype, said):
+    monkeypatch.setattr(Touchy, "__call__", lambda self, z: np.tanh(z.astype(float)))
+    config = make_config(activation={"name": "touchy"}, dtype=dtype)
+    result = [*train_stack(["a"], [config])][-1][0]
+    assert result.outcome == ("failed" if said else "ok")
+    assert said is None or said in result.reason

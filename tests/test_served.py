@@ -9,6 +9,7 @@ import time
 import urllib.request
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -24,7 +25,7 @@ from harness.runs import train_stack
 from harness.tracking.publisher import Publisher
 from harness.tracking.uri import sqlite_uri
 from tests.conftest import make_config
-from tests.recorded import QUIET, manifest, planned
+from tests.recorded import QUIET, manifest, planned, served
 
 pytestmark = QUIET
 REGRESSION = {"dataset": {"name": "surface", "samples": 60}, "standardize": True}
@@ -36,7 +37,7 @@ FLOAT32 = {**REGRESSION, "dtype": "float32"}
 def keep(tmp_path):
     """Train a run with these changes, and keep it with its model: a function."""
 
-    def kept(changes):
+    def kept(changes, uri=None):
         config = make_config(epochs=30, **changes)
         prepared = prepare_for(build(config).member)
         plugins = tuple(
@@ -45,7 +46,8 @@ def keep(tmp_path):
         run = replace(planned(0), config=config, plugins=plugins)
         [result] = [*train_stack([run.fingerprint], [config])][-1]
         sweep = manifest(tmp_path, 1, single=True, runs=(run,))
-        publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)
+        where = uri or sqlite_uri(tmp_path / "mlflow.db")
+        publisher = Publisher(where, sweep, tmp_path)
         publisher.open()
         run_id = publisher.publish(run, result, {}, {}, {})
         scaling = scaling_of(prepared)
@@ -99,6 +101,13 @@ def test_it_is_kept_once_with_its_requirements_and_without_pickle(keep, tmp_path
     assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
+def test_it_is_kept_on_a_server(keep, load, tmp_path_factory, monkeypatch):
+    with served(tmp_path_factory.mktemp("server")) as uri:
+        run_id, data, predict = keep(REGRESSION, uri)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert np.abs(load(run_id).predict(data.x).to_numpy() - predict(data.x)).max() <= 1e-12
+
+
 def test_mlflow_serves_it(keep, tmp_path):
     run_id, data, predict = keep(CLASSES)
     with socket.socket() as probe:
@@ -111,6 +120,7 @@ def test_mlflow_serves_it(keep, tmp_path):
         | {
             "MLFLOW_TRACKING_URI": sqlite_uri(tmp_path / "mlflow.db"),
             "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

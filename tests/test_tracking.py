@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from io import BytesIO
 
@@ -223,3 +224,19 @@ def test_a_deleted_experiment_is_told(tmp_path):
     MlflowClient(uri).delete_experiment(publisher.experiment_id)
     with pytest.raises(TrackingError, match="'trying' is deleted"):
         Publisher(uri, manifest(tmp_path), tmp_path).open()
+
+
+def test_threads_may_share_a_publisher(tmp_path):
+    sweep = manifest(tmp_path, 6)
+    publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)
+    publisher.open()
+
+    def publish(run):
+        publisher.publish(run, result(run), {}, PARAMS, {})
+
+    threads = [threading.Thread(target=publish, args=(run,)) for run in sweep.runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(publisher.published(run, result(run)) for run in sweep.runs)

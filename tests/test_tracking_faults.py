@@ -6,7 +6,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -234,19 +233,3 @@ def test_settings_of_the_user_are_put_back(tmp_path, monkeypatch):
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
     run_id = publisher.publish(planned(0), result(planned(0)), {}, PARAMS, {})
     assert run_id != "f" * 32
-
-
-def test_threads_may_share_a_publisher(tmp_path):
-    sweep = manifest(tmp_path, 6)
-    publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)
-    publisher.open()
-
-    def publish(run):
-        publisher.publish(run, result(run), {}, PARAMS, {})
-
-    threads = [threading.Thread(target=publish, args=(run,)) for run in sweep.runs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(publisher.published(run, result(run)) for run in sweep.runs)

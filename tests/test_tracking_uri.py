@@ -27,6 +27,7 @@ def plain(monkeypatch):
     [
         (None, "sqlite:////here/mlflow.db"),
         ("sqlite:///runs/a.db", "sqlite:////here/runs/a.db"),
+        ("sqlite:///../a.db", "sqlite:////a.db"),
         ("sqlite:////there/a.db?timeout=5", "sqlite:////there/a.db?timeout=5"),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
         ("postgresql+psycopg2://me:pw@host/runs", "postgresql+psycopg2://me:pw@host/runs"),

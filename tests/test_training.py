@@ -35,7 +35,7 @@ def last(results):
     return [*results][-1]
 
 
-def same(one, other):
+def assert_same(one, other):
     assert one.outcome == other.outcome, (one.reason, other.reason)
     assert one.curves.keys() == other.curves.keys()
     for key, curve in one.curves.items():
@@ -99,7 +99,7 @@ def test_runs_have_the_same_bits_alone_and_stacked(world):
     configs = [make_config(**{**WORLDS[world], **varied}) for varied in VARIED]
     alone, together = train_alone_and_together(configs)
     for one, other in zip(alone, together, strict=True):
-        same(one, other)
+        assert_same(one, other)
 
 
 def test_bits_do_not_depend_on_order_neighbours_or_stack_size():
@@ -109,7 +109,7 @@ def test_bits_do_not_depend_on_order_neighbours_or_stack_size():
     for order in ([8, 3, 5, 0], [2], [7, 6, 5, 4, 3, 2, 1, 0], [0, 4]):
         chosen = last(train_stack([names[i] for i in order], [configs[i] for i in order]))
         for i, result in zip(order, chosen, strict=True):
-            same(reference[i], result)
+            assert_same(reference[i], result)
 
 
 @settings(max_examples=25, deadline=None)
@@ -135,7 +135,7 @@ def test_any_net_has_the_same_bits_alone_and_stacked(hidden, samples, size, rate
     ]
     alone, together = train_alone_and_together(configs)
     for one, other in zip(alone, together, strict=True):
-        same(one, other)
+        assert_same(one, other)
 
 
 def test_full_batch_loss_at_step_e_is_of_the_weights_after_e_updates():
@@ -188,8 +188,9 @@ def test_penalty_is_part_of_the_training_loss_and_its_gradient():
 
 
 def test_clipping_bounds_each_value_or_the_norm_of_the_runs_that_ask():
-    asked = [{"value": 0.5, "norm": None}, {"value": None, "norm": 1.0}, {}]
-    three = stack([build(make_config(clip=clip)).member for clip in asked])
+    bounds = [(0.5, None), (None, 1.0), (None, None)]
+    clips = [{"value": value, "norm": norm} for value, norm in bounds]
+    three = stack([build(make_config(clip=clip)).member for clip in clips])
     gradient = np.array([[3.0, -4.0, 0.1], [3.0, -4.0, 0.0], [3.0, -4.0, 0.1]])
     cut = clipped(three, gradient.copy())
     assert cut[0].tolist() == [0.5, -0.5, 0.1]

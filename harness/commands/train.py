@@ -1,10 +1,16 @@
 """`harness [train] [-m] OVERRIDES`: one run or a sweep, and its closing lines."""
 
+import os
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness.composer import composer, shadowed, user_conf
+from hydra._internal.utils import get_args_parser
+
+from harness import commands
+from harness.composer import Composer, composer, composing, shadowed, user_conf
 from harness.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
@@ -15,22 +21,28 @@ LISTED = 20
 
 def main(arguments: list[str]) -> int:
     """Hand Hydra's flags to Hydra; train otherwise, print how it went; the exit code."""
-    from hydra._internal.utils import get_args_parser
-
-    parser = get_args_parser()
     if "--version" in arguments:
         print(f"harness {version('harness')} (Hydra {version('hydra-core')})")
         return 0
+    parser = get_args_parser()
+    parser.prog, parser.error = "harness", _refuse  # type: ignore[method-assign]
     args = parser.parse_args(arguments)
-    if args.config_path is not None or args.experimental_rerun is not None:
-        raise UsageError(
-            "--config-path and --experimental-rerun: use --config-dir DIR to add configs"
-        )
+    asked = [args.run, args.multirun, args.cfg, args.info, args.shell_completion]
+    if sum(bool(each) for each in asked) > 1:
+        _refuse("only one of --run, --multirun, --cfg, --info and --shell-completion")
+    if (args.resolve or args.package) and not args.cfg and not args.help:
+        _refuse("--resolve and --package go with --cfg")
+    if args.config_path or args.experimental_rerun:
+        _refuse("--config-path and --experimental-rerun: use --config-dir DIR to add configs")
     name = args.config_name or "config"
-    if args.help or args.hydra_help or args.cfg or args.info is not None or args.shell_completion:
-        _show(args, parser, name)
-        return 0
+    if any((args.help, args.hydra_help, args.cfg, args.info, args.shell_completion)):
+        return _show(args, parser, name)
     return _train(args, name)
+
+
+def _refuse(message: str) -> NoReturn:
+    """In place of argparse's own, which prints a screenful and exits."""
+    raise UsageError(f"{message}\nsee harness --help, harness --hydra-help")
 
 
 def _train(args: Any, name: str) -> int:
@@ -38,8 +50,8 @@ def _train(args: Any, name: str) -> int:
     from harness.signals import tidy_signals
     from harness.sweeps import Interrupted
 
-    if (folder := user_conf()) is not None:
-        for path in shadowed(folder):
+    for folder in filter(None, (user_conf(), args.config_dir)):
+        for path in shadowed(Path(folder)):
             print(f"harness: {path} is hidden by a plugin or preset of that name", file=sys.stderr)
     with tidy_signals():
         try:
@@ -54,19 +66,39 @@ def _train(args: Any, name: str) -> int:
     return report(summary)
 
 
-def _show(args: Any, parser: Any, name: str) -> None:
-    """What Hydra shows without running anything."""
+def _show(args: Any, parser: Any, name: str) -> int:
+    """What Hydra shows without running anything; the exit code."""
     with composer(args.config_dir) as hydra:
         if args.help:
             hydra.app_help(config_name=name, args_parser=parser, args=args)
         elif args.hydra_help:
             hydra.hydra_help(config_name=name, args_parser=parser, args=args)
         elif args.shell_completion:
-            hydra.shell_completion(config_name=name, overrides=args.overrides)
-        elif args.info is not None:
+            _complete(hydra, name, args.overrides)
+        elif args.info:
             hydra.show_info(args.info, config_name=name, overrides=args.overrides)
         else:
-            hydra.show_cfg(name, args.overrides, args.cfg, args.package, args.resolve)
+            try:
+                hydra.show_cfg(name, args.overrides, args.cfg, args.package, args.resolve)
+            except SystemExit:  # it has said that there is no such package
+                return UsageError.exit_code
+    return 0
+
+
+def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
+    """Hydra's completion, which does not know our commands."""
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()[1:]
+    word = "" if line.endswith(" ") or not words else words.pop()
+    if not words and asked[:1] == ["query=bash"]:
+        known = [module.name for module in iter_modules(commands.__path__)]
+        print(*(verb for verb in known if verb.startswith(word)))
+    elif words and words[0].isidentifier():
+        if words[0] != "train":
+            return
+        os.environ["COMP_LINE"] = line.replace(" train ", " ", 1)
+    with composing(asked):
+        hydra.shell_completion(config_name=name, overrides=asked)
 
 
 def interrupted(stop: "Interrupted") -> int:

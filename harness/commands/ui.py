@@ -102,9 +102,7 @@ def serve(uri: str, port: int) -> None:
 @contextmanager
 def server(uri: str, port: int, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """An MLflow server on the store; it is stopped with all its processes at the end."""
-    path = database_file(uri)
-    place = {"MLFLOW_ARTIFACTS_DESTINATION": str(path.parent / ARTIFACTS)} if path else {}
-    settings = {**SETTINGS, **place, **os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
+    settings = {**SETTINGS, **files(uri), **os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     process = subprocess.Popen(
         [*command, "--workers", "1"],
@@ -118,6 +116,18 @@ def server(uri: str, port: int, output: IO[bytes]) -> Iterator[subprocess.Popen[
         yield process
     finally:
         stop(process)
+
+
+def files(uri: str) -> dict[str, str]:
+    """Who records through this server finds and leaves files where a direct writer does."""
+    path = database_file(uri)
+    if path is None:
+        return {}
+    place = path.parent / ARTIFACTS
+    return {
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": place.as_uri(),
+        "MLFLOW_ARTIFACTS_DESTINATION": place.as_uri(),
+    }
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -144,7 +154,7 @@ def wait_until_it_answers(process: subprocess.Popen[bytes], base: str) -> None:
 def last_words(output: bytes) -> str:
     """The last line of a program that tells of an error."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
-    told = [line for line in lines if "rror" in line] or [line for line in lines if line]
+    told = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
     return told[-1][:300] if told else "it said nothing"
 
 

@@ -103,9 +103,10 @@ class Connection:
     def _error(self, error: Exception) -> HarnessError:
         if isinstance(error, HarnessError):
             return error
-        reason = plainly(error).replace(self.uri, without_credentials(self.uri))
+        shown = without_credentials(self.uri)
+        reason = plainly(error).replace(self.uri, shown).replace("<database_uri>", shown)
         user = self.uri.partition("://")[2].rpartition("@")[0]
-        text = f"{without_credentials(self.uri)}: {reason.replace(user, '…') if user else reason}"
+        text = f"{shown}: {reason.replace(user, '…') if user else reason}"
         if (isinstance(error, OSError) and _is_disk(error)) or any(t in reason for t in _FULL):
             return DiskError(text)
         return TrackingError(text)

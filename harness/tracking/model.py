@@ -5,14 +5,19 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.contracts import Data
 from harness.store import Planned, Result, weights_npz
 from harness.tracking.connection import Connection
+from harness.tracking.environment import surroundings
 from harness.tracking.records import MODEL
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
+    from mlflow.models import Model
 
 SERVED = Path(__file__).parents[1] / "served.py"
 NEEDED = ("model", "activation", "loss")  # the plugins that predicting needs
@@ -30,40 +35,43 @@ def attach(
 ) -> None:
     """Log the model as an output of its run, and say so in a tag of the run."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+    from mlflow.models import Model
 
     client, ask = connection.client, connection.ask
-    logged = ask(
-        lambda: client.create_logged_model(
-            experiment_id,
-            name="model",
-            source_run_id=run_id,
-            tags={"harness.fingerprint": planned.fingerprint},
-        )
-    )
-    model_id = logged.model_id
+
+    def there() -> "LoggedModel | None":
+        wanted = f"source_run_id = '{run_id}' and name = 'model'"
+        return next(iter(client.search_logged_models([experiment_id], wanted)), None)
+
+    def made() -> "LoggedModel":
+        return there() or client.create_logged_model(experiment_id, "model", run_id)
+
+    logged = ask(made)
     with TemporaryDirectory() as directory:
         saved = Path(directory) / "model"
-        about = {"artifact_path": logged.artifact_location, "run_id": run_id}
-        ask(lambda: save(saved, planned, result, data, scaling, model_id=model_id, **about))
-        ask(lambda: client.log_model_artifacts(model_id, str(saved)))
-    ask(lambda: client.finalize_logged_model(model_id, LoggedModelStatus.READY))
-    output = LoggedModelOutput(model_id, step=result.last_epoch)
-    ask(lambda: client.log_outputs(run_id, [output]))
-    ask(lambda: client.set_tag(run_id, MODEL, model_id))
+        with surroundings():
+            new = Model(run_id=run_id, model_id=logged.model_id)
+            save(saved, new, planned, result, data, scaling)
+        ask(lambda: client.log_model_artifacts(logged.model_id, str(saved)))
+    ask(lambda: client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY))
+    outputs = ask(lambda: client.get_run(run_id)).outputs
+    if outputs is None or not outputs.model_outputs:
+        output = LoggedModelOutput(logged.model_id, step=result.last_epoch)
+        ask(lambda: client.log_outputs(run_id, [output]))
+    ask(lambda: client.set_tag(run_id, MODEL, logged.model_id))
 
 
 def save(
     path: Path,
+    model: "Model",
     planned: Planned,
     result: Result,
     data: Data,
     scaling: Mapping[str, list[float]],
-    **identity: Any,
 ) -> None:
     """Write the model into a folder, as MLflow loads and serves it."""
     import pandas as pd
     from mlflow import pyfunc
-    from mlflow.models import Model
 
     about = described(planned, data, scaling)
     aside = path.with_name("parts")
@@ -81,7 +89,7 @@ def save(
         input_example=pd.DataFrame(data.x[:EXAMPLE_ROWS].astype(float), columns=about["features"]),
         pip_requirements=requirements(planned),
         metadata={"features": about["features"], "outputs": about["outputs"]},
-        mlflow_model=Model(model_uuid=identity["model_id"], **identity),
+        mlflow_model=model,
     )
 
 

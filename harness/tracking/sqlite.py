@@ -31,9 +31,11 @@ def prepare(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock):
-            if not is_store(path):
-                _create(path)
-            lock.unlink(missing_ok=True)  # who still waits for it finds the store made
+            try:
+                if not is_store(path):
+                    _create(path)
+            finally:
+                lock.unlink(missing_ok=True)  # who still waits for it finds the store made
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
 
@@ -70,10 +72,7 @@ def _create(path: Path) -> None:
     )
     store.engine.dispose()
     with closing(sqlite3.connect(aside)) as base:
-        base.execute("PRAGMA journal_mode=WAL")
-        base.execute("PRAGMA synchronous=FULL")
-        base.execute("PRAGMA user_version=0")
-        base.commit()
+        base.execute("PRAGMA journal_mode=WAL")  # and all that was written is on the disk
     aside.replace(path)
 
 

@@ -1,6 +1,7 @@
 """Where runs are recorded: the address of the MLflow store and the name of the experiment."""
 
 import os
+import posixpath
 import re
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -77,8 +78,8 @@ def _absolute(uri: str, cwd: Path, source: str) -> str:
     match = _SQLITE.match(uri)
     if match is None or match[2] in ("", ":memory:"):
         raise UsageError(f"{source}={uri}: no file in it; for example sqlite:///mlflow.db")
-    path = match[2] if match[2].startswith("/") else f"{_quoted(cwd.absolute())}/{match[2]}"
-    return f"{match[1]}{path}{match[3]}"
+    path = posixpath.join(_quoted(cwd.absolute()), match[2])
+    return f"{match[1]}{posixpath.normpath(path)}{match[3]}"
 
 
 def _quoted(path: Path) -> str:

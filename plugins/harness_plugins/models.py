@@ -1,4 +1,8 @@
-"""Nets: how weights turn inputs into predictions, and how an error flows back to each weight."""
+"""Nets: how weights turn inputs into predictions, and how an error flows back to each weight.
+
+Inside, examples run along the last axis, (R, units, N): then what one unit does to all examples
+is one stretch of memory, and the ones are a row that is written once.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,26 +38,26 @@ class Norm(NamedTuple):
     """What layer normalisation keeps for the way back."""
 
     gain: Array  # (R, 2, width): γ, and below it the bias β
-    unit: Array  # (R, N, width): (z - μ) / s
-    spread: Array  # (R, N, 1): s
+    unit: Array  # (R, width, N): (z - μ) / s
+    spread: Array  # (R, 1, N): s
 
 
 class Layer(NamedTuple):
     """What one hidden layer keeps for the way back."""
 
     weights: Array  # (R, fan_in + 1, width)
-    inputs: Array  # (R, N, fan_in + 1)
+    inputs: Array  # (R, fan_in + 1, N)
     norm: Norm | None
-    z: Array  # (R, N, width), what the activation was given
-    h: Array  # (R, N, width), what it made of it
-    mask: Array | None  # (R, N, width), what dropout multiplied it by
+    z: Array  # (R, width, N), what the activation was given
+    h: Array  # (R, width, N), what it made of it
+    mask: Array | None  # (R, width, N), what dropout multiplied it by
 
 
 class Cache(NamedTuple):
     activation: Activation
     hidden: list[Layer]
     output: Array  # (R, width + 1, outputs), the last layer's weights
-    inputs: Array  # (R, N, width + 1), what they multiplied
+    inputs: Array  # (R, width + 1, N), what they multiplied
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,10 @@ class MLP:
     ) -> tuple[Array, Cache]:
         *arrays, output = weights
         hidden: list[Layer] = []
-        h, per_layer = x, 2 if self.layer_norm else 1
+        h, per_layer = x.mT, 2 if self.layer_norm else 1
         for at in range(0, len(arrays), per_layer):
-            w, inputs, norm, mask = arrays[at], with_ones(h), None, None
-            z = inputs @ w
+            w, inputs, norm, mask = arrays[at], over_ones(h), None, None
+            z = w.mT @ inputs
             if self.layer_norm:
                 z, norm = normalise(z, arrays[at + 1])
             h = activation(z)
@@ -103,32 +107,33 @@ class MLP:
                 mask = keep(uniform, self.dropout, h)
             hidden.append(Layer(w, inputs, norm, z, h, mask))
             h = h if mask is None else h * mask
-        inputs = with_ones(h)
-        return inputs @ output, Cache(activation, hidden, output, inputs)
+        inputs = over_ones(h)
+        return (output.mT @ inputs).mT, Cache(activation, hidden, output, inputs)
 
     def backward(self, cache: Cache, delta: Array) -> Arrays:
         """The chain rule from the last layer to the first.
 
-        A layer is z = [h 1] w. With δ = dL/dz, each weight gets dL/dw = [h 1]ᵀ δ, and the units
-        below get dL/dh = δ wᵀ without the bias row, for nothing feeds the ones. The activation
-        h = a(z) below turns it into the next δ = dL/dh · a'(z).
+        A layer is z = wᵀ [h; 1]. With δ = dL/dz, each weight gets dL/dw = [h; 1] δᵀ, and the
+        units below get dL/dh = w δ without the bias row, for nothing feeds the ones. The
+        activation h = a(z) below turns it into the next δ = dL/dh · a'(z).
         """
-        gradients, above = [product(cache.inputs.mT, delta)], cache.output
+        gradients, above = [cache.inputs @ delta], cache.output
+        delta = delta.mT
         for layer in reversed(cache.hidden):
-            delta = product(delta, above[:, :-1].mT)
+            delta = product(above[:, :-1], delta)
             if layer.mask is not None:
                 delta = delta * layer.mask
             delta = delta * cache.activation.derivative(layer.z, layer.h)
             if layer.norm is not None:
                 delta, gradient = normalise_back(layer.norm, delta)
                 gradients.append(gradient)
-            gradients.append(product(layer.inputs.mT, delta))
+            gradients.append(layer.inputs @ delta.mT)
             above = layer.weights
         return gradients[::-1]
 
 
 def keep(uniform: Uniform, dropout: float, h: Array) -> Array:
-    """(R, N, width) of 0 where a unit is silent, else 1 / (1 - p), in the dtype of h."""
+    """(R, width, N) of 0 where a unit is silent, else 1 / (1 - p), in the dtype of h."""
     mask = (uniform(*h.shape[1:]) >= dropout).astype(h.dtype)
     mask /= 1 - dropout
     return mask
@@ -136,10 +141,10 @@ def keep(uniform: Uniform, dropout: float, h: Array) -> Array:
 
 def normalise(z: Array, gain: Array) -> tuple[Array, Norm]:
     """γ (z - μ) / s + β over the units of one example; Ba et al., 2016 (arXiv:1607.06450)."""
-    centred = z - z.mean(axis=-1, keepdims=True)
-    spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + 1e-5)
+    centred = z - z.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True) + 1e-5)
     unit = centred / spread
-    return unit * gain[:, :1] + gain[:, 1:], Norm(gain, unit, spread)
+    return unit * gain[:, 0, :, None] + gain[:, 1, :, None], Norm(gain, unit, spread)
 
 
 def normalise_back(norm: Norm, delta: Array) -> tuple[Array, Array]:
@@ -148,13 +153,27 @@ def normalise_back(norm: Norm, delta: Array) -> tuple[Array, Array]:
     With u = (z - μ) / s and d = γδ: dL/dz = (d - mean d - u mean(d u)) / s, for moving one z also
     moves the mean and the spread of all. dL/dγ and dL/dβ are the sums of δu and δ over examples.
     """
-    d = delta * norm.gain[:, :1]
-    common = d.mean(axis=-1, keepdims=True)
-    common = common + norm.unit * (d * norm.unit).mean(axis=-1, keepdims=True)
-    gradient = np.stack([(delta * norm.unit).sum(axis=1), delta.sum(axis=1)], axis=1)
+    d = delta * norm.gain[:, 0, :, None]
+    common = d.mean(axis=1, keepdims=True)
+    common = common + norm.unit * (d * norm.unit).mean(axis=1, keepdims=True)
+    gradient = np.stack([(delta * norm.unit).sum(axis=2), delta.sum(axis=2)], axis=1)
     return (d - common) / norm.spread, gradient
 
 
 def product(a: Array, b: Array) -> Array:
     """a @ b; with an inner size of 1 a multiplication, the same numbers sooner."""
     return a * b if a.shape[-1] == 1 else a @ b
+
+
+def over_ones(h: Array) -> Array:
+    """(R, n, N) -> (R, n + 1, N): h over a row of ones, which feeds the bias in the last row of w.
+
+    A full batch is one array seen R times (stride 0); it stays one array here.
+    """
+    if h.strides[0] == 0:
+        once = over_ones(h[:1].copy())
+        return np.broadcast_to(once[0], (len(h), *once.shape[1:]))
+    out = np.empty((h.shape[0], h.shape[1] + 1, h.shape[2]), h.dtype)
+    out[:, :-1] = h
+    out[:, -1] = 1
+    return out

@@ -73,6 +73,7 @@ class LossCurve:
             axes.set_yscale("log", nonpositive="mask")
         axes.set(xlabel="epoch", ylabel=backdrop.label, ylim=(backdrop.low, backdrop.high))
         axes.set_xlim(-0.01 * backdrop.last, 1.01 * backdrop.last)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         for part in backdrop.parts:
             axes.plot([], [], color=PART_COLOURS[part], label=part)
         place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.1}
@@ -89,8 +90,8 @@ class LossCurve:
         name = plain(result.name, LONGEST_TITLE)
         drawn.append(figure.text(y=0.945, s=name, size=12, weight="bold", color=INK, **HEADER))
         epoch, height, said = _best(result, curves)
-        ring = {"marker": "o", "markersize": 8, "markeredgewidth": 1.6, "zorder": 5}
-        drawn += axes.plot([epoch], [height], color=INK, markerfacecolor="none", **ring)
+        ring = {"marker": "o", "markersize": 8, "markeredgewidth": 1.6, "clip_on": False}
+        drawn += axes.plot([epoch], [height], color=INK, markerfacecolor="none", zorder=5, **ring)
         outcome = "" if result.outcome == "ok" else plain(result.outcome)
         summary = ", ".join(filter(None, [outcome, said]))
         drawn.append(figure.text(y=0.885, s=summary, color=QUIET, **HEADER))
@@ -134,6 +135,6 @@ def _round_limits(values: Array) -> tuple[float, float]:
     low, high = (float(v) for v in np.clip([values.min(), values.max()], -1e300, 1e300))
     if 0 <= low < high / 2:
         low = 0.0
-    step = round_up(max((high - low) / 5, 1e-4 * max(abs(low), abs(high)), 1e-300))
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return first * step, max(last, first + 1) * step
+    step = round_up(max((high - low) / 5, 0.01 * max(abs(low), abs(high)), 1e-300))
+    first = math.floor(low / step - 0.1 * (low != 0))  # no curve along the axis itself
+    return first * step, math.ceil(high / step + 0.1) * step

@@ -15,7 +15,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 PART_COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
 PART_MARKERS = {"train": "o", "validation": "s", "test": "^"}
 INK, QUIET = "#111827", "#6b7280"
-LONGEST_TITLE = 62
+LONGEST_TITLE = 62  # columns, of a figure eight inches wide
 
 
 def colours(n: int) -> list[str]:
@@ -50,7 +50,7 @@ def _columns(line: str) -> int:
 
 def headline(figure: Any, result: RunResult) -> None:
     """The run's name above everything, on the left."""
-    name = plain(result.name, LONGEST_TITLE)
+    name = plain(result.name, int(figure.get_figwidth() * LONGEST_TITLE / 8))
     if name:
         figure.suptitle(name, x=0.012, ha="left", fontsize=12, fontweight="bold")
 

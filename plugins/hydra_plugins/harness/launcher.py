@@ -26,26 +26,21 @@ ConfigStore.instance().store(
 
 
 class StackLauncher(Launcher):
-    """`hydra/launcher=stack`; the work is done in harness.launching."""
+    """`hydra/launcher=stack`; the work is done in harness.jobs."""
 
     def __init__(
         self, engine: str, workers: int | None, address: str | None, stack_bytes: int
     ) -> None:
-        self.options = {
-            "engine": engine,
-            "workers": workers,
-            "address": address,
-            "stack_bytes": stack_bytes,
-        }
+        self.stack_bytes = stack_bytes
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        from harness.launching import Jobs
+        from harness.jobs import Jobs
 
-        self.jobs: Any = Jobs(hydra_context, task_function, config, self.options)
+        self.jobs: Any = Jobs(hydra_context, task_function, config)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        return self.jobs.launch(job_overrides, initial_job_idx)
+        return self.jobs.launch(job_overrides, initial_job_idx, self.stack_bytes)

@@ -24,17 +24,27 @@ ConfigStore.instance().store(
 
 
 class GridSweeper(Sweeper):
-    """`hydra/sweeper=grid`; the work is done in harness.launching."""
+    """`hydra/sweeper=grid`; the work is done in harness.jobs."""
 
     def __init__(self, params: Any, zip: Any, exclude: Any, plan: bool) -> None:
-        self.options = {"params": params or {}, "zip": zip, "exclude": exclude, "plan": plan}
+        self.params = params or {}
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        from harness.launching import Grid
+        from hydra.core.plugins import Plugins
 
-        self.grid: Any = Grid(hydra_context, task_function, config, self.options)
+        from harness.jobs import Jobs
+
+        self.jobs: Any = Jobs(hydra_context, task_function, config)
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
 
     def sweep(self, arguments: list[str]) -> Any:
-        return self.grid.sweep(arguments)
+        from harness.jobs import grid
+
+        swept = [f"{key}={value}" for key, value in self.params.items()]
+        combinations = grid(self.jobs.context, [*swept, *arguments])
+        self.jobs.begin(combinations, 0)
+        return [self.launcher.launch(combinations, initial_job_idx=0)]

@@ -1,0 +1,60 @@
+"""What Hydra and OmegaConf find wrong with a config, in words for people."""
+
+import re
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    OmegaConfBaseException,
+    ReadonlyConfigError,
+)
+
+from harness.registry import unknown
+
+NOISE = ("Error parsing override", "LexerNoViableAlt", "See https://", "^")
+
+
+def told(error: HydraException | OmegaConfBaseException) -> str:
+    """What is wrong, and the nearest names that are right."""
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        return _of_a_value(cause)
+    if isinstance(error, OverrideParseException):
+        return _of_an_override(error.override, error.message)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        if not group:
+            return f"--config-name {name}: there is no {name}.yaml where configs are looked for"
+        return unknown(group, name, sorted(error.options or []))
+    text = re.split(r"\n *full_key:", str(error))[0]
+    if text.startswith("Ambiguous value"):
+        key, _, values = text.partition("'")[2].partition("'\n")[0].partition("=")
+        return f"{key}={values}: to sweep over these add -m; a list is written {key}=[{values}]"
+    return text
+
+
+def _of_an_override(override: str, message: str) -> str:
+    if "=" not in override:
+        return f"{override!r} is neither a command nor key=value"
+    lines = [line.strip() for line in message.splitlines()]
+    telling = [line for line in lines if line and not line.startswith(NOISE)]
+    quote = "quote a value that is not a plain word, as in 'key=\"one, two\"'"
+    return f"{override}: {telling[0] if telling else quote}"
+
+
+def _of_a_value(error: OmegaConfBaseException) -> str:
+    parent, key = error.parent_node, str(error.full_key or "")
+    group, _, name = key.rpartition(".")
+    if isinstance(error, ConfigAttributeError | ConfigKeyError) and isinstance(parent, DictConfig):
+        if not parent:
+            return f"{key} is not there yet: +{key}=… adds it"
+        known = [str(k) for k in parent if str(k) not in ("hydra", "name")]
+        return unknown(group or "config", name, known)
+    if isinstance(error, ReadonlyConfigError) and name == "name":
+        return f"{key} is fixed: choose another plugin with {group}=…"
+    first = str(error.msg or error).partition("\n")[0]
+    if first.endswith("is not Optional"):
+        first = "null is not allowed"
+    return f"{key}: {first}" if key else first

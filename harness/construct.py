@@ -1,0 +1,108 @@
+"""Plain values, as they come from YAML, as typed dataclasses; errors say what is expected."""
+
+import math
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from harness.errors import UsageError
+from harness.recording import as_text
+from harness.registry import unknown
+
+
+def allow(good: bool, what: str) -> None:
+    """UsageError that says what is allowed, unless it is so."""
+    if not good:
+        raise UsageError(what)
+
+
+def build_dataclass(cls: type, values: Mapping[str, Any], where: str) -> Any:
+    """An instance from plain values; UsageError on an unknown, missing or ill-typed field."""
+    hints = typing.get_type_hints(cls)
+    known = {f.name: f for f in fields(cls) if f.init}
+    for name in values:
+        allow(name in known, unknown(where or "config", str(name), [*known]))
+    missing = [
+        name
+        for name, f in known.items()
+        if name not in values and f.default is MISSING and f.default_factory is MISSING
+    ]
+    allow(not missing, f"{where or 'config'}: {', '.join(missing)} must be given")
+    dotted = f"{where}." if where else ""
+    return cls(**{k: construct(hints[k], v, f"{dotted}{k}") for k, v in values.items()})
+
+
+def construct(hint: Any, value: Any, where: str) -> Any:
+    """A plain value as its annotated type, lists as tuples; UsageError says what is expected.
+
+    Hydra checks much of it when it composes; this also checks what Hydra lets through.
+    """
+    kind, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return tuple(construct(Any, v, where) for v in value) if type(value) is list else value
+    if kind in (types.UnionType, typing.Union):
+        return _any_of(inner, value, where)
+    if is_dataclass(hint) and isinstance(hint, type):
+        _expect(isinstance(value, Mapping), where, value, "a mapping")
+        return build_dataclass(hint, value, where)
+    if kind is typing.Literal:
+        _expect(value in inner, where, value, f"one of {', '.join(map(as_text, inner))}")
+        return value
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        known = [*hint.__members__]
+        _expect(value in known, where, value, f"one of {', '.join(known)}")
+        return hint[value]
+    if kind in (list, tuple, Sequence) or hint in (list, tuple):
+        return _sequence(kind, inner, value, where)
+    if dict in (kind, hint):
+        _expect(isinstance(value, Mapping), where, value, "a mapping")
+        return dict(value)
+    return _scalar(hint, value, where)
+
+
+def _expect(good: bool, where: str, value: Any, what: str) -> None:
+    allow(good, f"{where}={as_text(value)}: {what} is expected")
+
+
+def _scalar(hint: Any, value: Any, where: str) -> Any:
+    if isinstance(value, str) and hint in (bool, int, float):
+        value = _read(hint, value)  # as it comes from an environment variable
+    if hint is float and type(value) is int:
+        value = float(value)
+    if hint is float and type(value) is float:
+        _expect(not math.isnan(value), where, value, "a number")
+    name = "null" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
+    _expect(isinstance(hint, type) and type(value) is hint, where, value, name)
+    return value
+
+
+def _read(hint: type, text: str) -> Any:
+    try:
+        return {"true": True, "false": False}[text.lower()] if hint is bool else hint(text)
+    except (KeyError, ValueError):
+        return text
+
+
+def _any_of(hints: Sequence[Any], value: Any, where: str) -> Any:
+    """As the first type that takes the value, one that takes it as it is before others."""
+    errors = []
+    for hint in sorted(hints, key=lambda hint: hint is not type(value)):
+        try:
+            return construct(hint, value, where)
+        except UsageError as error:
+            errors += [error] if hint is not types.NoneType else []
+    raise errors[0]
+
+
+def _sequence(kind: Any, inner: Sequence[Any], value: Any, where: str) -> tuple[Any, ...]:
+    _expect(isinstance(value, list | tuple), where, value, "a list, as in [1, 2],")
+    if kind is tuple and Ellipsis not in inner:
+        _expect(len(value) == len(inner), where, value, f"a list of {len(inner)}")
+        hints = inner
+    else:
+        hints = [inner[0] if inner else Any] * len(value)
+    pairs = zip(hints, value, strict=True)
+    return tuple(construct(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(pairs))

@@ -1,0 +1,104 @@
+"""Runs and sweeps as people look at them: made from records, on disk or in MLflow."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+from harness import leaderboard
+from harness.compose import build
+from harness.contracts import Arrays, RunResult, SweepResult
+from harness.data import prepare_for
+from harness.leaderboard import Standing
+from harness.net import predictor, scaling_of
+from harness.recording import Config, flat, params
+from harness.store import Manifest, Planned, Result, read_result
+
+
+def run_result(config: Config, weights: Arrays, **record: Any) -> RunResult:
+    """A run from its config, its weights and the rest of its record.
+
+    The data is loaded again, which is quick: prepared data is kept for the next run.
+    """
+    prepared = prepare_for(build(config).member)
+    raw = {part: prepared.raw(part) for part in prepared.rows}
+    return RunResult(
+        **record,
+        config=config,
+        params=params(config),
+        weights=weights,
+        data=prepared.data,
+        x={part: x for part, (x, _) in raw.items()},
+        y={part: y for part, (_, y) in raw.items()},
+        predictor=predictor(config, weights, scaling_of(prepared)),
+    )
+
+
+def of_planned(
+    planned: Planned, result: Result | None, run_id: str | None, directory: Path
+) -> RunResult:
+    """A run of a manifest; without a result nothing is known but what was asked for."""
+    result = result or Result(planned.fingerprint, "failed", 0, 0)
+    return run_result(
+        planned.config,
+        result.weights,
+        run_id=run_id,
+        name=planned.name,
+        outcome=result.outcome,
+        curves={key: (curve.steps, curve.values) for key, curve in result.curves.items()},
+        metrics=dict(result.metrics),
+        best_epoch=result.best_epoch,
+        fingerprint=planned.fingerprint,
+        directory=directory,
+    )
+
+
+@dataclass(frozen=True)
+class Runs(Sequence[RunResult]):
+    """The runs of a sweep, best first, each read from disk when it is looked at."""
+
+    directory: Path
+    ranked: Sequence[Standing]
+    run_ids: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.ranked)
+
+    @overload
+    def __getitem__(self, index: int) -> RunResult: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[RunResult]: ...
+
+    def __getitem__(self, index: int | slice) -> RunResult | list[RunResult]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        planned = self.ranked[index].planned
+        result = read_result(self.directory, planned.fingerprint)
+        return of_planned(planned, result, self.run_ids.get(planned.fingerprint), self.directory)
+
+    def __iter__(self) -> Iterator[RunResult]:
+        return (self[i] for i in range(len(self)))
+
+
+def sweep_result(
+    manifest: Manifest,
+    directory: Path,
+    ranked: Sequence[Standing],
+    run_ids: Mapping[str, str],
+    parent_run_id: str | None,
+) -> SweepResult:
+    """A sweep from what is on disk."""
+    runs = Runs(directory, ranked, run_ids)
+    rows = [
+        {
+            "run_id": run_ids.get(s.planned.fingerprint),
+            "name": s.planned.name,
+            "outcome": s.outcome,
+            **flat(s.planned.config),
+            **s.metrics,
+        }
+        for s in ranked
+    ]
+    best = runs[0] if leaderboard.best(ranked, manifest.objective) else None
+    return SweepResult(manifest.sweep_id, parent_run_id, runs, best, directory, rows)

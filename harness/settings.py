@@ -1,0 +1,137 @@
+"""Every setting that is no plugin's, with its range; conf/config.yaml holds the defaults."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Literal
+
+from harness.construct import allow
+from harness.recording import as_text
+
+NOT_YET = "is not available yet"
+
+
+@dataclass(frozen=True)
+class Penalty:
+    l1: float
+    l2: float
+
+    def __post_init__(self) -> None:
+        for key, value in vars(self).items():
+            allow(0 <= value < inf, f"penalty.{key}={value}: finite, at least 0")
+
+
+@dataclass(frozen=True)
+class Clip:
+    value: float | None
+    norm: float | None
+
+    def __post_init__(self) -> None:
+        for key, value in vars(self).items():
+            allow(_positive(value), f"clip.{key}={value}: finite, above 0, or null")
+
+
+@dataclass(frozen=True)
+class Stopping:
+    patience: int | None
+    min_delta: float
+    max_seconds: float | None
+
+    def __post_init__(self) -> None:
+        patience, delta, seconds = vars(self).values()
+        allow(_positive(patience), f"stopping.patience={patience}: above 0, or null")
+        allow(0 <= delta < inf, f"stopping.min_delta={delta}: finite, at least 0")
+        allow(_positive(seconds), f"stopping.max_seconds={seconds}: finite, above 0, or null")
+
+
+@dataclass(frozen=True)
+class Objective:
+    metric: str | list[str]
+    direction: Literal["minimize", "maximize"] | list[str]
+
+    def __post_init__(self) -> None:
+        several = not (isinstance(self.metric, str) and isinstance(self.direction, str))
+        allow(not several, f"objective: a list of several {NOT_YET}")
+
+
+@dataclass(frozen=True)
+class Figures:
+    names: list[str] | None
+    members: list[str]
+    best: int
+    timeline: bool
+
+    def __post_init__(self) -> None:
+        allow(self.best >= 0, f"figures.best={self.best}: at least 0")
+        allow(not self.timeline, f"figures.timeline=true {NOT_YET}; false is")
+
+
+@dataclass(frozen=True)
+class Run:
+    timeout: float | None
+    checkpoint_seconds: float
+
+    def __post_init__(self) -> None:
+        timeout, seconds = vars(self).values()
+        allow(timeout is None, f"run.timeout={timeout} {NOT_YET}; null is")
+        allow(seconds == 30, f"run.checkpoint_seconds={seconds} {NOT_YET}; 30 is")
+
+
+@dataclass(frozen=True)
+class Tracking:
+    uri: str | None
+    experiment: str | None
+    run_name: str | None
+    tags: dict[str, Any]
+    log_every: int | None
+    metrics_every: int | None
+    model: Literal["all", "best", "none"]
+    required: bool
+
+    def __post_init__(self) -> None:
+        for key in ("log_every", "metrics_every"):
+            every = getattr(self, key)
+            allow(_positive(every), f"tracking.{key}={every}: above 0, or null")
+        allow(not self.required, f"tracking.required=true {NOT_YET}; false is")
+
+
+@dataclass(frozen=True)
+class Settings:
+    seed: int
+    data_seed: int | None
+    rng: Literal["split", "single"]
+    epochs: int
+    batch_size: int | None
+    dtype: Literal["float64", "float32"]
+    validation: float
+    test: float
+    standardize: bool | None
+    repeats: int
+    penalty: Penalty
+    clip: Clip
+    stopping: Stopping
+    objective: Objective
+    metrics: list[Any] | None
+    figures: Figures
+    run: Run
+    tracking: Tracking
+
+    def __post_init__(self) -> None:
+        size, held_out = self.batch_size, self.validation + self.test
+        allow(self.seed >= 0, f"seed={self.seed}: at least 0")
+        allow(self.epochs >= 1, f"epochs={self.epochs}: at least 1")
+        allow(_positive(size), f"batch_size={size}: at least 1, or null for full batch")
+        for part in ("validation", "test"):
+            fraction = getattr(self, part)
+            allow(0 <= fraction < 1, f"{part}={fraction}: from 0 to below 1")
+        allow(held_out < 1, f"validation + test = {held_out}: below 1, to leave a training part")
+        allow(self.repeats == 1, f"repeats={self.repeats} {NOT_YET}; 1 is")
+        seed, single = self.data_seed, self.rng == "single"
+        if single:
+            allow(seed is None, "rng=single draws all from `seed`: data_seed=null goes with it")
+        else:
+            text = "at least 0 (null only with rng=single)"
+            allow(seed is not None and seed >= 0, f"data_seed={as_text(seed)}: {text}")
+
+
+def _positive(value: float | None) -> bool:
+    return value is None or 0 < value < inf

@@ -1,0 +1,57 @@
+"""A sweep in one picture: the curves of all its runs, the best and the median told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.contracts import Array, RunResult, SweepResult
+from harness_plugins.figures.look import INK, PALETTE, QUIET, plain
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Validation loss (training loss where nothing is held out) of up to `most` runs, by rank."""
+
+    most: int = 100
+
+    scope: ClassVar[str] = "sweep"
+
+    def __post_init__(self) -> None:
+        if self.most < 2:
+            raise ValueError(f"most must be 2 or more, not {self.most}")
+
+    def applies(self, result: SweepResult) -> bool:
+        return result.best is not None
+
+    def draw(self, result: SweepResult, figure: Any) -> None:
+        well = [i for i, row in enumerate(result.rows) if row["outcome"] == "ok"]
+        shown = sorted({well[int(at)] for at in np.linspace(0, len(well) - 1, self.most)})
+        best, median = well[0], well[len(well) // 2]
+        axes = figure.subplots()
+        for i in shown:
+            axes.plot(*curve(result.runs[i]), color=QUIET, alpha=0.35, linewidth=0.8)
+        if median != best:
+            self._emphasise(axes, result.runs[median], "median", PALETTE[1])
+        self._emphasise(axes, result.runs[best], "best", PALETTE[0])
+        lowest = min(line.get_ydata().min() for line in axes.lines)
+        if lowest > 0:
+            axes.set_yscale("log")
+        count = "all" if len(shown) == len(well) else f"{len(shown)} of"
+        axes.set_title(f"{count} {len(well)} runs that ended well", loc="left", color=INK)
+        held_out = "val/loss" in result.runs[best].curves
+        axes.set(xlabel="epoch", ylabel=f"{'validation' if held_out else 'training'} loss")
+        axes.legend(loc="upper right", framealpha=0.85, edgecolor="none")
+
+    @staticmethod
+    def _emphasise(axes: Any, run: RunResult, what: str, colour: str) -> None:
+        steps, values = curve(run)
+        label = f"{what}: {plain(run.name, 60)}"
+        axes.plot(steps, values, color=colour, linewidth=2.2, label=label)
+
+
+def curve(run: RunResult) -> tuple[Array, Array]:
+    """Epochs and losses: of the validation part if there is one."""
+    return run.curves.get("val/loss", run.curves["train/loss"])
