@@ -9,6 +9,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -91,6 +92,8 @@ def __getattr__(name: str) -> Any:
 def _default(f: Field[Any]) -> Any:
     if f.default_factory is not MISSING:
         return field(default_factory=f.default_factory)
+    if isinstance(f.default, np.generic):  # as in `gain: float = np.sqrt(2)`
+        return field(default=f.default.item())
     return field(default="???" if f.default is MISSING else f.default)
 
 

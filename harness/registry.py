@@ -87,7 +87,7 @@ def load(kind: str, name: str) -> type:
     where = origin(kind, name)
     try:
         plugin = table()[kind][name][0].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         problem = f"{type(error).__name__}: {error}"
         raise PluginError(f"{where} cannot be imported: {problem}") from error
     if not (isinstance(plugin, type) and is_dataclass(plugin)):

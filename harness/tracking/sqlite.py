@@ -30,7 +30,7 @@ def prepare(path: Path) -> None:
     lock = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock):
+        with FileLock(lock, timeout=60):  # making a store takes seconds
             try:
                 if not is_store(path):
                     _create(path)

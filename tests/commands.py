@@ -1,0 +1,55 @@
+"""The program as people use it: called in this process, or as a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.cli import main
+
+SHORT = ("figures=none", "tracking.model=none", "epochs=2", "dataset.samples=20")
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def harness(capsys, *arguments: str) -> Done:
+    """Call the program here; what was printed before is thrown away."""
+    capsys.readouterr()
+    code = main(arguments)
+    return Done(code, *capsys.readouterr())
+
+
+def harness_process(*arguments: str, cwd: Path, **env: str) -> Done:
+    """Call the program as a process of its own, without MLflow's environment variables."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "COV_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        cwd=cwd,
+        env=kept | env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def refused(capsys, *arguments: str) -> str:
+    """What is said of bad usage: exit 2, one to three lines, nothing printed nor created."""
+    before = listing(Path.cwd())
+    code, out, err = harness(capsys, *arguments)
+    assert (code, out) == (2, ""), err
+    assert err.startswith("harness: ")
+    assert 1 <= len(err.splitlines()) <= 3, err
+    assert "Traceback" not in err
+    assert listing(Path.cwd()) == before
+    return err

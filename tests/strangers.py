@@ -1,0 +1,64 @@
+"""Distributions of strangers, installed on a path of their own without pip."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import config, registry
+
+CACHES = (
+    registry.table,
+    registry.load,
+    registry.provenance,
+    config.twin,
+    config._schema,
+)
+
+
+def forget() -> None:
+    """As in a new process: nothing is known of what is installed."""
+    importlib.invalidate_caches()
+    for cache in CACHES:
+        cache.cache_clear()
+
+
+class Strangers:
+    """A folder on sys.path into which distributions are put."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.modules: list[str] = []
+
+    def install(self, distribution: str, source: str, **plugins: str) -> None:
+        """A module and its metadata; `activation__mine="Class"` registers `activation=mine`."""
+        module = distribution.replace("-", "_").replace(".", "_")
+        self.modules.append(module)
+        (self.folder / f"{module}.py").write_text(source)
+        info = self.folder / f"{module}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n"
+        )
+        lines = []
+        for place, where in plugins.items():
+            kind, _, name = place.partition("__")
+            lines += [f"[harness.{kind}]", f"{name} = {module}:{where}"]
+        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        forget()
+
+
+@contextmanager
+def strangers(folder: Path) -> Iterator[Strangers]:
+    """Meanwhile distributions can be installed in a new folder."""
+    folder.mkdir()
+    made = Strangers(folder)
+    sys.path.insert(0, str(folder))
+    try:
+        yield made
+    finally:
+        sys.path.remove(str(folder))
+        for module in made.modules:
+            sys.modules.pop(module, None)
+        forget()
