@@ -49,11 +49,14 @@ class Histories:
 
     def __init__(self, members: Sequence[Member], prepared: Prepared, shapes: Shapes) -> None:
         self._every = [m.metrics_every for m in members]
+        self._asked = any(self._every)
         self._prepared, self._shapes = prepared, shapes
         self.points: list[dict[str, list[tuple[int, float, float]]]] = [{} for _ in members]
 
     def see(self, index: int, who: Array, alive: Stack, rows: Array, seconds: float) -> None:
         """Note (epoch, seconds, value) of each metric, for the runs whose turn it is."""
+        if not self._asked:
+            return
         for i, r in enumerate(who):
             every = self._every[r]
             if not every or index % every:

@@ -52,12 +52,12 @@ class FastLoader:
     ) -> DictConfig:
         """The config of one job of a sweep."""
         lines = list(sweep_overrides)
-        parsed = [self._parse(line) for line in lines]
-        values = [o for o in parsed if self._is_value(o)]
-        rest = [o for o in parsed if not any(o is v for v in values)]
-        if any(_unusual(o) for o in rest):
-            return self._by_hydra(master_config, lines)
         try:
+            parsed = [self._parse(line) for line in lines]
+            values = [o for o in parsed if self._is_value(o)]
+            rest = [o for o in parsed if not any(o is v for v in values)]
+            if any(_unusual(o) for o in rest):
+                return self._by_hydra(master_config, lines)
             base = self._base(master_config, [str(o.input_line) for o in rest])
             cfg: DictConfig = pickle.loads(base)  # copies a config five times faster than deepcopy
             self._loader._apply_overrides_to_config(values, cfg)

@@ -57,11 +57,11 @@ def bar(total: int) -> Any:
 
     columns = (
         TextColumn("training"),
-        BarColumn(),
+        BarColumn(bar_width=None),  # what a narrow terminal takes away
         MofNCompleteColumn(),
         TextColumn("{task.fields[bad]} diverged or failed"),
         TimeRemainingColumn(),
     )
-    shown = Bar(*columns, console=Console(stderr=True), transient=True)
+    shown = Bar(*columns, console=Console(stderr=True), transient=True, expand=True)
     shown.add_task("training", total=total, bad=0)
     return shown

@@ -13,6 +13,7 @@ from harness.contracts import Array, Arrays
 from harness.data import Prepared, prepare_for, stream
 from harness.errors import HarnessError
 from harness.evaluation import Histories, finals_of
+from harness.memory import keep_freed_memory
 from harness.recording import Config
 from harness.stack import Member, Stack, stack
 from harness.stopping import Watch
@@ -29,6 +30,7 @@ def train_stack(fingerprints: Sequence[str], configs: Sequence[Config]) -> Itera
     Before it, every few seconds, comes a list of snapshots (outcome "running"). A stack that
     raises is trained again member by member, so that only the member at fault fails.
     """
+    keep_freed_memory()
     try:
         members = [build(config).member for config in configs]
         with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):

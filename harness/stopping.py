@@ -1,5 +1,6 @@
 """Who is done, and what is remembered of each run: its curve, its best weights, its end."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,9 +38,11 @@ class Watch:
         self._patience = np.array([m.patience or NEVER for m in members])
         self._min_delta = np.array([m.min_delta for m in members])
         self._limit = np.array([m.max_seconds or np.inf for m in members])
+        self._limited = any(m.patience or m.max_seconds for m in members)
         self._every = [m.log_every or -(-m.epochs // POINTS) for m in members]
         self._strides = set(self._every)
         self._points: list[tuple[int, float, Array, Array, Array | None]] = []
+        self._tabled = np.empty((4, 0, count))
         self._ends = np.full((count, 4), np.nan)  # the last finite point of each run
         self._best_loss, self._best_epoch = self.best_loss.copy(), self.best_epoch.copy()
         self._best_rows, self._here = rows, rows
@@ -49,12 +52,13 @@ class Watch:
     def see(self, epoch: Epoch, validation: Array | None, seconds: float) -> Array | None:
         """Take note of an epoch; who stays (A,), or None if all do."""
         judged = epoch.loss if validation is None else validation
-        sound = np.isfinite(judged).all() and np.isfinite(epoch.loss).all()
-        if not (sound and np.isfinite(epoch.rows).all()):
+        if not all_finite(epoch.rows, epoch.loss, judged):
             return self._see_divergence(epoch, validation, judged, seconds)
         self._note(epoch, validation, seconds)
         self._judge(judged, epoch.rows, epoch.number)
         over = epoch.number >= self._epochs
+        if not over and not self._limited:
+            return None
         impatient = epoch.number - self._since >= self._patience
         late = seconds >= self._limit
         if not (over or impatient.any() or late.any()):
@@ -80,7 +84,7 @@ class Watch:
     def _note(self, epoch: Epoch, validation: Array | None, seconds: float) -> None:
         self._here = epoch.rows
         self._point = (epoch.number, seconds, epoch.loss, validation)
-        if any(epoch.number % stride == 0 for stride in self._strides):
+        if any([epoch.number % stride == 0 for stride in self._strides]):
             self._points.append((epoch.number, seconds, self.alive, epoch.loss, validation))
 
     def _judge(self, loss: Array, rows: Array, number: int) -> None:
@@ -92,6 +96,8 @@ class Watch:
             self._best_loss = np.where(better, loss, self._best_loss)
             self._best_rows = np.where(better[:, None], rows, self._best_rows)
             self._best_epoch[better] = number
+        if not self._limited:
+            return
         improved = loss < self._reference - self._min_delta
         if improved.any():
             self._reference = np.where(improved, loss, self._reference)
@@ -126,13 +132,28 @@ class Watch:
 
     def curve(self, r: int) -> Array:
         """(4, points): epochs, seconds, training and validation losses (nan: none) of run r."""
-        kept = []
-        for number, seconds, alive, loss, validation in self._points:
-            at = int(np.searchsorted(alive, r))
-            if at < len(alive) and alive[at] == r and number % self._every[r] == 0:
-                held_out = np.nan if validation is None else validation[at]
-                kept.append((number, seconds, loss[at], held_out))
-        end = self._ends[r]
-        if np.isfinite(end[2]) and (not kept or kept[-1][0] < end[0]):
-            kept.append(tuple(end))
-        return np.array(kept, float).reshape(-1, 4).T
+        points = self._table()[:, :, r]
+        kept = np.isfinite(points[2]) & (points[0] % self._every[r] == 0)
+        points, end = points[:, kept], self._ends[r]
+        if np.isfinite(end[2]) and (not kept.any() or points[0, -1] < end[0]):
+            points = np.column_stack([points, end])
+        return np.asarray(points)
+
+    def _table(self) -> Array:
+        """(4, points, R): what was noted of all runs; nan where a run had ended."""
+        if len(self._points) != self._tabled.shape[1]:
+            table = np.full((4, len(self._points), len(self.outcome)), np.nan)
+            for at, (number, seconds, alive, loss, validation) in enumerate(self._points):
+                table[0, at], table[1, at] = number, seconds
+                table[2, at, alive] = loss
+                if validation is not None:
+                    table[3, at, alive] = validation
+            self._tabled = table
+        return self._tabled
+
+
+def all_finite(*arrays: Array) -> bool:
+    """Whether every number is finite; one sum tells, unless it overflows."""
+    if all([math.isfinite(array.sum()) for array in arrays]):
+        return True
+    return all(np.isfinite(array).all() for array in arrays)

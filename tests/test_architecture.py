@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 # Lower layers first; a module may import from its own layer and those below it.
 LAYERS = [
     {"contracts"},
-    {"errors"},
+    {"errors", "memory"},
     {"numerics"},
     {"weights", "stack"},
     {"data"},

@@ -99,6 +99,13 @@ def test_options_that_a_page_names_exist(page: Path, known: dict[str, set[str]])
             assert option in known[group], f"{page.name}: {group}={option}"
 
 
+def test_files_that_contributing_names_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for name in re.findall(r"`([\w/]+(?:\.py|/))`", text):
+        if name != "dist/":
+            assert any((ROOT / start / name).exists() for start in ("", "harness")), name
+
+
 @pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.name)
 def test_no_machine_shows(page: Path) -> None:
     for path in ("/work", "/root", "/tmp", "/opt/"):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from harness.composer import composer
@@ -18,7 +19,7 @@ def of(**values):
 
 def composed(*lines):
     with composer() as hydra:
-        return recorded(hydra.compose_config("config", [*lines], with_log_configuration=False))
+        return recorded(hydra.compose_config("config", [*lines], RunMode.RUN))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ class MSE:
     task: ClassVar[str] = "regression"
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        return 0.5 * np.mean((prediction - y) ** 2, axis=(-2, -1))
+        error = prediction - y
+        return 0.5 * (np.sum(error * error, axis=(-2, -1)) / examples(prediction))
 
     def gradient(self, prediction: Array, y: Array) -> Array:
         return (prediction - y) / examples(prediction)

@@ -168,11 +168,10 @@ def product(a: Array, b: Array) -> Array:
 def over_ones(h: Array) -> Array:
     """(R, n, N) -> (R, n + 1, N): h over a row of ones, which feeds the bias in the last row of w.
 
-    A full batch is one array seen R times (stride 0); it stays one array here.
+    A full batch is one array seen R times (stride 0): it is (1, n + 1, N) here, and broadcasts.
     """
     if h.strides[0] == 0:
-        once = over_ones(h[:1].copy())
-        return np.broadcast_to(once[0], (len(h), *once.shape[1:]))
+        h = h[:1]
     out = np.empty((h.shape[0], h.shape[1] + 1, h.shape[2]), h.dtype)
     out[:, :-1] = h
     out[:, -1] = 1
