@@ -11,7 +11,7 @@ SWEEP := activation=sigmoid,tanh,relu optimizer.learning_rate=0.01,0.03,0.1,0.3 
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/' \
-	| while IFS='|' read -r target what; do printf '%-14s %s\n' "$$target" "$$what"; done
+	| while IFS='|' read -r target what; do printf '%-16s %s\n' "$$target" "$$what"; done
 
 demo: $(VENV)/installed  ## install if need be, then train a sweep of 36 runs and record it
 	@echo "36 runs: harness -m $(SWEEP)"

@@ -1,12 +1,14 @@
 """The command line: a verb of ours, or else a run or sweep for Hydra; errors become exit codes."""
 
 import errno
+import io
 import os
 import re
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from harness.contracts import DataError
 from harness.errors import HarnessError, Terminated, UsageError
@@ -19,10 +21,10 @@ DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCE
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit code says how it ended (see the README for what they mean)."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    _streams()
     try:
         code = _dispatch([*(sys.argv[1:] if arguments is None else arguments)])
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return code
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else USAGE
@@ -37,6 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, text = told(error)
         print(f"harness: {text}", file=sys.stderr)
         return code
+
+
+def _streams() -> None:
+    """Have output that can be written to, even if it was closed or knows few characters."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -77,7 +77,8 @@ def composing(lines: Sequence[str]) -> Iterator[None]:
         raise
     except Exception as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        raise ConfigCompositionException(f"{' '.join(lines) or 'config'}: {kind}{error}") from error
+        where = " ".join(lines) or "config"
+        raise ConfigCompositionException(f"{where}: {kind}{error}") from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.construct import allow, build_dataclass
 from harness.errors import PluginError, UsageError
-from harness.registry import load, origin
+from harness.registry import load, origin, table
 
 GROUPS = (
     "dataset",
@@ -46,7 +46,13 @@ def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
 
 
 def schema(kind: str, name: str) -> DictConfig:
-    """A plugin as a config node: `name`, then its fields, typed; PluginError if it is broken."""
+    """A plugin as a config node: `name`, then its fields, typed; PluginError if it is broken.
+
+    A name that several distributions give is a node without fields: to build it is an error, but
+    a default of that name hurts nobody who chooses another.
+    """
+    if len(table()[kind].get(name, ())) > 1:
+        return OmegaConf.create({"name": name})
     return deepcopy(_schema(kind, name))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,9 @@ from harness.errors import HarnessError, UsageError
 from harness.recording import NOT_RECORDED, Config, resolved
 from harness.store import Manifest, Planned
 from harness.tracking.uri import experiment_name, tracking_uri, without_credentials
+
+
+log = logging.getLogger(__name__)
 
 
 class Job(NamedTuple):
@@ -54,7 +58,19 @@ def plan(jobs: Iterable[Job], *, command: Sequence[str], single: bool) -> Manife
         for identity, (job, built) in found.items()
     )
     first, built = next(iter(found.values()))
+    _warn_of_direction(built)
     return _manifest(first.config, built, runs, command, single)
+
+
+def _warn_of_direction(built: Built) -> None:
+    """Ranking by a metric the wrong way round is hardly ever meant."""
+    direction = built.settings.objective.direction
+    for name, metric in built.member.metrics:
+        greater = metric.greater_is_better
+        if built.objective.endswith(f"/{name}") and greater != (direction == "maximize"):
+            better = "greater" if greater else "smaller"
+            text = "%s is better when it is %s, and objective.direction=%s ranks it the other way"
+            log.warning(text, built.objective, better, direction)
 
 
 def _told(error: HarnessError, job: Job, single: bool) -> str:

@@ -1,10 +1,11 @@
 """The program as people use it: called in this process, or as a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.cli import main
 
@@ -15,6 +16,11 @@ class Done(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return made
 
 
 def listing(folder: Path) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.commands import SHORT, harness
+
 settings.register_profile("here", deadline=None)  # how long an example takes is the machine's
 settings.load_profile("here")
 
@@ -72,6 +74,33 @@ def workplace(tmp_path, monkeypatch):
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """One store for many tests: making it takes longer than most of them."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture
+def place(workplace, store, monkeypatch):
+    """An empty current directory, where runs are recorded in that store."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    return workplace
+
+
+@pytest.fixture
+def launched(place, capsys):
+    """The folder of a run or sweep that ended well."""
+
+    def run(*arguments, name="here"):
+        line = [*SHORT, *arguments, f"hydra.run.dir={name}", f"hydra.sweep.dir={name}"]
+        code, out, err = harness(capsys, *line)
+        assert code == 0, err
+        assert f"folder: {place / name}\n" in out
+        return place / name
+
+    return run
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ CURVES = {
     "negative": {"train/loss": ([0, 10], [-1.0, -5000.0])},
     "constant": {"train/loss": ([0, 10], [0.693, 0.693])},
     "zeros": {"train/loss": ([0, 10], [0.0, 0.0])},
-    "enormous": {"train/loss": ([0, 1, 2], [-1.7e308, 1.7e308, np.inf])},
+    "enormous": {"train/loss": ([0, 1, 2, 3], [-1e199, 1e199, 1.7e308, np.inf])},
     "tiny": {"train/loss": ([0, 10], [5e-324, 1e-320])},
     "long": {"train/loss": ([0, 1234567], [1.0, 0.1])},
 }

@@ -104,3 +104,12 @@ def test_what_the_bits_depend_on_is_written_down():
     numerics = planned(([], {})).numerics
     assert set(numerics) == {"harness", "numpy", "blas", "core", "threads", "dtype"}
     assert numerics["threads"] == 1
+
+
+def test_ranking_by_a_metric_the_wrong_way_round_is_warned_of(caplog):
+    planned(([], {"objective": {"metric": "val/r2", "direction": "minimize"}}))
+    assert "val/r2 is better when it is greater" in caplog.text
+    caplog.clear()
+    planned(([], {"objective": {"metric": "val/r2", "direction": "maximize"}}))
+    planned(([], {"objective": {"metric": "val/rmse", "direction": "minimize"}}))
+    assert caplog.text == ""

@@ -74,9 +74,10 @@ def test_a_secret_reached_through_other_keys_stays_unread(monkeypatch):
 
 def test_a_typed_field_may_name_a_variable(monkeypatch):
     monkeypatch.setenv("RATE", "0.25")
+    monkeypatch.setenv("WIDTHS", "[3, 4]")
     config = composed(
         "optimizer.learning_rate=${oc.env:RATE}",
-        "model.hidden=${oc.decode:'${oc.env:UNSET,\"[3, 4]\"}'}",
+        "model.hidden='${oc.decode:${oc.env:WIDTHS}}'",
         "+tracking.tags.rate=${optimizer.learning_rate}",
     )
     assert config["optimizer"]["learning_rate"] == "${oc.env:RATE}"

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         return 0
     parser = get_args_parser()
     parser.prog, parser.error = "harness", _refuse  # type: ignore[method-assign]
-    args = parser.parse_args(arguments)
+    args = parser.parse_intermixed_args(arguments)
     asked = [args.run, args.multirun, args.cfg, args.info, args.shell_completion]
     if sum(bool(each) for each in asked) > 1:
         _refuse("only one of --run, --multirun, --cfg, --info and --shell-completion")

@@ -16,6 +16,7 @@ LEFT, BOTTOM, WIDTH, HEIGHT = 0.105, 0.105, 0.875, 0.755
 HEADER = {"x": LEFT, "ha": "left", "va": "baseline"}
 DECADES = 2  # of loss, from which on a logarithmic axis shows more
 FINE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+LARGEST = 1e200  # beyond it there is no room for an axis; nan and infinity are beyond, too
 FEW = 30  # points, each of which gets a dot
 
 
@@ -99,11 +100,11 @@ class LossCurve:
 
 
 def _curves(result: RunResult) -> dict[str, tuple[Array, Array]]:
-    """The finite points of each loss curve that has any, by part."""
+    """The points of each loss curve that can be drawn, if there are any, by part."""
     found = {}
     for key, part in CURVES.items():
         steps, values = (np.asarray(a, float) for a in result.curves.get(key, ((), ())))
-        finite = np.isfinite(values)
+        finite = np.abs(values) < LARGEST
         if finite.any():
             found[part] = steps[finite], values[finite]
     return found
