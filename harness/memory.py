@@ -1,4 +1,4 @@
-"""Freed arrays stay with the process, so that large ones are not asked of the system every step."""
+"""Freed arrays stay with the process: large ones are not asked of the system at every step."""
 
 import ctypes
 from functools import cache

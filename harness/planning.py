@@ -20,7 +20,6 @@ from harness.recording import NOT_RECORDED, Config, resolved
 from harness.store import Manifest, Planned
 from harness.tracking.uri import experiment_name, tracking_uri, without_credentials
 
-
 log = logging.getLogger(__name__)
 
 

@@ -40,7 +40,7 @@ class Watch:
         self._limit = np.array([m.max_seconds or np.inf for m in members])
         self._limited = any(m.patience or m.max_seconds for m in members)
         self._every = [m.log_every or -(-m.epochs // POINTS) for m in members]
-        self._strides = set(self._every)
+        self._stride = math.gcd(*self._every)
         self._points: list[tuple[int, float, Array, Array, Array | None]] = []
         self._tabled = np.empty((4, 0, count))
         self._ends = np.full((count, 4), np.nan)  # the last finite point of each run
@@ -84,7 +84,7 @@ class Watch:
     def _note(self, epoch: Epoch, validation: Array | None, seconds: float) -> None:
         self._here = epoch.rows
         self._point = (epoch.number, seconds, epoch.loss, validation)
-        if any([epoch.number % stride == 0 for stride in self._strides]):
+        if epoch.number % self._stride == 0:
             self._points.append((epoch.number, seconds, self.alive, epoch.loss, validation))
 
     def _judge(self, loss: Array, rows: Array, number: int) -> None:
@@ -154,6 +154,6 @@ class Watch:
 
 def all_finite(*arrays: Array) -> bool:
     """Whether every number is finite; one sum tells, unless it overflows."""
-    if all([math.isfinite(array.sum()) for array in arrays]):
+    if math.isfinite(sum(array.sum() for array in arrays)):
         return True
     return all(np.isfinite(array).all() for array in arrays)

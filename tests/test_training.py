@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import make_config
 
 from harness.compose import build
 from harness.runs import train_stack
 from harness.stack import stack
 from harness.training import Streams, clipped, objective, penalised, predict, train
+from tests.conftest import make_config
 
 NOTEBOOK = {
     "seed": 42,
