@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from harness.config import GROUPS, build_plugin
-from harness.construct import allow, build_dataclass
+from harness.construct import allow, allow_name, build_dataclass
 from harness.contracts import Activation, DataError, Figure, Loss, Metric, Model
 from harness.data import Prepared, prepare_for
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.recording import Config, as_text, resolved
-from harness.registry import load, names, origin, provenance, unknown
+from harness.registry import load, names, origin, provenance
 from harness.settings import Settings
 from harness.stack import Member
 
@@ -59,8 +59,7 @@ def build(config: Config) -> Built:
     used = [(kind, values[kind]["name"]) for kind in GROUPS]
     used += [("metric", name) for name, _ in metrics]
     built = Built(member, settings, tuple(provenance(*each) for each in used))
-    finals = final_names(member)
-    allow(built.objective in finals, unknown("objective.metric", built.objective, finals))
+    allow_name("objective.metric", built.objective, final_names(member))
     return built
 
 
@@ -138,7 +137,7 @@ def _metrics(asked: Sequence[Any] | None, task: str) -> tuple[tuple[str, Metric]
     others = {name for other, known in METRICS.items() if other != task for name in known}
     for entry in METRICS[task] if asked is None else asked:
         name, values = _named(entry)
-        allow(name in names("metric"), unknown("metrics", str(name), names("metric")))
+        allow_name("metrics", name, names("metric"))
         allow(name not in built, f"metrics: {name} is there twice")
         allow(name not in others, f"metrics: {name} is not for {task}, which this dataset is")
         built[name] = build_plugin("metric", {**values, "name": name})
@@ -167,7 +166,7 @@ def final_names(member: Member) -> list[str]:
 def _check_figures(settings: Settings) -> None:
     for asked in (settings.figures.names, settings.figures.members):
         for name in asked or ():
-            allow(name in (*names("figure"), "all"), unknown("figures", name, names("figure")))
+            allow_name("figures", name, [*names("figure"), "all"])
         if asked and "all" not in asked:
             figures_for(asked)
 

@@ -14,18 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.construct import allow, build_dataclass
+from harness.contracts import KINDS
 from harness.errors import PluginError, UsageError
 from harness.registry import load, origin, table
 
-GROUPS = (
-    "dataset",
-    "model",
-    "activation",
-    "optimizer",
-    "loss",
-    "initializer",
-    "schedule",
-)
+GROUPS = tuple(kind for kind in KINDS if kind not in ("metric", "figure"))
 
 
 def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:

@@ -3,14 +3,17 @@
 import math
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from harness.errors import UsageError
 from harness.recording import as_text
 from harness.registry import unknown
+
+_hints = cache(typing.get_type_hints)
 
 
 def allow(good: bool, what: str) -> None:
@@ -19,12 +22,18 @@ def allow(good: bool, what: str) -> None:
         raise UsageError(what)
 
 
+def allow_name(what: str, name: str, known: Collection[str]) -> None:
+    """UsageError that says which names there are, unless it is one of them."""
+    if name not in known:
+        raise UsageError(unknown(what, name, [*known]))
+
+
 def build_dataclass(cls: type, values: Mapping[str, Any], where: str) -> Any:
     """An instance from plain values; UsageError on an unknown, missing or ill-typed field."""
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name: f for f in fields(cls) if f.init}
     for name in values:
-        allow(name in known, unknown(where or "config", str(name), [*known]))
+        allow_name(where or "config", str(name), known)
     missing = [
         name
         for name, f in known.items()

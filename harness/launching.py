@@ -88,9 +88,9 @@ def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bo
     try:
         cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
         sweep: bool = cfg.hydra.mode == RunMode.MULTIRUN
-    except ConfigCompositionException:
-        sweep = hydra.get_mode(config_name, lines) == RunMode.MULTIRUN
-        if not sweep:
+    except ConfigCompositionException as error:
+        sweep = "--multirun" in str(error)  # there are several values: perhaps rightly so
+        if not (sweep and hydra.get_mode(config_name, lines) == RunMode.MULTIRUN):
             raise
     if sweep:
         hydra.composed = None

@@ -53,7 +53,7 @@ def plan(jobs: Iterable[Job], *, command: Sequence[str], single: bool) -> Manife
     every = [job.overrides for job, _ in found.values()]
     common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
     runs = tuple(
-        _planned(identity, numbers[identity], job, built, common)
+        _planned(identity, numbers[identity], job, built, _name(job, built, common, single))
         for identity, (job, built) in found.items()
     )
     first, built = next(iter(found.values()))
@@ -77,15 +77,16 @@ def _told(error: HarnessError, job: Job, single: bool) -> str:
     return str(error) if single else f"{error}\n  in job {job.number}: {' '.join(job.overrides)}"
 
 
-def _planned(
-    identity: str, numbers: list[int], job: Job, built: Built, common: set[str]
-) -> Planned:
-    member = built.member
+def _name(job: Job, built: Built, common: set[str], single: bool) -> str:
+    """A run's name: in a sweep the overrides that vary; `tracking.run_name` names the whole."""
+    if single and built.settings.tracking.run_name:
+        return built.settings.tracking.run_name
     varying = [override for override in job.overrides if override not in common]
-    name = " ".join(varying or job.overrides) or str(job.config["dataset"]["name"])
-    if built.settings.tracking.run_name and not varying:
-        name = built.settings.tracking.run_name
-    inputs = inputs_of(job.config, prepare_for(member))
+    return " ".join(varying or job.overrides) or str(job.config["dataset"]["name"])
+
+
+def _planned(identity: str, numbers: list[int], job: Job, built: Built, name: str) -> Planned:
+    inputs = inputs_of(job.config, prepare_for(built.member))
     return Planned(
         tuple(numbers), identity, name, job.overrides, job.config, inputs, built.plugins
     )

@@ -49,7 +49,7 @@ def blocks(page: Path) -> Iterator[Block]:
         at += 1
 
 
-def run_page(page: Path, folder: Path, environment: Environment) -> None:
+def check_page(page: Path, folder: Path, environment: Environment) -> None:
     """Run a page's blocks in order in one folder; python blocks in a row are one program."""
     for language, group in groupby(blocks(page), lambda block: block.language):
         todo = [block for block in group if block.reason is None]

@@ -15,7 +15,7 @@ from harness.composer import composer
 from harness.fast_loader import FastLoader
 
 GROUPS = {
-    "dataset": ["csv", "nothing"],
+    "dataset": ["csv", "moons"],
     "model": ["linear", "deep"],
     "activation": ["tanh", "leaky_relu"],
     "optimizer": ["adam", "notebook_sgd"],
@@ -140,13 +140,13 @@ def test_a_thousand_random_jobs_are_composed_as_hydra_composes_them(loaders):
     fast, own, master = loaders
     rng, kinds = random.Random(0), Counter()
     for _ in range(MANY):
-        lines = [override(rng) for _ in range(rng.randint(0, 6))]
+        lines = [override(rng) for _ in range(rng.randint(0, 7))]
         fast._loader.asked = lines
         given = outcome(fast.load_sweep_config, master, lines)
         handed_back = given[0] is HandedBack
         kinds["handed back" if handed_back else "fast"] += 1
         assert handed_back or given == outcome(own.load_sweep_config, master, lines), lines
-    assert min(kinds.values()) > MANY / 5, kinds
+    assert min(kinds.values()) > MANY / 8, kinds
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from harness import contracts
 from harness.config import GROUPS
 from harness.registry import names
 from tests.environments import Environment
-from tests.pages import ROOT, alike, blocks, run_page
+from tests.pages import ROOT, alike, blocks, check_page
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOK = ROOT / "docs" / "python.ipynb"
@@ -43,7 +43,7 @@ def test_a_page_does_what_it_says(page: Path, environment: Environment, tmp_path
     for block in blocks(page):
         if block.reason:
             print(f"{block} is not run: {block.reason}")
-    run_page(page, tmp_path, environment)
+    check_page(page, tmp_path, environment)
 
 
 def test_output_is_compared_but_for_what_varies() -> None:

