@@ -102,10 +102,10 @@ def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
 
 def check_loss(member: Member, config: Config, prepared: Prepared) -> None:
     """UsageError, with the losses that fit, if the loss is for another task than the dataset's."""
-    data, task = prepared.data, getattr(member.loss, "task", None)
+    data, task = prepared.data, member.loss.task
     classes = len(data.class_names)
     fits = task in LOSSES[data.task] and not (task == "binary" and classes != 2)
-    if task and fits:
+    if fits:
         y = prepared.ready("train", task, member.dtype)[1][None, :1]
         try:
             member.loss(np.zeros_like(y), y)  # class weights, say, must be as many as the classes

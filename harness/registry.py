@@ -12,6 +12,9 @@ from pathlib import Path
 from harness.contracts import KINDS
 from harness.errors import PluginError
 
+# What a class of a kind says of itself besides its methods.
+SAYS = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -94,6 +97,8 @@ def load(kind: str, name: str) -> type:
         raise PluginError(f"{where} is not a dataclass: {where.value}")
     if not plugin.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise PluginError(f"{where} is not frozen: declare it with @dataclass(frozen=True)")
+    if kind in SAYS and not hasattr(plugin, SAYS[kind]):
+        raise PluginError(f"{where} has no `{SAYS[kind]}`: declare it as a ClassVar")
     return plugin
 
 

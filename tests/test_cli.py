@@ -151,6 +151,18 @@ def test_a_folder_that_is_a_file_is_disk_trouble(workplace, capsys):
     assert "file/x: Not a directory" in err
 
 
+def test_when_the_store_is_away_the_command_that_publishes_is_told(workplace, capsys, monkeypatch):
+    from harness.tracking import connection
+
+    monkeypatch.setattr(connection, "PATIENCE", 0.0)
+    code, out, err = harness(
+        capsys, *SHORT, "tracking.uri=http://127.0.0.1:9", "hydra.run.dir=a b"
+    )
+    assert code == 75
+    assert "runs: 1 finished" in out
+    assert err.endswith(f"kept: harness resume '{workplace}/a b'\n")
+
+
 def test_help_lists_commands_groups_and_settings(workplace, capsys):
     code, out, err = harness(capsys, "--help")
     assert (code, err) == (0, "")

@@ -140,7 +140,7 @@ def test_a_thousand_random_jobs_are_composed_as_hydra_composes_them(loaders):
     fast, own, master = loaders
     rng, kinds = random.Random(0), Counter()
     for _ in range(MANY):
-        lines = [override(rng) for _ in range(rng.randint(0, 7))]
+        lines = [override(rng) for _ in range(rng.randint(0, 8))]
         fast._loader.asked = lines
         given = outcome(fast.load_sweep_config, master, lines)
         handed_back = given[0] is HandedBack

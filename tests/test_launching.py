@@ -5,7 +5,7 @@ import yaml
 
 import harness as harness_api
 from harness.errors import UsageError
-from tests.commands import SHORT, listing, manifest, refused
+from tests.commands import SHORT, harness, listing, manifest, refused
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -80,6 +80,14 @@ def test_jobs_can_look_at_hydra(launched, place):
     assert [run["config"]["seed"] for run in manifest(folder)["runs"]] == [0, 1]
     folder = launched("tracking.run_name=${hydra:runtime.cwd}", name="one")
     assert manifest(folder)["name"] == str(place)
+
+
+def test_names_may_have_spaces_equals_signs_and_any_letters(place, capsys):
+    line = ("tracking.run_name='ünï = a, b'", "hydra.run.dir='out x/ü=1'", *SHORT)
+    code, out, err = harness(capsys, *line)
+    assert (code, err) == (0, "")
+    assert " ünï = a, b (" in out
+    assert (place / "out x/ü=1/.hydra/overrides.yaml").is_file()
 
 
 def test_a_folder_that_holds_something_else_is_refused_untouched(launched, capsys, place):

@@ -29,6 +29,15 @@ def test_a_run_is_named_by_the_overrides_that_vary():
     assert planned(([], {})).runs[0].name == "surface"
 
 
+def test_a_name_of_ones_own_is_for_a_single_run_or_a_whole_sweep():
+    config = make_config(tracking__run_name="mine")
+    job = Job(0, ("seed=1", "tracking.run_name=mine"), config)
+    alone = plan([job], command=job.overrides, single=True)
+    assert (alone.name, alone.runs[0].name) == ("mine", "mine")
+    sweep = planned((["seed=1"], {"tracking__run_name": "mine"}), (["seed=2"], {"seed": 2}))
+    assert (sweep.name, sweep.runs[0].name) == ("mine", "seed=1")
+
+
 def test_duplicates_are_one_run_that_knows_all_its_jobs():
     runs = planned((["seed=0"], {}), (["seed=1"], {"seed": 1}), (["seed=0"], {})).runs
     assert [run.jobs for run in runs] == [(0, 2), (1,)]

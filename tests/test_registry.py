@@ -8,7 +8,7 @@ from harness.commands.plugins import describe
 from harness.config import build_plugin, schema
 from harness.contracts import KINDS
 from harness.errors import PluginError
-from harness.registry import names, origin, provenance
+from harness.registry import load, names, origin, provenance
 from tests.commands import harness, refused
 from tests.strangers import strangers
 
@@ -136,6 +136,15 @@ def test_a_broken_metric_or_figure_is_told_when_it_is_asked_for(others, workplac
     others.install("broken", "import nowhere", **{f"{kind}__mine": "Mine"})
     asked = {"metric": "metrics=[mine]", "figure": "figures.names=[mine]"}[kind]
     assert f"{kind} plugin 'mine' (broken 1.2) cannot be imported" in refused(capsys, asked)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [("loss", "task"), ("metric", "greater_is_better"), ("figure", "scope")]
+)
+def test_what_a_class_must_say_of_itself_is_asked_for(others, kind, says):
+    others.install("silent", HEAD + MINE, **{f"{kind}__mine": "Mine"})
+    with pytest.raises(PluginError, match=f"has no `{says}`: declare it as a ClassVar"):
+        load(kind, "mine")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`harness [train] [-m] OVERRIDES`: one run or a sweep, and its closing lines."""
 
 import os
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -106,8 +107,13 @@ def interrupted(stop: "Interrupted") -> int:
     summary, total = stop.summary, len(stop.summary.manifest.runs)
     done = sum(s.outcome != "stopped" for s in summary.ranked)
     print(f"harness: stopped: {done} of {total} runs are done and kept", file=sys.stderr)
-    print(f"  to finish: harness resume {summary.directory}", file=sys.stderr)
+    print(f"  to finish: {resume(summary)}", file=sys.stderr)
     return 143 if isinstance(stop.cause, Terminated) else 130
+
+
+def resume(summary: "Summary") -> str:
+    """The command that goes on where this ended, fit for a shell."""
+    return shlex.join(["harness", "resume", str(summary.directory)])
 
 
 def report(summary: "Summary") -> int:
@@ -129,8 +135,6 @@ def report(summary: "Summary") -> int:
         print(f"and {len(summary.unwell) - LISTED} more", file=sys.stderr)
     if (error := summary.publishing_error) is not None:
         print(f"harness: {error}", file=sys.stderr)
-        print(
-            f"  all that is trained is kept: harness resume {summary.directory}", file=sys.stderr
-        )
+        print(f"  all that is trained is kept: {resume(summary)}", file=sys.stderr)
         return error.exit_code
     return 3 if summary.unwell else 0
