@@ -20,12 +20,6 @@ class PluginError(UsageError):
     """A plugin cannot be used: which, of which distribution, in which phase."""
 
 
-class RunsFailed(HarnessError):
-    """It ran, but some runs failed or diverged."""
-
-    exit_code = 3
-
-
 class DiskError(HarnessError):
     """The disk refuses: full, read-only, too large a file."""
 

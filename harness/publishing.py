@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,7 @@ from harness.tracking.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
+PROGRESS_SECONDS = 3.0  # between two looks at how far the sweep is
 SOON = 1.0  # seconds until a run that goes on is shown
 WAITING = 256  # results held in memory until they are published; the others wait on disk
 
@@ -43,6 +45,7 @@ class Publishing:
         self._waiting = 0
         self._ended: set[str] = set()  # runs whose end was submitted: their snapshots are stale
         self._timers: list[threading.Timer] = []
+        self._told = time.monotonic()
         self._news = False  # whether anything was published that was not there
         self._thread.submit(self._guard, self._open)
 
@@ -103,6 +106,10 @@ class Publishing:
         run_id = self._publish(planned, result, self._files(planned, result))
         if result.weights and self._keeps_model(planned):
             self._attach_model(run_id, planned, result)
+        if time.monotonic() - self._told >= PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            trained = sum(1 for _ in (self.directory / "results").glob("*.npz"))
+            self.publisher.progress({"sweep/trained": float(trained)})
 
     def _publish(self, planned: Planned, result: Result, files: Mapping[str, bytes]) -> str:
         self._news, tags = True, self._tags(planned, result)

@@ -199,6 +199,15 @@ def test_resuming_a_finished_sweep_changes_nothing(swept, capsys):
     assert len(parents) == 1
 
 
+def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
+    monkeypatch.setattr("harness.publishing.PROGRESS_SECONDS", 0.0)
+    assert main(["-m", "seed=1,2,3", "epochs=3", "figures=none", "tracking.model=none"]) == 0
+    client = client_of(f"sqlite:///{workplace}/mlflow.db")
+    parents, _ = runs_of(client)
+    trained = client.get_metric_history(parents[0].info.run_id, "sweep/trained")
+    assert [point.value for point in trained] == [3.0]
+
+
 def test_what_is_missing_is_done_again_and_nothing_twice(workplace, capsys):
     assert main(["-m", "seed=1,2,3", "epochs=3", "figures=none", "tracking.model=none"]) == 0
     said = closing_lines(capsys.readouterr().out)
