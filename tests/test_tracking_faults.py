@@ -20,9 +20,7 @@ from harness.store import Curve
 from harness.tracking import connection
 from harness.tracking.publisher import Publisher
 from harness.tracking.reading import read_run
-from harness.tracking.uri import (
-    sqlite_uri,
-)
+from harness.tracking.uri import sqlite_uri
 from tests.recorded import PARAMS, QUIET, files, manifest, planned, result
 
 pytestmark = QUIET
@@ -38,8 +36,9 @@ sqlite.prepare(Path(sys.argv[1]))
 
 
 @pytest.fixture
-def opener():
-    """A program that makes a store, once it is told to."""
+def opener(tmp_path, monkeypatch):
+    """A program that makes a store, once it is told to; no template spares it the work."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     started = []
 
     def start(path):
@@ -72,7 +71,7 @@ def test_two_programs_make_one_store(tmp_path, opener):
         tell(program)
     assert [program.wait(60) for program in programs] == [0, 0]
     assert whole(path)
-    assert not [file for file in tmp_path.iterdir() if file.suffix in (".lock", ".new")]
+    assert not [file for file in tmp_path.iterdir() if file.suffix in (".lock", ".new", ".copy")]
 
 
 def test_a_store_whose_making_was_killed_is_made_again(tmp_path, opener):

@@ -9,6 +9,7 @@ from typing import Any
 from filelock import FileLock
 
 from harness.errors import DiskError, TrackingError
+from harness.tracking import template
 from harness.tracking.uri import sqlite_uri
 
 ARTIFACTS = "mlartifacts"  # the folder beside the database file
@@ -61,16 +62,42 @@ def is_store(path: Path) -> bool:
 
 
 def _create(path: Path) -> None:
+    """Make the store aside and rename it; from the template if there is one that MLflow takes."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    copied, made = (path.with_name(path.name + end) for end in (".copy", ".new"))
+    for aside in (copied, made):
+        _pragmas[str(aside)] = HASTY
+        _clear(aside)
+    if template.copy(copied):
+        with suppress(MlflowException, SQLAlchemyError, TrackingError):
+            is_store(copied)
+            _fill(copied, path.parent)
+            _put(copied, path)
+            return
+        _clear(copied)
+    _fill(made, path.parent)
+    template.keep(made)
+    _put(made, path)
+
+
+def _clear(aside: Path) -> None:
+    for end in ("", "-journal", "-wal", "-shm"):
+        aside.with_name(aside.name + end).unlink(missing_ok=True)
+
+
+def _fill(aside: Path, folder: Path) -> None:
+    """Have MLflow make what is not there yet: tables in an empty file, the first experiment."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    aside = path.with_name(path.name + ".new")
-    for rest in (aside, aside.with_name(aside.name + "-journal")):
-        rest.unlink(missing_ok=True)
-    _pragmas[str(aside)] = HASTY
     store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
-        sqlite_uri(aside), (path.parent / ARTIFACTS).as_uri()
+        sqlite_uri(aside), (folder / ARTIFACTS).as_uri()
     )
     store.engine.dispose()
+
+
+def _put(aside: Path, path: Path) -> None:
     with closing(sqlite3.connect(aside)) as base:
         base.execute("PRAGMA journal_mode=WAL")  # and all that was written is on the disk
     aside.replace(path)

@@ -1,0 +1,65 @@
+"""An empty MLflow store, kept in the user's cache: copying it spares the migrations of a new one.
+
+It is never needed. One that is damaged, or of another make, is not used and made again.
+"""
+
+import gzip
+import os
+import sqlite3
+import zlib
+from contextlib import closing, suppress
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.errors import DiskError
+from harness.store import write_atomically
+
+LARGEST = 64 << 20  # bytes
+EMPTY = ("experiments", "runs")  # tables that nothing may be in
+_DAMAGE = (OSError, EOFError, zlib.error, sqlite3.Error, MemoryError)
+
+
+def cached() -> Path:
+    """Where the template is: one for all that decides what MLflow makes of an empty file."""
+    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    root = root if root.is_absolute() else Path("~/.cache").expanduser()
+    makers = {name: version(name) for name in ("mlflow", "sqlalchemy")}
+    makers["sqlite"] = sqlite3.sqlite_version
+    name = "-".join(f"{maker}-{number}" for maker, number in makers.items())
+    return root / "harness" / f"{name}.db.gz"
+
+
+def copy(path: Path) -> bool:
+    """Write a copy of the template to `path`; False, and nothing there, if there is no good one.
+
+    The copy has no experiment yet: MLflow makes its first one when the copy is opened.
+    """
+    try:
+        with gzip.open(cached()) as file:  # has a checksum
+            content = file.read(LARGEST)
+            whole = not file.read(1)
+        with _in_memory(content) as base:
+            full = any(base.execute(f"SELECT 1 FROM {table}").fetchone() for table in EMPTY)
+    except (*_DAMAGE, RuntimeError):
+        return False
+    if full or not whole:
+        return False
+    path.write_bytes(content)
+    return True
+
+
+def keep(made: Path) -> None:
+    """Make the template of a store just made; without its experiment, which knows its folder."""
+    with suppress(*_DAMAGE, RuntimeError, DiskError), _in_memory(made.read_bytes()) as base:
+        base.execute("DELETE FROM experiments")
+        base.commit()
+        place = cached()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(place, gzip.compress(base.serialize(), mtime=0))
+
+
+def _in_memory(content: bytes) -> closing[sqlite3.Connection]:
+    """A database that is in these bytes; it must not be in WAL mode."""
+    base = sqlite3.connect(":memory:")
+    base.deserialize(content)
+    return closing(base)
