@@ -4,6 +4,7 @@ import logging
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 KEY, PARAM, TAG, NAME, DATASET = 250, 6000, 8000, 250, 500
 MARK = "… (cut)"
@@ -31,23 +32,23 @@ class Fit:
 
     def names(self, keys: Iterable[str]) -> dict[str, str]:
         """Each key with the name it goes by in MLflow: allowed, short enough, no two the same."""
-        taken: dict[str, str] = {}
+        found: dict[str, str] = {}
+        taken: set[str] = set()
         for key in keys:
             name, count = self._name(key), 1
-            while name in taken.values():
+            while name in taken:
                 count += 1
                 name = f"{self._name(key)[: KEY - 4]}_{count}"
-            taken[key] = name
-        return taken
+            taken.add(name)
+            found[key] = name
+        return found
 
     def _pairs(self, values: Mapping[str, str], limit: int) -> dict[str, str]:
         names = self.names(values)
         return {names[key]: self.text(value, limit, key) for key, value in values.items()}
 
     def _name(self, key: str) -> str:
-        name = re.sub(r"[^/\w.\- :]", "_", key) or "_"
-        if posixpath.normpath(name) != name or name.startswith(("/", "..")) or name == ".":
-            name = name.replace("/", "_").replace("..", "__")
+        name = fitting(key)
         if name != key:
             self._say(f"{key!r} is not a name that MLflow takes: recorded as {name!r}")
         return self.text(name, KEY, repr(key[:40]))
@@ -56,6 +57,15 @@ class Fit:
         if not self._said:
             _log.warning("%s", message)
         self._said = True
+
+
+@lru_cache(maxsize=1000)
+def fitting(key: str) -> str:
+    """The key itself, or a name like it with only what MLflow allows."""
+    name = re.sub(r"[^/\w.\- :]", "_", key) or "_"
+    if posixpath.normpath(name) != name or name.startswith(("/", "..")) or name == ".":
+        name = name.replace("/", "_").replace("..", "__")
+    return name
 
 
 def whole_lines(text: str, limit: int = TAG) -> str:

@@ -10,6 +10,7 @@ from harness.contracts import Data
 from harness.store import Manifest, Planned, Result
 from harness.tracking import records
 from harness.tracking.connection import Connection
+from harness.tracking.environment import surroundings
 from harness.tracking.limits import Fit, whole_lines
 from harness.tracking.writer import Writer
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-@dataclass
+@dataclass(slots=True)
 class Recorded:
     """What the store is known to hold of one run."""
 
@@ -27,7 +28,7 @@ class Recorded:
     ended: bool = False
     published: str = ""
     model: bool = False
-    unread: tuple[str, ...] = ()  # metrics whose points are there but not known yet
+    unread: tuple[str, ...] = ()  # metrics whose points are there but not known here
     points: dict[records.Point, float] = field(default_factory=dict)
 
 
@@ -86,22 +87,30 @@ class Publisher:
         tags: Mapping[str, str],
     ) -> str:
         """Record a result, or what is new in a snapshot of a run that still runs; its run id."""
-        if there := self.published(planned, result):
-            return there
-        final = result.outcome != records.RUNNING
-        about = {**self._tags, **records.run_tags(planned, self.parent_run_id), **tags}
-        about.pop("harness.outcome", None)  # said when all is there
+        with surroundings():
+            there = self.published(planned, result)
+            return there or self._publish(planned, result, files, params, tags)
+
+    def _publish(
+        self,
+        planned: Planned,
+        result: Result,
+        files: Mapping[str, bytes],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> str:
+        about = {**tags, **self._tags, **records.run_tags(planned, result, self.parent_run_id)}
         run = self._runs.get(planned.fingerprint)
         if run is None:
             same = self._filter(fingerprint=planned.fingerprint)
             made = self._writer.create(planned.name, result.started, about, same)
             run, about = self._know([made])[0], {}
-        elif run.ended and not final:
+        elif run.ended and result.outcome == records.RUNNING:
             self._writer.go_on(run.run_id)
             run.ended = False
         self._writer.save(run.run_id, run.artifacts, files)
         self._log(run, planned, result, params, about)
-        if final:
+        if result.outcome != records.RUNNING:
             self._writer.end(run.run_id, records.STATUS[result.outcome], result.ended)
             run.ended, run.published = True, str(result.ended)
             if self._manifest.single:
@@ -178,13 +187,14 @@ class Publisher:
             run.points, run.unread = self._writer.history(run.run_id, run.unread), ()
         if not run.begun:
             self._writer.inputs(run.run_id, records.inputs(planned, self._fit))
-        if result.outcome != records.RUNNING:
-            marks = {"harness.outcome": result.outcome, records.PUBLISHED: str(result.ended)}
-            tags = {**tags, **marks}
         points = records.metrics(result, self._fit, run.points)
         self._writer.batch(run.run_id, points, {} if run.begun else params, tags)
-        run.points |= {(point.key, point.step): point.value for point in points}
         run.begun = True
+        if result.outcome == records.RUNNING:
+            run.points |= {(point.key, point.step): point.value for point in points}
+        else:  # there may be many thousands of runs; who publishes it again asks the store
+            keys = [*(key for key, _ in run.points), *(point.key for point in points)]
+            run.points, run.unread = {}, tuple(dict.fromkeys(keys))
 
     def _tidy(self) -> None:
         """Delete what a lost answer left twice."""
@@ -202,7 +212,7 @@ class Publisher:
     def _know(self, runs: "Iterable[Run]") -> list[Recorded]:
         """Take note of runs in the store; of those that are there twice the best one stays."""
         known = []
-        for run in sorted(runs, key=lambda run: records.PUBLISHED not in run.data.tags):
+        for run in sorted(runs, key=lambda run: not recorded(run).published):
             key = run.data.tags.get("harness.fingerprint", "")
             there = self._runs.get(key)
             if there is not None and there.run_id != run.info.run_id:

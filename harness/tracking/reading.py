@@ -65,7 +65,7 @@ def read_run(uri: str, run_id: str) -> Record:
         run_id=run.info.run_id,
         experiment_id=run.info.experiment_id,
         name=run.info.run_name or "",
-        outcome=tags.get("harness.outcome", ""),
+        outcome="" if run.info.status == "RUNNING" else tags.get("harness.outcome", ""),
         status=run.info.status,
         params=run.data.params,
         metrics=run.data.metrics,

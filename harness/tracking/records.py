@@ -56,14 +56,16 @@ def parent_tags(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def run_tags(planned: Planned, parent: str | None) -> dict[str, str]:
-    """What one run is tagged with besides."""
+def run_tags(planned: Planned, result: Result, parent: str | None) -> dict[str, str]:
+    """What one run is tagged with besides; how it ended counts only once the run has ended."""
     tags = {
         "harness.role": "run",
         "harness.fingerprint": planned.fingerprint,
         "harness.plugins": json.dumps(planned.plugins, ensure_ascii=False),
         "hydra.overrides": shlex.join(planned.overrides),
     }
+    if result.outcome != RUNNING:
+        tags |= {"harness.outcome": result.outcome, PUBLISHED: str(result.ended)}
     return tags | ({"mlflow.parentRunId": parent} if parent else {})
 
 
