@@ -7,7 +7,7 @@ PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
 SWEEP := activation=sigmoid,tanh,relu optimizer.learning_rate=0.01,0.03,0.1,0.3 seed=0,1,2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format install clean
+.PHONY: help demo test lint format install bench clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/' \
@@ -33,6 +33,9 @@ format: $(VENV)/installed-dev  ## lay out the code, and mend what ruff can mend
 
 install: $(VENV)/installed-dev  ## an environment to work in: .venv with the tools for development
 
+bench: $(VENV)/installed-bench  ## measure against peers: benchmarks/RESULTS.md (BENCH_ARGS=sweeps: one part)
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
 clean:  ## remove the environment, caches and builds; your runs stay
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -46,6 +49,11 @@ $(VENV)/installed: pyproject.toml | $(BIN)/python
 $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 	@echo "installing harness and the tools for development into $(VENV)"
 	@$(PIP) --editable '.[dev]'
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-bench: pyproject.toml | $(BIN)/python
+	@echo "installing harness and the peers it is measured against into $(VENV) (this is much)"
+	@$(PIP) --editable '.[bench]'
 	@touch $(VENV)/installed $@
 
 $(BIN)/python:

@@ -1,0 +1,122 @@
+"""Measuring whole programs: CPU of all their processes, wall time, memory, what they left."""
+
+import ctypes
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+PR_SET_CHILD_SUBREAPER = 36
+PATIENCE = 60.0  # seconds in which what a program left running in the background has to end
+
+
+class Spent(NamedTuple):
+    """What one program cost."""
+
+    cpu: float  # seconds, user and system, of all its processes
+    wall: float
+    rss: float  # MB, the largest of its processes at its largest
+    code: int
+    out: str
+
+
+class Left(NamedTuple):
+    """What is in a folder's MLflow store."""
+
+    runs: int
+    params: int
+    points: int
+    pictures: int
+    parents: int
+
+
+def surroundings(**changes: str | None) -> dict[str, str]:
+    """Our environment for a child that finds this checkout; None takes a variable away."""
+    paths = [os.environ.get("PYTHONPATH", ""), str(ROOT)]
+    found: dict[str, str | None] = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
+    found |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MPLBACKEND": "agg", "MLFLOW_TRACKING_URI": None}
+    return {key: value for key, value in (found | changes).items() if value is not None}
+
+
+def run(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> Spent:
+    """Run a program to its end, and to the end of whatever it started."""
+    _adopt_orphans()
+    log, start = folder / "bench.log", time.perf_counter()
+    with log.open("wb") as out:
+        arguments = [sys.executable, *command]
+        child = subprocess.Popen(
+            arguments, cwd=folder, env=env or surroundings(), stdout=out, stderr=subprocess.STDOUT
+        )
+        _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    wall, all_used = time.perf_counter() - start, [used, *_orphans()]
+    cpu = sum(each.ru_utime + each.ru_stime for each in all_used)
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    rss = max(each.ru_maxrss for each in all_used) / unit
+    return Spent(cpu, wall, rss, child.returncode, log.read_text(errors="replace"))
+
+
+def _adopt_orphans() -> None:
+    """Be the parent of what our programs leave behind, so that its time is told to us (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _orphans():
+    deadline = time.monotonic() + PATIENCE
+    with suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            pid, _, used = os.wait4(-1, os.WNOHANG)
+            if pid:
+                yield used
+            else:
+                time.sleep(0.05)
+
+
+def in_an_empty_folder(command: Sequence[str], cache: Path | None = None) -> tuple[Spent, Left]:
+    """Run a program that tracks runs; RuntimeError with its last words if it fails."""
+    with TemporaryDirectory() as name:
+        folder = Path(name, "here")
+        folder.mkdir()
+        spent = run(
+            command, folder, surroundings(XDG_CACHE_HOME=str(cache or Path(name, "cache")))
+        )
+        if spent.code:
+            raise RuntimeError(f"{' '.join(command)}: exit {spent.code}\n{spent.out[-2000:]}")
+        return spent, left(folder)
+
+
+def left(folder: Path) -> Left:
+    """Runs (parents not counted), their params, points of curves and pictures."""
+    base = folder / "mlflow.db"
+    if not base.exists():
+        return Left(0, 0, 0, 0, 0)
+    with closing(sqlite3.connect(base)) as store:
+        runs, params, points = (_count(store, table) for table in ("runs", "params", "metrics"))
+        parents = _count(store, "tags WHERE key = 'mlflow.parentRunId'", "DISTINCT value")
+    pictures = [path for path in folder.rglob("*.png") if ".trash" not in path.parts]
+    return Left(runs - parents, params, points, len(pictures), parents)
+
+
+def _count(store: sqlite3.Connection, table: str, what: str = "*") -> int:
+    return int(store.execute(f"SELECT count({what}) FROM {table}").fetchone()[0])
+
+
+def medians(measure: Callable[[], Spent], times: int) -> Spent:
+    """The medians of several measurements."""
+    found = [measure() for _ in range(times)]
+    cpu, wall, rss = (
+        median(getattr(each, key) for each in found) for key in ("cpu", "wall", "rss")
+    )
+    return found[-1]._replace(cpu=cpu, wall=wall, rss=rss)

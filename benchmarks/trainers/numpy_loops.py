@@ -1,0 +1,45 @@
+"""The harness and the notebook's loop as contenders."""
+
+import copy
+
+import numpy as np
+
+from benchmarks import notebook
+from benchmarks.tasks import Case, Start, configs, member, starts
+from benchmarks.trainers import Trained, timed
+from harness import sweeps
+from harness.runs import train_stack
+
+
+def harness(
+    case: Case, runs: int | None, epochs: int, dtype: str, validation: float = 0.0
+) -> Trained:
+    """One stack, from configs to results; None is as many runs as the harness puts in one."""
+    if runs is None:
+        [one] = configs(case, 1, epochs, dtype, validation)
+        runs = sweeps.largest(member(one), sweeps.STACK_BYTES)
+    asked = configs(case, runs, epochs, dtype, validation)
+    names = [str(number) for number in range(runs)]
+    seconds, results = timed(lambda: list(train_stack(names, asked))[-1])
+    assert all(result.outcome == "ok" for result in results), results[0].reason
+    return Trained(seconds, runs, epochs, results[0].weights)
+
+
+def hand(
+    case: Case, runs: int, epochs: int, dtype: str = "float64", validation: float = 0.0
+) -> Trained:
+    """The notebook's loop, one net."""
+
+    [start] = starts(case, runs, dtype, validation)
+
+    def ready():
+        fresh = copy.deepcopy(start)
+        return lambda: train(case, fresh, epochs)
+
+    seconds, weights = timed(ready, fresh=True)
+    return Trained(seconds, runs, epochs, weights)
+
+
+def train(case: Case, start: Start, epochs: int) -> list[np.ndarray]:
+    notebook.train(case.task, start.weights, start.x, start.y, epochs, start.batches)
+    return start.weights
