@@ -33,10 +33,15 @@ class Built:
     plugins: tuple[dict[str, str], ...]  # provenance of each
 
     @property
-    def objective(self) -> str:
-        """The metric that runs are ranked by; without a validation part it is the training one."""
-        metric = str(self.settings.objective.metric)
-        return metric if self.member.validation else metric.replace("val/", "train/", 1)
+    def objectives(self) -> list[tuple[str, str]]:
+        """(metric, direction) of each; runs are ranked by the first.
+
+        Without a validation part it is the metric of the training part that is meant.
+        """
+        pairs = self.settings.objective.pairs
+        if self.member.validation:
+            return pairs
+        return [(metric.replace("val/", "train/", 1), direction) for metric, direction in pairs]
 
 
 def build(config: Config) -> Built:
@@ -59,7 +64,8 @@ def build(config: Config) -> Built:
     used = [(kind, values[kind]["name"]) for kind in GROUPS]
     used += [("metric", name) for name, _ in metrics]
     built = Built(member, settings, tuple(provenance(*each) for each in used))
-    allow_name("objective.metric", built.objective, final_names(member))
+    for metric, _ in built.objectives:
+        allow_name("objective.metric", metric, final_names(member))
     return built
 
 

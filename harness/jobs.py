@@ -1,12 +1,12 @@
 """Hydra's jobs as runs: what our sweeper and our launcher do, and what users of Hydra expect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -14,12 +14,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from harness import sweeps
 from harness.composer import composing, current
 from harness.construct import allow
-from harness.launching import JobFailed, Task, value_of
-from harness.leaderboard import Standing
+from harness.launching import JobFailed, Task, launcher_of
+from harness.leaderboard import Standing, value_of
 from harness.planning import Job, plan
 from harness.progress import Progress
 from harness.recording import part, recorded
-from harness.sweeps import Summary
+from harness.store import Manifest
+from harness.sweeps import Source
 
 Combinations = Sequence[Sequence[str]]
 
@@ -32,35 +33,58 @@ class Jobs:
         self.context, self.task, self.config = context, task, config
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
 
+    def parsed(self, swept: Mapping[str, Any], arguments: Sequence[str]) -> list[Override]:
+        """What the command line and `hydra.sweeper.params` ask for."""
+        lines = [*(f"{key}={value}" for key, value in (swept or {}).items()), *arguments]
+        parser = OverridesParser.create(config_loader=self.context.config_loader)
+        return list(parser.parse_overrides(lines))
+
     def begin(self, combinations: Combinations, first: int) -> None:
         """Plan them all, then make the sweep's folder with `multirun.yaml` and the manifest."""
-        jobs = (
-            Job(number, tuple(lines), recorded(self._compose(number, lines)))
-            for number, lines in enumerate(combinations, first)
+        self.begin_with(
+            plan(
+                (self.job(number, lines) for number, lines in enumerate(combinations, first)),
+                command=self.task.command,
+                single=False,
+                launcher=launcher_of(self.config)._asdict(),
+            )
         )
-        manifest = plan(jobs, command=self.task.command, single=False)
+
+    def begin_with(self, manifest: Manifest) -> Manifest:
+        """Make the sweep's folder, or join the sweep that is there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "multirun.yaml").exists():
             OmegaConf.save(self.config, self.folder / "multirun.yaml")
-        sweeps.begin(self.folder, manifest)
         current(self.config)
+        return sweeps.begin(self.folder, manifest)
 
-    def launch(self, combinations: Combinations, first: int, stack_bytes: int) -> list[JobReturn]:
+    def job(self, number: int, lines: Sequence[str]) -> Job:
+        return Job(number, tuple(lines), recorded(self.compose(number, lines)))
+
+    def launch(self, combinations: Combinations, first: int) -> list[JobReturn]:
         """Train them as stacks; one JobReturn each, in order."""
         setup_globals()
         if not (self.folder / "manifest.json").exists() or first:
             self.begin(combinations, first)  # another's sweeper
+        for number, lines in enumerate(combinations, first):
+            self.start(number, lines)
+        return self.finish(dict(enumerate(combinations, first)), None)
+
+    def finish(self, started: dict[int, Sequence[str]], search: Source | None) -> list[JobReturn]:
+        """Carry out the sweep; what Hydra is told of each of its jobs."""
         if not self.task.quiet:
             self._configure_log()
-        for number, lines in enumerate(combinations, first):
-            self._start(number, lines)
-        with Progress(len(combinations), self.task.quiet) as progress:
-            summary = sweeps.carry_out(self.folder, stack_bytes=stack_bytes, progress=progress)
+        with Progress(len(started), self.task.quiet) as progress:
+            summary = sweeps.carry_out(self.folder, search=search, progress=progress)
         self.task.summary = summary
-        ended = {number: s for s in summary.ranked for number in s.planned.jobs}
+        ended: dict[int, list[Standing]] = {}
+        for s in summary.ranked:
+            for number in s.planned.jobs:
+                ended.setdefault(number, []).append(s)
+        objective = summary.manifest.objective
         returns = [
-            self._end(number, lines, ended.get(number), summary)
-            for number, lines in enumerate(combinations, first)
+            self._end(number, lines, ended.get(number, []), objective)
+            for number, lines in started.items()
         ]
         current(self.config)
         return returns
@@ -75,7 +99,7 @@ class Jobs:
         _place(config, self.folder)
         configure_log(config.hydra.job_logging, config.hydra.verbose)
 
-    def _compose(self, number: int, lines: Sequence[str]) -> DictConfig:
+    def compose(self, number: int, lines: Sequence[str]) -> DictConfig:
         """One job's config, as Hydra's own launcher would have it, and for `${hydra:…}`."""
         with composing(lines):
             cfg = self.context.config_loader.load_sweep_config(self.config, list(lines))
@@ -85,11 +109,11 @@ class Jobs:
         _place(cfg, self.folder / str(cfg.hydra.sweep.subdir))
         return cfg
 
-    def _start(self, number: int, lines: Sequence[str]) -> None:
+    def start(self, number: int, lines: Sequence[str]) -> None:
         """A job's `.hydra` folder and its callback, as Hydra's users know them."""
         if self.config.hydra.output_subdir is None and not self._called_back:
             return
-        cfg = self._compose(number, lines)
+        cfg = self.compose(number, lines)
         folder = Path(cfg.hydra.runtime.output_dir, cfg.hydra.output_subdir or "")
         folder.mkdir(parents=True, exist_ok=True)
         if cfg.hydra.output_subdir is not None:
@@ -100,28 +124,25 @@ class Jobs:
         self.context.callbacks.on_job_start(config=cfg, task_function=self.task)
 
     def _end(
-        self, number: int, lines: Sequence[str], standing: Standing | None, summary: Summary
+        self,
+        number: int,
+        lines: Sequence[str],
+        standings: list[Standing],
+        objective: Mapping[str, Any],
     ) -> JobReturn:
         """What Hydra is told of a job; the configs only for callbacks, for they are large."""
         job = JobReturn(overrides=lines, working_dir=str(Path.cwd()), task_name="harness")
         job.status = JobStatus.COMPLETED
-        if standing is not None and standing.outcome == "failed":
-            job.status, job.return_value = JobStatus.FAILED, JobFailed(standing.reason)
-        elif standing is not None:
-            job.return_value = value_of(standing, summary)
+        if failed := [s for s in standings if s.outcome == "failed"]:
+            job.status, job.return_value = JobStatus.FAILED, JobFailed(failed[0].reason)
+        else:
+            job.return_value = value_of(standings, objective)
         if self._called_back:
-            cfg = self._compose(number, lines)
+            cfg = self.compose(number, lines)
             job.cfg, job.hydra_cfg = _parts(cfg)
             self.context.callbacks.on_job_end(config=cfg, job_return=job)
             job.cfg = job.hydra_cfg = None
         return job
-
-
-def grid(context: HydraContext, arguments: Sequence[str]) -> list[list[str]]:
-    """All combinations of what is swept, as Hydra's own sweeper has them."""
-    parser = OverridesParser.create(config_loader=context.config_loader)
-    overrides = parser.parse_overrides([*arguments])
-    return BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
 
 
 def _place(cfg: DictConfig, folder: Path) -> None:

@@ -13,18 +13,14 @@ from omegaconf import DictConfig
 from harness import store, sweeps
 from harness.composer import Composer, composer
 from harness.construct import allow
-from harness.leaderboard import Standing
+from harness.engines import Engine
+from harness.leaderboard import value_of
 from harness.planning import Job, plan
 from harness.progress import Progress
-from harness.recording import as_text, recorded
+from harness.recording import recorded
 from harness.settings import NOT_YET
 from harness.store import Manifest
 from harness.sweeps import Summary
-
-LATER: dict[str, dict[str, Any]] = {  # and the one value that is to be had today
-    "launcher": {"engine": "serial", "workers": None, "address": None},
-    "sweeper": {"zip": [], "exclude": [], "plan": False},
-}
 
 
 class JobFailed(Exception):
@@ -34,11 +30,19 @@ class JobFailed(Exception):
 class Task:
     """The task function that Hydra calls for a run, or for each job of a foreign launcher."""
 
-    def __init__(self, command: Sequence[str], *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        quiet: bool = False,
+        config_dir: str | None = None,
+        config_name: str = "config",
+    ) -> None:
         self.command, self.quiet = tuple(command), quiet
+        self.config_dir, self.config_name = config_dir, config_name
         self.summary: Summary | None = None
 
-    def __call__(self, cfg: DictConfig) -> float | None:
+    def __call__(self, cfg: DictConfig) -> Any:
         """Train one composed config; the objective's value, or None if it did not end well."""
         hydra = HydraConfig.get()
         single = hydra.mode != RunMode.MULTIRUN
@@ -51,17 +55,11 @@ class Task:
         with Progress(1, self.quiet or not single) as progress:
             summary = sweeps.carry_out(directory, only=only, progress=progress)
         self.summary = summary if single else None
-        return value_of(summary.ranked[0], summary) if summary.ranked else None
+        return value_of(summary.ranked, summary.manifest.objective)
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: not what belongs to this one."""
         return vars(self) | {"summary": None}
-
-
-def value_of(standing: Standing, summary: Summary) -> float | None:
-    """The objective's value of one run, for sweepers that optimise it."""
-    metric = summary.manifest.objective["metric"]
-    return standing.metrics.get(metric) if standing.outcome == "ok" else None
 
 
 def launch(
@@ -71,12 +69,15 @@ def launch(
     config_dir: str | None = None,
     config_name: str = "config",
     quiet: bool = False,
+    place: Sequence[str] = (),
 ) -> Summary:
     """Compose and carry out a run or a sweep; nothing is created before all of it is valid.
 
-    `quiet` is for callers from Python: no progress, and their logging is left alone.
+    `quiet` is for callers from Python: no progress, and their logging is left alone. `place` says
+    where to go on, and is no part of what was asked for.
     """
-    task, lines = Task(overrides, quiet=quiet), list(overrides)
+    task = Task(overrides, quiet=quiet, config_dir=config_dir, config_name=config_name)
+    lines = [*overrides, *place]
     with composer(config_dir) as hydra:
         if multirun or _asks_for_a_sweep(hydra, config_name, lines):
             return _sweep(hydra, config_name, task, lines)
@@ -84,10 +85,11 @@ def launch(
 
 
 def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bool:
-    """Compose as a single run; a config may ask for a sweep by itself: `hydra.mode=MULTIRUN`."""
+    """Compose as a single run; it may ask for a sweep: `hydra.mode=MULTIRUN`, `repeats=3`."""
     try:
         cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
-        sweep: bool = cfg.hydra.mode == RunMode.MULTIRUN
+        repeats = cfg.get("repeats")
+        sweep = cfg.hydra.mode == RunMode.MULTIRUN or (isinstance(repeats, int) and repeats > 1)
     except ConfigCompositionException as error:
         sweep = "--multirun" in str(error)  # there are several values: perhaps rightly so
         if not (sweep and hydra.get_mode(config_name, lines) == RunMode.MULTIRUN):
@@ -100,7 +102,10 @@ def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bo
 def _run(hydra: Composer, config_name: str, task: Task, lines: list[str]) -> Summary:
     cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
     _allow(cfg)
-    planned = plan([Job(0, tuple(lines), recorded(cfg))], command=lines, single=True)
+    for key in ("plan", "zip", "exclude"):
+        allow(not cfg.hydra.sweeper.get(key), f"hydra.sweeper.{key} is for sweeps: add -m")
+    job = Job(0, tuple(lines), recorded(cfg))
+    planned = plan([job], command=lines, single=True)
     if (there := _manifest_in(cfg.hydra.run.dir)) is not None:
         same = {run.fingerprint for run in there.runs} == {planned.runs[0].fingerprint}
         allow(same, f"{cfg.hydra.run.dir} holds another run: choose another hydra.run.dir")
@@ -113,9 +118,8 @@ def _sweep(hydra: Composer, config_name: str, task: Task, lines: list[str]) -> S
     lines = [*lines, "hydra.mode=MULTIRUN"]  # as Hydra's own -m does: jobs see it in their config
     cfg = hydra.compose_config(config_name, lines, RunMode.MULTIRUN, with_log_configuration=False)
     _allow(cfg)
-    stacked = "stack_bytes" in cfg.hydra.launcher
     allow(
-        not (stacked and cfg.hydra.job.env_set),
+        not (_stacked(cfg) and cfg.hydra.job.env_set),
         "hydra.job.env_set: runs of a stack share one environment; take hydra/launcher=basic",
     )
     directory = Path(str(cfg.hydra.sweep.dir)).absolute()
@@ -133,14 +137,22 @@ def _manifest_in(directory: str | Path) -> Manifest | None:
 
 
 def _allow(cfg: DictConfig) -> None:
-    """UsageError for options of Hydra's that are not available; they are never ignored."""
-    for part, later in LATER.items():
+    """UsageError for options of Hydra's that cannot be; they are never ignored."""
+    for part in ("launcher", "sweeper"):
         node = cfg.hydra[part]
         chosen = isinstance(node, DictConfig)
         allow(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
-        for key, only in later.items() if later.keys() <= node.keys() else ():
-            text = f"hydra.{part}.{key}={as_text(node[key])} {NOT_YET}; {as_text(only)} is"
-            allow(node[key] == only, text)
-    size = cfg.hydra.launcher.get("stack_bytes", 1)
-    allow(size >= 1, f"hydra.launcher.stack_bytes={size}: at least 1")
+    if _stacked(cfg):
+        launcher_of(cfg).check()
     allow(not cfg.hydra.job.chdir, f"hydra.job.chdir=true {NOT_YET}; false is")
+
+
+def _stacked(cfg: DictConfig) -> bool:
+    """Whether the launcher is ours."""
+    return "stack_bytes" in cfg.hydra.launcher
+
+
+def launcher_of(cfg: DictConfig) -> Engine:
+    """What our launcher is told; another's trains each job by itself."""
+    node = cfg.hydra.launcher
+    return Engine(**{key: node[key] for key in Engine._fields}) if _stacked(cfg) else Engine()

@@ -1,9 +1,10 @@
-"""Which run is best: runs ranked by the objective, as a table, a note and one line."""
+"""Which run is best, and which setting: ranked by the objective, as a table and as a note."""
 
 import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from harness.recording import flat, params
@@ -43,6 +44,48 @@ def best(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> Standing |
     return first if good else None
 
 
+class Setting(NamedTuple):
+    """Runs that differ in nothing but their seed: how well they do, and how surely."""
+
+    standings: tuple[Standing, ...]
+    seeds: int  # runs that ended well
+    mean: float  # of the objective over these; nan if there are none
+    interval: float  # half the width of the 95 % confidence interval of the mean; nan below two
+
+
+def settings_of(ranked: Sequence[Standing], metric: str) -> list[Setting]:
+    """Runs grouped over seeds, in the order of their best runs."""
+    groups: dict[str, list[Standing]] = {}
+    for s in ranked:
+        config = {key: value for key, value in flat(s.planned.config).items() if key != "seed"}
+        groups.setdefault(repr(config), []).append(s)
+    return [Setting(tuple(group), *estimate(group, metric)) for group in groups.values()]
+
+
+def estimate(standings: Iterable[Standing], metric: str) -> tuple[int, float, float]:
+    """Count, mean, and half the 95 % interval: Student's t, which allows for few seeds."""
+    values = [s.metrics[metric] for s in standings if s.outcome == "ok" and metric in s.metrics]
+    if len(values) < 2:
+        return len(values), values[0] if values else math.nan, math.nan
+    from scipy.special import stdtrit
+
+    t = float(stdtrit(len(values) - 1, 0.975))
+    return len(values), fmean(values), t * stdev(values) / math.sqrt(len(values))
+
+
+def value_of(standings: Sequence[Standing], objective: Mapping[str, Any]) -> Any:
+    """What a setting is worth to a search: its runs' mean, or one for each objective.
+
+    None if any of them did not end well.
+    """
+    metrics = [objective["metric"], *(metric for metric, _ in objective.get("others", []))]
+    good = [s for s in standings if s.outcome == "ok" and {*metrics} <= s.metrics.keys()]
+    if not standings or len(good) < len(standings):
+        return None
+    means = tuple(fmean(s.metrics[metric] for s in good) for metric in metrics)
+    return means if len(means) > 1 else means[0]
+
+
 def varying(runs: Sequence[Planned]) -> list[str]:
     """The parameters that differ between these runs, in the config's order."""
     every = [flat(run.config) for run in runs]
@@ -66,6 +109,12 @@ def table(
     columns |= {metrics[0]: [s.metrics.get(metrics[0]) for s in ranked]}
     columns |= {key: [p.get(key, "") for p in settings] for key in keys}
     columns |= {name: [s.metrics.get(name) for s in ranked] for name in metrics[1:]}
+    settings_ = settings_of(ranked, metrics[0])
+    if len(settings_) < len(ranked):
+        known = {id(s): setting for setting in settings_ for s in setting.standings}
+        columns["seeds"] = [known[id(s)].seeds for s in ranked]
+        columns["mean"] = [_number(known[id(s)].mean) for s in ranked]
+        columns["ci95"] = [_number(known[id(s)].interval) for s in ranked]
     columns["run_id"] = [run_ids.get(s.planned.fingerprint, "") for s in ranked]
     return columns
 
@@ -79,22 +128,39 @@ def as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
     return out.getvalue().encode()
 
 
-def note(columns: Mapping[str, Sequence[Any]], manifest: Manifest, counts: str) -> str:
-    """The sweep in markdown: what it was, how it went, and its ten best runs."""
-    metric = manifest.objective["metric"]
-    left_out = {"run", "run_id", *(k for k in columns if "/" in k and k != metric)}
-    shown = [key for key in columns if key not in left_out]
-    rows = [*zip(*(columns[key] for key in shown), strict=True)][:10]
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def note(ranked: Sequence[Standing], manifest: Manifest, counts: str) -> str:
+    """The sweep in markdown: what it was, how it went, and its ten best settings or runs."""
+    metric, direction = manifest.objective["metric"], manifest.objective["direction"]
+    groups = settings_of(ranked, metric)
+    repeated = len(groups) < len(ranked)
+    keys = [k for k in varying([s.planned for s in ranked]) if not (repeated and k == "seed")]
+    sign = -1.0 if direction == "maximize" else 1.0
+    groups.sort(key=lambda g: sign * g.mean if math.isfinite(g.mean) else math.inf)
+    rows = [_row(place, group, keys, repeated) for place, group in enumerate(groups[:10], 1)]
+    heads = ["seeds", f"{metric}, mean", "± 95 %"] if repeated else ["outcome", metric]
     lines = [
-        f"**{counts}** · ranked by `{metric}` ({manifest.objective['direction']})",
+        f"**{counts}** · ranked by `{metric}` ({direction})",
         "",
-        f"| {' | '.join(shown)} |",
-        f"|{'---|' * len(shown)}",
-        *(f"| {' | '.join(_cell(value) for value in row)} |" for row in rows),
+        f"| {' | '.join(['rank', *heads, *keys])} |",
+        f"|{'---|' * (1 + len(heads) + len(keys))}",
+        *(f"| {' | '.join(map(_cell, row))} |" for row in rows),
         "",
         f"`{' '.join(manifest.overrides) or 'defaults'}`",
     ]
     return "\n".join(lines)
+
+
+def _row(place: int, group: Setting, keys: Sequence[str], repeated: bool) -> list[Any]:
+    first = group.standings[0]
+    settings = params(first.planned.config)
+    said = [first.outcome, _number(group.mean)]
+    if repeated:
+        said = [str(group.seeds), _number(group.mean), _number(group.interval)]
+    return [place, *said, *(settings.get(key, "") for key in keys)]
 
 
 def _cell(value: Any) -> str:

@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_info
 from harness.compose import Built, build
 from harness.data import Prepared, prepare, prepare_for
 from harness.errors import HarnessError, UsageError
-from harness.recording import NOT_RECORDED, Config, resolved
+from harness.recording import NOT_RECORDED, Config, resolved, share
 from harness.store import Manifest, Planned
 from harness.tracking.uri import experiment_name, tracking_uri, without_credentials
 
@@ -31,45 +32,96 @@ class Job(NamedTuple):
     config: Config
 
 
-def plan(jobs: Iterable[Job], *, command: Sequence[str], single: bool) -> Manifest:
+def plan(
+    jobs: Iterable[Job],
+    *,
+    command: Sequence[str],
+    single: bool,
+    launcher: Mapping[str, Any] | None = None,
+) -> Manifest:
     """Every run of a sweep, validated and built; duplicates are one run.
 
     Raises UsageError, PluginError or DataError for the first job that cannot be, before anything
     is created.
     """
     prepare.cache_clear()  # a file may have changed since
-    found: dict[str, tuple[Job, Built]] = {}
-    numbers: dict[str, list[int]] = {}
-    for job in jobs:
-        try:
-            built = build(job.config)
-        except HarnessError as error:
-            raise type(error)(_told(error, job, single)) from error
-        identity = fingerprint(job.config, built, prepare_for(built.member))
-        found.setdefault(identity, (job, built))
-        numbers.setdefault(identity, []).append(job.number)
+    found, numbers = examined(jobs, single)
     if not found:
         raise UsageError("nothing to do: the sweep has no runs")
     every = [job.overrides for job, _ in found.values()]
     common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
+    parts: dict[str, Any] = {}  # runs of a large sweep share what is equal in their configs
     runs = tuple(
-        _planned(identity, numbers[identity], job, built, _name(job, built, common, single))
+        _planned(identity, numbers[identity], job, built, _name(job, built, common, single), parts)
         for identity, (job, built) in found.items()
     )
     first, built = next(iter(found.values()))
-    _warn_of_direction(built)
-    return _manifest(first.config, built, runs, command, single)
+    return manifest_of(first.config, built, runs, command, single=single, launcher=launcher)
+
+
+def plan_trial(job: Job, common: Sequence[str]) -> tuple[Planned, ...]:
+    """The runs of one setting that a search asks for; named by what is not `common`."""
+    found, numbers = examined([job], single=False)
+    named = {key: _name(*found[key], set(common), single=False) for key in found}
+    return tuple(
+        _planned(key, numbers[key], job, built, named[key], {})
+        for key, (job, built) in found.items()
+    )
+
+
+def examined(
+    jobs: Iterable[Job], single: bool
+) -> tuple[dict[str, tuple[Job, Built]], dict[str, list[int]]]:
+    """The distinct runs by fingerprint, and the numbers of the jobs that ask for each."""
+    found: dict[str, tuple[Job, Built]] = {}
+    numbers: dict[str, list[int]] = {}
+    for job in jobs:
+        try:
+            for repeat in repeats(job):
+                identity, built = examine(repeat)
+                found.setdefault(identity, (repeat, built))
+                numbers.setdefault(identity, []).append(job.number)
+        except HarnessError as error:
+            raise type(error)(_told(error, job, single)) from error
+    return found, numbers
+
+
+def examine(job: Job) -> tuple[str, Built]:
+    """A run's fingerprint, and its parts; raises as `build` does."""
+    built = build(job.config)
+    return fingerprint(job.config, built), built
+
+
+def repeats(job: Job) -> Iterator[Job]:
+    """A setting under K seeds: its own seed, and K - 1 that are derived from it."""
+    count = resolved({"repeats": job.config.get("repeats", 1)})["repeats"]
+    if not isinstance(count, int) or count <= 1:
+        yield job
+        return
+    kept = tuple(line for line in job.overrides if not line.startswith(("seed=", "repeats=")))
+    first = resolved({"seed": job.config["seed"]})["seed"]
+    for number in range(count):
+        seed = derived(first, number)
+        config = job.config | {"seed": seed, "repeats": 1}
+        yield Job(job.number, (*kept, f"seed={seed}"), config)
+
+
+def derived(seed: int, number: int) -> int:
+    """Seed `number` of those that one seed stands for; number 0 is the seed itself."""
+    if number == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def _warn_of_direction(built: Built) -> None:
     """Ranking by a metric the wrong way round is hardly ever meant."""
-    direction = built.settings.objective.direction
-    for name, metric in built.member.metrics:
-        greater = metric.greater_is_better
-        if built.objective.endswith(f"/{name}") and greater != (direction == "maximize"):
-            better = "greater" if greater else "smaller"
+    greater = {name: metric.greater_is_better for name, metric in built.member.metrics}
+    for metric, direction in built.objectives:
+        name = metric.partition("/")[2]
+        if greater.get(name, direction == "maximize") != (direction == "maximize"):
+            better = "greater" if greater[name] else "smaller"
             text = "%s is better when it is %s, and objective.direction=%s ranks it the other way"
-            log.warning(text, built.objective, better, direction)
+            log.warning(text, metric, better, direction)
 
 
 def _told(error: HarnessError, job: Job, single: bool) -> str:
@@ -85,16 +137,27 @@ def _name(job: Job, built: Built, common: set[str], single: bool) -> str:
     return " ".join(varying or job.overrides) or str(job.config["dataset"]["name"])
 
 
-def _planned(identity: str, numbers: list[int], job: Job, built: Built, name: str) -> Planned:
-    inputs = inputs_of(job.config, prepare_for(built.member))
-    return Planned(
-        tuple(numbers), identity, name, job.overrides, job.config, inputs, built.plugins
-    )
+def _planned(
+    identity: str,
+    numbers: list[int],
+    job: Job,
+    built: Built,
+    name: str,
+    parts: dict[str, Any],
+) -> Planned:
+    inputs, config = _inputs(job.config, built), share(job.config, parts)
+    return Planned(tuple(numbers), identity, name, job.overrides, config, inputs, built.plugins)
 
 
-def inputs_of(config: Config, prepared: Prepared) -> tuple[dict[str, Any], ...]:
-    """The parts of the data as MLflow's dataset inputs."""
+def _inputs(config: Config, built: Built) -> tuple[dict[str, Any], ...]:
     name = config["dataset"]["name"]
+    source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
+    return inputs_of(prepare_for(built.member), name, source)
+
+
+@lru_cache(maxsize=16)
+def inputs_of(prepared: Prepared, name: str, source: str) -> tuple[dict[str, Any], ...]:
+    """The parts of the data as MLflow's dataset inputs, the same objects for all runs."""
     return tuple(
         {
             "name": name,
@@ -102,47 +165,51 @@ def inputs_of(config: Config, prepared: Prepared) -> tuple[dict[str, Any], ...]:
             "rows": len(rows),
             "features": prepared.data.x.shape[1],
             "context": part,
-            "source": str(config["dataset"].get("path", f"harness://dataset/{name}")),
+            "source": source,
         }
         for part, rows in prepared.rows.items()
     )
 
 
-def fingerprint(config: Config, built: Built, prepared: Prepared) -> str:
+def fingerprint(config: Config, built: Built) -> str:
     """What makes a run the same run: its config, its data, and the code of its plugins."""
     aside = (*NOT_RECORDED, "objective")
     kept = {key: value for key, value in resolved(config).items() if key not in aside}
-    digests = [prepared.digest(part) for part in prepared.rows]
+    digests = [part["digest"] for part in _inputs(config, built)]
     text = json.dumps([kept, digests, built.plugins], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _manifest(
+def manifest_of(
     config: Config,
     built: Built,
     runs: tuple[Planned, ...],
     command: Sequence[str],
+    *,
     single: bool,
+    launcher: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
 ) -> Manifest:
+    """What is asked for as a whole; `config` and `built` are of any one of its runs."""
     settings = built.settings
-    now = int(time.time() * 1000)
+    _warn_of_direction(built)
     uri = tracking_uri(settings.tracking.uri, Path.cwd())
-    sweep = hashlib.sha256(os.urandom(16)).hexdigest()[:12]
-    name = settings.tracking.run_name or " ".join(command) or "sweep"
-    objective = {"metric": built.objective, "direction": settings.objective.direction}
+    (metric, direction), *others = built.objectives
     return Manifest(
-        sweep_id=sweep,
+        sweep_id=hashlib.sha256(os.urandom(16)).hexdigest()[:12],
         single=single,
-        created=now,
+        created=int(time.time() * 1000),
         cwd=str(Path.cwd()),
         tracking_uri=without_credentials(uri),
         experiment=experiment_name(settings.tracking.experiment),
-        name=name,
+        name=settings.tracking.run_name or " ".join(command) or "sweep",
         overrides=tuple(command),
-        objective=objective,
+        objective={"metric": metric, "direction": direction, "others": others},
         tracking=dict(config["tracking"]),
         figures=dict(config["figures"]),
         numerics=numerics(settings.dtype),
+        launcher=dict(launcher or {}),
+        search=dict(search) if search is not None else None,
         runs=runs,
     )
 

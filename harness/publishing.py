@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 
 from harness import leaderboard, store
 from harness.compose import build, figures_for
+from harness.contracts import Figure
 from harness.data import prepare_for
 from harness.errors import HarnessError
 from harness.figures import draw_all
@@ -143,16 +145,27 @@ class Publishing:
             files["traceback.txt"] = result.traceback.encode()
         if result.outcome == "diverged":
             files["divergence.json"] = divergence(planned, result)
-        shown = self.manifest.figures
-        names = shown["names"] if self.manifest.single else shown["members"]
-        return files | self._plots(planned, result, names)
+        return files | self._plots(planned, result, self._figures)
 
-    def _plots(self, planned: Planned, result: Result, names: Any) -> dict[str, bytes]:
-        if names == [] or not result.curves:
+    @cached_property
+    def _figures(self) -> Mapping[str, Figure]:
+        """What is drawn of every run."""
+        shown = self.manifest.figures
+        return figures_for(shown["names"] if self.manifest.single else shown["members"], "run")
+
+    @cached_property
+    def _figures_of_best(self) -> Mapping[str, Figure]:
+        """What is drawn of a sweep's best runs besides."""
+        every = figures_for(self.manifest.figures["names"], "run")
+        return {name: every[name] for name in every if name not in self._figures}
+
+    def _plots(
+        self, planned: Planned, result: Result, figures: Mapping[str, Figure]
+    ) -> dict[str, bytes]:
+        if not figures or not result.curves:
             return {}
         seen = of_planned(planned, result, self.run_ids.get(planned.fingerprint), self.directory)
-        drawn, failed = draw_all(figures_for(names, "run"), seen)
-        return _plots(drawn, failed, planned.name)
+        return _plots(*draw_all(figures, seen), planned.name)
 
     def _finish(self, ranked: list[Standing], counts: str, status: str) -> None:
         if not self._news and self.publisher.finished:
@@ -164,7 +177,7 @@ class Publishing:
         if winner:
             self._show_best(ranked)
         self.publisher.finish(
-            note=leaderboard.note(columns, self.manifest, counts),
+            note=leaderboard.note(ranked, self.manifest, counts),
             files={"leaderboard.csv": leaderboard.as_csv(columns), **self._sweep_plots(ranked)},
             table=columns,
             tags=tags,
@@ -173,9 +186,12 @@ class Publishing:
         )
 
     def _sweep_plots(self, ranked: list[Standing]) -> dict[str, bytes]:
-        names, parent = self.manifest.figures["names"], self.publisher.parent_run_id
+        figures = figures_for(self.manifest.figures["names"], "sweep")
+        if not figures:
+            return {}
+        parent = self.publisher.parent_run_id
         result = sweep_result(self.manifest, self.directory, ranked, self.run_ids, parent)
-        return _plots(*draw_all(figures_for(names, "sweep"), result), self.manifest.name)
+        return _plots(*draw_all(figures, result), self.manifest.name)
 
     def _progress(self, ranked: list[Standing], winner: Standing | None) -> Mapping[str, float]:
         numbers = {"sweep/finished": float(sum(s.outcome == "ok" for s in ranked))}
@@ -185,14 +201,14 @@ class Publishing:
         return numbers
 
     def _show_best(self, ranked: list[Standing]) -> None:
-        """All figures for the best runs, and the best one's model."""
+        """The other figures for the best runs, and the best one's model."""
         for place, s in enumerate(ranked[: max(self.manifest.figures["best"], 1)]):
             result = read_result(self.directory, s.planned.fingerprint)
             if result is None or s.outcome != "ok":
                 continue
             run_id = self.run_ids[s.planned.fingerprint]
             if place < self.manifest.figures["best"]:
-                plots = self._plots(s.planned, result, self.manifest.figures["names"])
+                plots = self._plots(s.planned, result, self._figures_of_best)
                 self.publisher.add_files(run_id, plots)
             if place == 0 and s.planned.config["tracking"]["model"] == "best":
                 self._attach_model(run_id, s.planned, result)

@@ -46,6 +46,14 @@ def _content(cfg: DictConfig) -> dict[Any, Any]:
     return cast(dict[Any, Any], cfg._content)
 
 
+def share(config: Config, parts: dict[str, Any]) -> Config:
+    """The same config, its nodes taken from those that `parts` holds, if they are there."""
+    return {
+        key: parts.setdefault(f"{key}={value!r}", value) if isinstance(value, dict) else value
+        for key, value in config.items()
+    }
+
+
 def resolved(config: Config) -> Config:
     """A recorded config with its `${oc.env:…}` values looked up."""
     if "${oc." not in repr(config):

@@ -3,7 +3,7 @@
 import copy
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -24,7 +24,12 @@ from harness.weights import Shapes, join, split
 SNAPSHOT_SECONDS = 2.5
 
 
-def train_stack(fingerprints: Sequence[str], configs: Sequence[Config]) -> Iterator[list[Result]]:
+def train_stack(
+    fingerprints: Sequence[str],
+    configs: Sequence[Config],
+    slots: int | None = None,
+    prune: Callable[[str, int, float], bool] | None = None,
+) -> Iterator[list[Result]]:
     """Train runs that share a signature; the last list yielded is final.
 
     Before it, every few seconds, comes a list of snapshots (outcome "running"). A stack that

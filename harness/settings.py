@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal
 
-from harness.construct import allow
+from harness.construct import allow, allow_name
 from harness.recording import as_text
 
 NOT_YET = "is not available yet"
@@ -46,11 +46,29 @@ class Stopping:
 @dataclass(frozen=True)
 class Objective:
     metric: str | list[str]
-    direction: Literal["minimize", "maximize"] | list[str]
+    direction: str | list[str]
 
     def __post_init__(self) -> None:
-        several = not (isinstance(self.metric, str) and isinstance(self.direction, str))
-        allow(not several, f"objective: a list of several {NOT_YET}")
+        metrics, directions = _listed(self.metric), _listed(self.direction)
+        allow(bool(metrics), "objective.metric=[]: at least one")
+        text = (
+            f"objective: {len(metrics)} metrics and {len(directions)} directions; as many of each"
+        )
+        allow(len(metrics) == len(directions), text)
+        allow(
+            len({*metrics}) == len(metrics), f"objective.metric={as_text(metrics)}: one is twice"
+        )
+        for direction in directions:
+            allow_name("objective.direction", direction, ["minimize", "maximize"])
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """(metric, direction) of each objective."""
+        return [*zip(_listed(self.metric), _listed(self.direction), strict=True)]
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else [*value]
 
 
 @dataclass(frozen=True)
@@ -124,7 +142,7 @@ class Settings:
             fraction = getattr(self, part)
             allow(0 <= fraction < 1, f"{part}={fraction}: from 0 to below 1")
         allow(held_out < 1, f"validation + test = {held_out}: below 1, to leave a training part")
-        allow(self.repeats == 1, f"repeats={self.repeats} {NOT_YET}; 1 is")
+        allow(self.repeats >= 1, f"repeats={self.repeats}: at least 1")
         seed, single = self.data_seed, self.rng == "single"
         if single:
             allow(seed is None, "rng=single draws all from `seed`: data_seed=null goes with it")

@@ -89,7 +89,9 @@ class Manifest:
     tracking: dict[str, Any]
     figures: dict[str, Any]
     numerics: dict[str, Any]
-    runs: tuple[Planned, ...]
+    runs: tuple[Planned, ...]  # of a search: none, they are in the log of its trials
+    launcher: dict[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] | None = None  # what the sweeper was told, if it is a search
     schema: int = SCHEMA
 
     def with_runs(self, planned: Sequence[Planned]) -> Self:
@@ -144,7 +146,7 @@ def read_manifest(directory: Path) -> Manifest:
     path = directory / "manifest.json"
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        runs = tuple(_planned(run) for run in fields.pop("runs"))
+        runs = tuple(planned(run) for run in fields.pop("runs"))
         manifest = Manifest(**fields | {"overrides": tuple(fields["overrides"])}, runs=runs)
     except FileNotFoundError:
         raise UsageError(f"{path}: no manifest; no run or sweep was started there") from None
@@ -155,7 +157,8 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
-def _planned(fields: dict[str, Any]) -> Planned:
+def planned(fields: dict[str, Any]) -> Planned:
+    """The inverse of `asdict`, after a trip through JSON."""
     lists = ("jobs", "overrides", "inputs", "plugins")
     return Planned(**fields | {key: tuple(fields[key]) for key in lists})
 

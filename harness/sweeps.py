@@ -1,27 +1,26 @@
 """A sweep: group its runs into stacks, train them on an engine, publish what is trained."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-import numpy as np
-
-from harness import engines, leaderboard, store
-from harness.compose import build
+from harness import leaderboard, store
 from harness.contracts import SweepResult
-from harness.data import prepare_for
+from harness.engines import Engine
+from harness.engines.work import Work
 from harness.errors import HarnessError, UsageError
+from harness.grouping import stacks
 from harness.leaderboard import Standing
 from harness.planning import store_of
+from harness.pruning import Pruning
 from harness.publishing import Publishing
 from harness.results import sweep_result
-from harness.stack import Member, signature
 from harness.store import Manifest, Planned, Result
 
-STACK_BYTES = 3 << 20  # of memory traffic that a stack's inner loop may touch: about a CPU cache
-LARGEST_STACK = 256
+LONG = 60.0  # seconds after which it is worth a word that other engines are faster
 STATUS = {"ok": "finished", "pruned": "finished"}
 
 
@@ -36,6 +35,15 @@ class Summary:
     run_ids: dict[str, str] = field(default_factory=dict)
     parent_run_id: str | None = None
     publishing_error: HarnessError | None = None
+    total: int = 0  # of runs; so far as is known, for a search
+    seconds: float = 0.0
+
+    @property
+    def trained_long(self) -> bool:
+        """Whether other processors would have been a help: training took most of a long time."""
+        spent = sum(s.metrics.get("train/seconds", 0.0) for s in self.ranked)
+        serial = Engine(**self.manifest.launcher).engine == "serial"
+        return serial and len(self.ranked) > 1 and spent > self.seconds / 2 > LONG / 2
 
     @property
     def best(self) -> Standing | None:
@@ -95,6 +103,22 @@ def begin(directory: Path, manifest: Manifest) -> Manifest:
         return joined
 
 
+class Source(Protocol):
+    """Where the runs of a search come from; see harness.search."""
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def pruning(self) -> Pruning | None: ...
+
+    def known(self) -> list[Planned]: ...
+
+    def ask(self) -> list[Planned]: ...
+
+    def tell(self, standing: Standing, result: Result) -> None: ...
+
+
 Told = Callable[[int, list[Result]], None]
 
 
@@ -102,44 +126,51 @@ def carry_out(
     directory: Path,
     *,
     only: set[str] | None = None,
-    stack_bytes: int = STACK_BYTES,
+    search: Source | None = None,
     progress: Told = lambda total, results: None,
 ) -> Summary:
-    """Train what the manifest asks for and is not trained yet; publish; say how it ended.
+    """Train what the manifest (or a search) asks for and is not trained yet; publish; sum up.
 
     Only the manifest and the results on disk are read, so that this is also how a stopped sweep
     is resumed. `only` limits it to some runs, and leaves what is said of all of them to others.
     Raises Interrupted, tidily, when a signal comes.
     """
     if only is not None:
-        return Errand(directory, only).run(stack_bytes, progress)
+        return Errand(directory, only).run(progress)
     with store.lock(directory, "at-work"):  # a second one waits, and then finds it all done
-        return Errand(directory, only).run(stack_bytes, progress)
+        return Errand(directory, None, search).run(progress)
 
 
 class Errand:
-    """One carrying out of a manifest, or of part of it."""
+    """One carrying out of a manifest, or of part of it, or of a search."""
 
-    def __init__(self, directory: Path, only: set[str] | None) -> None:
+    def __init__(
+        self, directory: Path, only: set[str] | None, search: Source | None = None
+    ) -> None:
         manifest = store.read_manifest(directory)
         uri = store_of(manifest)
+        self.search, self.engine = search, Engine(**manifest.launcher)
         self.whole = only is None and not manifest.single
+        planned = manifest.runs if search is None else search.known()
         self.runs = {
-            run.fingerprint: run
-            for run in manifest.runs
-            if only is None or run.fingerprint in only
+            run.fingerprint: run for run in planned if only is None or run.fingerprint in only
         }
         self.publishing = Publishing(uri, manifest, directory)
         self.summary = Summary(directory, manifest, uri, run_ids=self.publishing.run_ids)
         self.in_hand: dict[str, Result] = {}  # the latest of what runs that go on look like
 
-    def run(self, stack_bytes: int, progress: Told) -> Summary:
+    @property
+    def total(self) -> int:
+        return max(len(self.runs), self.search.total if self.search else 0)
+
+    def run(self, progress: Told) -> Summary:
         """Do it; whatever happens, what is trained is on disk before it is published."""
+        began = time.perf_counter()
         try:
-            pending = [run for run in self.runs.values() if not self._is_trained(run)]
-            for _, results in engines.serial(stacks(pending, stack_bytes)):
+            for results in self.engine.train(self._works(), str(self.summary.directory)):
                 self._take(results)
-                progress(len(self.runs), results)
+                progress(self.total, results)
+            self.summary.seconds = time.perf_counter() - began
             return self._end("FINISHED")
         except KeyboardInterrupt as cause:
             for result in self.in_hand.values():
@@ -147,6 +178,18 @@ class Errand:
             raise Interrupted(self._end("KILLED"), cause) from None
         finally:
             self.publishing.close()
+
+    def _works(self) -> Iterator[Work]:
+        """Stacks to train; a search is asked for more only when all it asked for is dealt out."""
+        asked = [*self.runs.values()]
+        while True:
+            pending = [run for run in asked if not self._is_trained(run)]
+            pruning = None if self.search is None else self.search.pruning
+            yield from stacks(pending, self.engine, pruning)
+            if self.search is None or not (asked := self.search.ask()):
+                return
+            asked = [run for run in asked if run.fingerprint not in self.runs]
+            self.runs |= {run.fingerprint: run for run in asked}
 
     def _is_trained(self, run: Planned) -> bool:
         result = store.read_result(self.summary.directory, run.fingerprint)
@@ -167,13 +210,17 @@ class Errand:
 
     def _keep(self, result: Result) -> None:
         self._submit(result)
-        self.summary.ranked.append(leaderboard.standing(self.runs[result.fingerprint], result))
+        standing = leaderboard.standing(self.runs[result.fingerprint], result)
+        self.summary.ranked.append(standing)
+        if self.search is not None:
+            self.search.tell(standing, result)
 
     def _submit(self, result: Result) -> None:
         self.publishing.submit(self.runs[result.fingerprint], result)
 
     def _end(self, status: str) -> Summary:
         summary, publishing = self.summary, self.publishing
+        summary.total = self.total
         summary.ranked = leaderboard.rank(summary.ranked, summary.manifest.objective)
         if self.whole:
             publishing.finish(summary.ranked, summary.counts, status)
@@ -181,33 +228,3 @@ class Errand:
         summary.parent_run_id = publishing.publisher.parent_run_id
         summary.publishing_error = publishing.error
         return summary
-
-
-def stacks(runs: Sequence[Planned], stack_bytes: int) -> Iterator[engines.Work]:
-    """Runs grouped by signature, each group cut so that a stack stays within the cache."""
-    groups: dict[Any, list[Planned]] = {}
-    sizes: dict[Any, int] = {}
-    for run in runs:
-        member = build(run.config).member
-        key = signature(member)
-        groups.setdefault(key, []).append(run)
-        if key not in sizes:
-            sizes[key] = largest(member, stack_bytes)
-    for key, group in groups.items():
-        for start in range(0, len(group), sizes[key]):
-            chosen = group[start : start + sizes[key]]
-            yield engines.Work(
-                tuple(run.fingerprint for run in chosen), tuple(run.config for run in chosen)
-            )
-
-
-def largest(member: Member, stack_bytes: int) -> int:
-    """How many runs like this one fit a stack: its weights five times, its activations thrice."""
-    prepared = prepare_for(member)
-    x, y = prepared.ready("train", member.loss.task, member.dtype)
-    rng = np.random.default_rng(0)
-    layers = member.model.init(rng, member.initializer, x.shape[1], y.shape[1])
-    numbers, widths = sum(a.size for a in layers), sum(a.shape[-1] for a in layers)
-    batch = min(member.batch_size or len(x), len(x))
-    each = x.itemsize * (5 * numbers + batch * (x.shape[1] + 3 * widths))
-    return int(np.clip(stack_bytes // each, 1, LARGEST_STACK))

@@ -31,6 +31,7 @@ OPTIONS = [
     ("hydra.sweeper=basic", "hydra/sweeper=basic"),
     ("experiment=foo", "experiment: there is no 'foo'"),
     ("loss=bce", "loss=bce is for binary and dataset=surface is regression: choose loss=mse"),
+    ("hydra.sweeper.plan=true", "hydra.sweeper.plan is for sweeps: add -m"),
     ("objective.metric=val/loss", "objective.metric: there is no 'val/loss'. Did you mean"),
 ]
 TYPES = [
@@ -59,13 +60,6 @@ RANGES = [
 ]
 LATER = [
     "run.checkpoint_seconds=5",
-    "objective.metric=[val/r2,val/mae]",
-    "hydra.launcher.engine=processes",
-    "hydra.launcher.workers=2",
-    "hydra.launcher.address=here",
-    "hydra.sweeper.zip=[[seed,epochs]]",
-    "hydra.sweeper.exclude=[{seed:1}]",
-    "hydra.sweeper.plan=true",
     "hydra.job.chdir=true",
 ]
 
@@ -93,7 +87,16 @@ def test_what_is_not_there_yet_is_refused_for_a_run_and_for_a_sweep(workplace, c
         ("-m loss=mse,bce", "loss=bce is for binary"),
         ("-m seed=range(0)", "the sweep has no runs"),
         ("-m seed=choice()", "empty choice is not legal"),
-        ("-m optimizer.learning_rate=interval(0,1)", "does not support sweep type"),
+        ("-m optimizer.learning_rate=interval(0,1)", "hydra/sweeper=optuna searches an interval"),
+        ("-m seed=1,2 hydra.launcher.workers=2", "serial is this process: no workers"),
+        ("-m seed=1,2 hydra.launcher.engine=dask", "hydra.launcher.engine: there is no 'dask'"),
+        ("-m seed=1,2 hydra.launcher.engine=ray hydra.launcher.workers=0", "workers=0: at least"),
+        ("-m seed=1,2 epochs=1,2,3 hydra.sweeper.zip=[[seed,epochs]]", "as many values of each"),
+        ("-m seed=1,2 hydra.sweeper.zip=[[seed,epochs]]", "there is no 'epochs'"),
+        ("-m seed=1,2 hydra.sweeper.zip=[seed]", "hydra.sweeper.zip: seed: a list of keys"),
+        ("-m seed=1,2 hydra.sweeper.exclude=[{sed:1}]", "there is no 'sed'. Did you mean seed"),
+        ("-m seed=1,2 hydra.sweeper.exclude=[1]", "a list like [{activation: relu"),
+        ("-m seed=1,2 repeats=0", "repeats=0: at least 1"),
         ("-m seed=1,2 hydra.sweep.dir=1,2", "Sweeping over Hydra's configuration"),
         ("-m seed=1,2 hydra.launcher.stack_bytes=0", "stack_bytes=0: at least 1"),
         ("-m seed=1,2 +hydra.job.env_set.A=b", "runs of a stack share one environment"),

@@ -10,10 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from harness import sweeps
 from harness.cli import main
-from harness.compose import build
-from tests.conftest import make_config
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -233,11 +230,3 @@ def test_a_sweep_goes_to_a_server_artifacts_included(server, workplace, monkeypa
         assert {i.path for i in client.list_artifacts(run.info.run_id)} >= {"config.yaml", "plots"}
         assert len(client.get_metric_history(run.info.run_id, "val/loss")) == 6
     assert not (workplace / "mlflow.db").exists()
-
-
-def test_stacks_hold_at_least_one_run_and_no_more_than_fit(workplace):
-    member = build(make_config()).member
-    assert sweeps.largest(member, 1) == 1
-    assert sweeps.largest(member, 1 << 40) == sweeps.LARGEST_STACK
-    small, large = (sweeps.largest(member, size) for size in (100_000, 200_000))
-    assert 1 < small < large

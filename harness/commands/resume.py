@@ -1,12 +1,16 @@
 """`harness resume DIR`: finish a stopped run or sweep, and publish what is not published yet."""
 
 import argparse
+import os
 from pathlib import Path
 
 from harness import store, sweeps
 from harness.commands.train import interrupted, report
+from harness.errors import UsageError
 from harness.progress import Progress
 from harness.signals import tidy_signals
+from harness.store import Manifest
+from harness.sweeps import Summary
 
 
 def main(arguments: list[str]) -> int:
@@ -16,10 +20,33 @@ def main(arguments: list[str]) -> int:
         "folder", type=Path, help="of the run or sweep: the one with manifest.json"
     )
     folder = parser.parse_args(arguments).folder.absolute()
-    total = len(store.read_manifest(folder).runs)
-    with tidy_signals(), Progress(total, quiet=False) as progress:
+    manifest = store.read_manifest(folder)
+    with tidy_signals():
         try:
-            summary = sweeps.carry_out(folder, progress=progress)
+            if manifest.search is not None:
+                return report(go_on_searching(folder, manifest))
+            with Progress(len(manifest.runs), quiet=False) as progress:
+                return report(sweeps.carry_out(folder, progress=progress))
         except sweeps.Interrupted as stop:
             return interrupted(stop)
-    return report(summary)
+
+
+def go_on_searching(folder: Path, manifest: Manifest) -> Summary:
+    """What a search tries next has to be composed: the same command again, in the same folder."""
+    from harness.launching import launch
+
+    assert manifest.search is not None
+    try:
+        os.chdir(manifest.cwd)
+    except OSError as error:
+        raise UsageError(
+            f"{manifest.cwd}, where the search was started: {error.strerror}"
+        ) from error
+    there = str(folder).replace("'", "\\'")
+    return launch(
+        manifest.overrides,
+        multirun=True,
+        config_dir=manifest.search["config_dir"],
+        config_name=manifest.search["config_name"],
+        place=[f"hydra.sweep.dir='{there}'"],
+    )

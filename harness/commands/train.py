@@ -49,6 +49,7 @@ def _refuse(message: str) -> NoReturn:
 def _train(args: Any, name: str) -> int:
     from harness.launching import launch
     from harness.signals import tidy_signals
+    from harness.sweeping import Preview
     from harness.sweeps import Interrupted
 
     for folder in filter(None, (user_conf(), args.config_dir)):
@@ -62,6 +63,9 @@ def _train(args: Any, name: str) -> int:
                 config_dir=args.config_dir,
                 config_name=name,
             )
+        except Preview as preview:
+            print(preview)
+            return 0
         except Interrupted as stop:
             return interrupted(stop)
     return report(summary)
@@ -104,7 +108,7 @@ def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
 
 def interrupted(stop: "Interrupted") -> int:
     """What was done before the signal, and how to go on."""
-    summary, total = stop.summary, len(stop.summary.manifest.runs)
+    summary, total = stop.summary, stop.summary.total
     done = sum(s.outcome != "stopped" for s in summary.ranked)
     print(f"harness: stopped: {done} of {total} runs are done and kept", file=sys.stderr)
     print(f"  to finish: {resume(summary)}", file=sys.stderr)
@@ -133,6 +137,12 @@ def report(summary: "Summary") -> int:
         print(f"{s.outcome}: {s.planned.name}: {s.reason}", file=sys.stderr)
     if len(summary.unwell) > LISTED:
         print(f"and {len(summary.unwell) - LISTED} more", file=sys.stderr)
+    if summary.trained_long:
+        print(
+            "harness: training took most of the time: hydra.launcher.engine=processes trains on "
+            "every core",
+            file=sys.stderr,
+        )
     if (error := summary.publishing_error) is not None:
         print(f"harness: {error}", file=sys.stderr)
         print(f"  all that is trained is kept: {resume(summary)}", file=sys.stderr)

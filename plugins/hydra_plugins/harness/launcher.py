@@ -28,10 +28,8 @@ ConfigStore.instance().store(
 class StackLauncher(Launcher):
     """`hydra/launcher=stack`; the work is done in harness.jobs."""
 
-    def __init__(
-        self, engine: str, workers: int | None, address: str | None, stack_bytes: int
-    ) -> None:
-        self.stack_bytes = stack_bytes
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings  # harness.jobs finds them in the config, too
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -43,4 +41,4 @@ class StackLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        return self.jobs.launch(job_overrides, initial_job_idx, self.stack_bytes)
+        return self.jobs.launch(job_overrides, initial_job_idx)

@@ -1,0 +1,70 @@
+"""Where stacks are trained: an engine is a generator of results, in the order they come."""
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from harness.construct import allow
+from harness.engines.work import Work, train
+from harness.errors import UsageError
+from harness.registry import unknown
+from harness.store import Result
+
+STACK_BYTES = 3 << 20  # of memory that a stack's inner loop may touch: about a CPU cache
+INSTALL = {"processes": "loky", "ray": "'harness[ray]'", "submitit": "'harness[slurm]'"}
+
+
+class Engine(NamedTuple):
+    """What the launcher is told: which engine, how many workers, where, and how large a stack."""
+
+    engine: str = "serial"
+    workers: int | None = None  # null: as many as there are cores
+    address: str | None = None  # of a cluster
+    stack_bytes: int = STACK_BYTES
+
+    def check(self) -> None:
+        """UsageError if there is no such engine, or a setting is out of range."""
+        if self.engine not in ("serial", *INSTALL):
+            raise UsageError(unknown("hydra.launcher.engine", self.engine, ["serial", *INSTALL]))
+        size, workers = self.stack_bytes, self.workers
+        allow(size >= 1, f"hydra.launcher.stack_bytes={size}: at least 1")
+        allow(workers is None or workers >= 1, f"hydra.launcher.workers={workers}: at least 1")
+        local = self.engine == "serial" and (workers or self.address)
+        allow(not local, "hydra.launcher.engine=serial is this process: no workers, no address")
+        here = self.engine == "processes" and self.address
+        allow(not here, "hydra.launcher.engine=processes is this machine: no address")
+        if self.engine != "serial":
+            self._crew()
+
+    def _crew(self) -> Any:
+        try:
+            return import_module(f"harness.engines.{self.engine}_engine").Crew
+        except ImportError as error:
+            text = f"hydra.launcher.engine={self.engine}: pip install {INSTALL[self.engine]} first"
+            raise UsageError(text) from error
+
+    @property
+    def width(self) -> int:
+        """How many stacks are in hand at once."""
+        if self.engine == "serial":
+            return 1
+        from loky import cpu_count
+
+        return self.workers or int(cpu_count())
+
+    def train(self, works: Iterable[Work], folder: str) -> Iterator[list[Result]]:
+        """Train stacks, each asked for when there is room for it; snapshots come on the way.
+
+        `folder` is the sweep's, for engines that talk through files.
+        """
+        if self.engine == "serial":
+            for work in works:
+                yield from train(work)
+            return
+        from harness.engines.dealing import dealt
+
+        crew = self._crew()(self, folder)
+        try:
+            yield from dealt(works, crew)
+        finally:
+            crew.close()

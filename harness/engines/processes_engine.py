@@ -1,0 +1,98 @@
+"""Workers on this machine, one a core: loky's process pool."""
+
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
+from itertools import count
+from multiprocessing.connection import Client, Connection, Listener
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from loky.process_executor import ProcessPoolExecutor
+
+from harness.engines.dealing import Came
+from harness.engines.work import Work, train
+
+if TYPE_CHECKING:
+    from harness.engines import Engine
+
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+LOOKS = 1.0  # seconds between two looks of a worker at whether its parent is alive
+
+
+class Crew:
+    """Workers that say by a local connection what they have, and die with their parent."""
+
+    def __init__(self, engine: "Engine", folder: str) -> None:
+        self.width = engine.width
+        self._inbox: SimpleQueue[Came] = SimpleQueue()
+        self._keys, self._secret = count(), secrets.token_bytes(16)
+        self._listener = Listener(authkey=self._secret)
+        threading.Thread(target=self._accept, daemon=True).start()
+        self._pool: Any = None
+
+    def submit(self, work: Work) -> Hashable:
+        key = next(self._keys)
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self.width, env=ONE_THREAD, initializer=_begin)
+        future = self._pool.submit(_work, self._listener.address, self._secret, key, work)
+        future.add_done_callback(lambda done: self._ended(key, done))
+        return key
+
+    def wait(self, keys: Sequence[Hashable]) -> Came:
+        while True:
+            came = self._inbox.get()
+            if came.lost and self._pool is not None:  # loky ends the others, too: begin anew
+                self._pool.shutdown(wait=False, kill_workers=True)
+                self._pool = None
+            if came.key in keys:
+                return came
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=True)
+        self._listener.close()
+
+    def _ended(self, key: int, future: Any) -> None:
+        if future.cancelled() or future.exception() is not None:
+            reason = "cancelled" if future.cancelled() else str(future.exception())
+            self._inbox.put(Came(key, [], lost=reason.partition("\n")[0] or "unknown"))
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                connection = self._listener.accept()
+                threading.Thread(target=self._hear, args=[connection], daemon=True).start()
+
+    def _hear(self, connection: Connection) -> None:
+        """What one worker says of one stack; that it died, its future tells."""
+        with connection, suppress(EOFError, OSError):
+            key = connection.recv()
+            while (results := connection.recv()) is not None:
+                self._inbox.put(Came(key, results))
+            self._inbox.put(Came(key, [], done=True))
+
+
+def _begin() -> None:
+    """A worker leaves Ctrl-C to its parent, and ends when that is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _work(address: Any, secret: bytes, key: int, work: Work) -> None:
+    with Client(address, authkey=secret) as driver:
+        driver.send(key)
+        for results in train(work):
+            driver.send(results)
+        driver.send(None)

@@ -1,0 +1,45 @@
+"""Workers of a Ray cluster, or of one that Ray starts here for the time of the sweep."""
+
+import os
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from harness.engines.dealing import Came
+from harness.engines.work import Work, train
+
+if TYPE_CHECKING:
+    from harness.engines import Engine
+
+
+class Crew:
+    """Each stack is one task that takes one CPU; what it yields is streamed."""
+
+    def __init__(self, engine: "Engine", folder: str) -> None:
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns
+        start: Any = ray.init
+        there = engine.address or os.environ.get("RAY_ADDRESS")
+        here = {} if there else {"num_cpus": engine.width, "include_dashboard": False}
+        start(there, log_to_driver=False, logging_level="error", **here)
+        resources: Any = ray.cluster_resources
+        self.width = engine.workers or int(resources().get("CPU", 1))
+        self._train: Any = ray.remote(num_cpus=1, max_retries=0)(train)
+
+    def submit(self, work: Work) -> Hashable:
+        stream: Hashable = self._train.remote(work)
+        return stream
+
+    def wait(self, keys: Sequence[Hashable]) -> Came:
+        wait: Any = ray.wait
+        [stream], _ = wait(list(keys), num_returns=1)
+        try:
+            return Came(stream, ray.get(next(stream)))
+        except StopIteration:
+            return Came(stream, [], done=True)
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().partition("\n")[0]
+            return Came(stream, [], lost=reason or type(error).__name__)
+
+    def close(self) -> None:
+        ray.shutdown()

@@ -1,0 +1,62 @@
+"""Workers that a SLURM cluster gives, a job for each stack; or, without SLURM, processes here."""
+
+import time
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from submitit import AutoExecutor
+
+from harness.engines.dealing import Came
+from harness.engines.work import Work, train
+from harness.store import Result
+
+if TYPE_CHECKING:
+    from harness.engines import Engine
+
+MINUTES = 24 * 60  # that a job may take, unless SBATCH_TIMELIMIT says otherwise
+POLL = 0.2  # seconds
+
+
+class Crew:
+    """Jobs talk through files in the sweep's folder, which all machines must share.
+
+    `address` is the cluster: slurm, local, or null for the first of these that is there.
+    """
+
+    def __init__(self, engine: "Engine", folder: str) -> None:
+        self.width = engine.width
+        place = str(Path(folder, "submitit"))
+        self._executor: Any = AutoExecutor(place, cluster=engine.address)
+        self._executor.update_parameters(name="harness", timeout_min=MINUTES, cpus_per_task=1)
+        self._jobs: dict[str, Any] = {}
+
+    def submit(self, work: Work) -> Hashable:
+        job = self._executor.submit(_results, work)
+        self._jobs[job.job_id] = job
+        return str(job.job_id)
+
+    def wait(self, keys: Sequence[Hashable]) -> Came:
+        while True:
+            for key in keys:
+                job = self._jobs[str(key)]
+                if not job.done():
+                    continue
+                del self._jobs[str(key)]
+                try:
+                    return Came(key, job.result(), done=True)
+                except Exception as error:  # submitit's, for whatever became of the job
+                    reason = str(error).strip().partition("\n")[0]
+                    return Came(key, [], lost=reason or type(error).__name__)
+            time.sleep(POLL)
+
+    def close(self) -> None:
+        for job in self._jobs.values():
+            with suppress(Exception):  # it may have ended
+                job.cancel()
+
+
+def _results(work: Work) -> list[Result]:
+    """What each run left; a job has one answer, so there are no snapshots."""
+    return [r for results in train(work) for r in results if r.outcome != "running"]

@@ -1,0 +1,32 @@
+"""What an engine is given: stacks to train, and how a worker trains one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from harness.pruning import Pruning, pruner
+from harness.recording import Config
+from harness.runs import train_stack
+from harness.store import Result
+
+
+@dataclass(frozen=True)
+class Work:
+    """Runs with one signature, to be trained as one stack: what a worker is sent."""
+
+    fingerprints: tuple[str, ...]
+    configs: tuple[Config, ...]
+    slots: int | None = None  # how many are trained at once; the others wait for a place
+    pruning: Pruning | None = None
+
+    def without(self, done: set[str]) -> "Work":
+        """The same without the runs that have ended."""
+        pairs = zip(self.fingerprints, self.configs, strict=True)
+        kept = [(name, config) for name, config in pairs if name not in done]
+        names, configs = tuple(name for name, _ in kept), tuple(config for _, config in kept)
+        return replace(self, fingerprints=names, configs=configs)
+
+
+def train(work: Work) -> Iterator[list[Result]]:
+    """Train one stack: snapshots every few seconds, and each run's result when it has ended."""
+    prune = None if work.pruning is None else pruner(work.pruning)
+    yield from train_stack(work.fingerprints, work.configs, work.slots, prune)

@@ -1,0 +1,53 @@
+"""Runs as stacks: grouped by what they must share, as many at once as a cache and workers like."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.compose import build
+from harness.data import prepare_for
+from harness.engines import Engine
+from harness.engines.work import Work
+from harness.pruning import Pruning
+from harness.stack import Member, signature
+from harness.store import Planned
+
+LARGEST_STACK = 256
+WAITING = 3  # runs that wait for each place of a stack, where runs may leave early
+
+
+def stacks(
+    runs: Sequence[Planned], engine: Engine, pruning: Pruning | None = None
+) -> Iterator[Work]:
+    """Stacks that fit the cache, and of each signature at least one for each worker."""
+    groups: dict[Any, list[Planned]] = {}
+    members: dict[Any, Member] = {}
+    for run in runs:
+        member = build(run.config).member
+        key = signature(member)
+        groups.setdefault(key, []).append(run)
+        members.setdefault(key, member)
+    for key, group in groups.items():
+        share, member = -(-len(group) // engine.width), members[key]
+        slots = size = min(largest(member, engine.stack_bytes), share)
+        if pruning is not None:
+            slots = -(-slots // 2)
+        elif member.patience or member.max_seconds:
+            size = min((1 + WAITING) * slots, share)
+        for start in range(0, len(group), size):
+            some = group[start : start + size]
+            names, configs = (run.fingerprint for run in some), (run.config for run in some)
+            yield Work(tuple(names), tuple(configs), slots, pruning)
+
+
+def largest(member: Member, stack_bytes: int) -> int:
+    """How many runs like this one fit a stack: its weights five times, its activations thrice."""
+    prepared = prepare_for(member)
+    x, y = prepared.ready("train", member.loss.task, member.dtype)
+    rng = np.random.default_rng(0)
+    layers = member.model.init(rng, member.initializer, x.shape[1], y.shape[1])
+    numbers, widths = sum(a.size for a in layers), sum(a.shape[-1] for a in layers)
+    batch = min(member.batch_size or len(x), len(x))
+    each = x.itemsize * (5 * numbers + batch * (x.shape[1] + 3 * widths))
+    return int(np.clip(stack_bytes // each, 1, LARGEST_STACK))

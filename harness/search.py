@@ -1,0 +1,263 @@
+"""A search: Optuna says which settings to try next, and is told what they were worth."""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from harness import leaderboard, store
+from harness.errors import HarnessError, UsageError
+from harness.leaderboard import Standing
+from harness.planning import derived
+from harness.pruning import POINTS, PRUNERS, Pruning, made
+from harness.store import Manifest, Planned, Result
+from harness.trials import storage
+
+log = logging.getLogger(__name__)
+
+SAMPLERS = {
+    "tpe": "TPESampler",
+    "random": "RandomSampler",
+    "cmaes": "CmaEsSampler",
+    "nsga2": "NSGAIISampler",
+    "nsga3": "NSGAIIISampler",
+    "qmc": "QMCSampler",
+    "gp": "GPSampler",
+    "brute_force": "BruteForceSampler",
+}
+RUNS, SWEEP = "runs", "sweep"  # what is noted on a trial: its runs as planned, and whose it is
+Plan = Callable[[Any], tuple[Planned, ...]]  # the runs of a trial: its suggestions composed
+
+
+@dataclass
+class Open:
+    """A trial that was asked and not told yet."""
+
+    trial: Any
+    runs: tuple[str, ...]  # fingerprints
+
+
+class Search:
+    """Optuna's study as a source of runs. Trials are asked a stack at a time; there is no barrier.
+
+    `plan` makes the runs of a trial; it raises HarnessError if they cannot be, which fails the
+    trial alone.
+    """
+
+    def __init__(self, manifest: Manifest, folder: Path, width: int, plan: Plan) -> None:
+        assert manifest.search is not None
+        self.manifest, self._settings, self._plan = manifest, manifest.search, plan
+        self._study = study_of(manifest, folder)
+        self._pruned = _pruning_study(self._settings["pruner"])
+        per_worker = -(-self._settings["n_jobs"] // width)
+        self._batch = per_worker * (1 if self._pruned is None else 2)  # half of them wait
+        self._open: dict[int, Open] = {}
+        self._askers: dict[str, list[int]] = {}  # by fingerprint: the trials that wait for it
+        self._ended: dict[str, Standing] = {}
+        self._warned: set[str] = set()
+        self._left: int = self._settings["n_trials"] - self._take_over()
+
+    @property
+    def total(self) -> int:
+        """How many trials there will be in this sweep."""
+        return self._left + len(self._own())
+
+    def known(self) -> list[Planned]:
+        """All runs that this sweep has asked for, those of an earlier process too."""
+        found: dict[str, Planned] = {}
+        for trial in self._own():
+            found |= {run["fingerprint"]: store.planned(run) for run in trial.user_attrs[RUNS]}
+        return [*found.values()]
+
+    def ask(self) -> list[Planned]:
+        """The runs of the next trials, as many as shall be trained together; none at the end."""
+        runs: list[Planned] = []
+        while not runs and self._left > 0:
+            for _ in range(min(self._batch, self._left)):
+                runs += self._ask_one()
+        return runs
+
+    def tell(self, standing: Standing, result: Result) -> None:
+        """A run has ended, or is found to have ended before."""
+        fingerprint = standing.planned.fingerprint
+        self._ended[fingerprint] = standing
+        if self._pruned is not None:
+            _note(self._pruned, result, standing.planned.config["epochs"])
+        for number in self._askers.pop(fingerprint, []):
+            self._settle(number)
+
+    @property
+    def pruning(self) -> Pruning | None:
+        """What a worker needs to prune by, as of now."""
+        if self._pruned is None:
+            return None
+        trials = tuple(self._pruned.get_trials(deepcopy=False))
+        return Pruning(self._settings["pruner"], trials)
+
+    def write_results(self, folder: Path) -> None:
+        """`optimization_results.yaml`, as people of Hydra's sweepers know it."""
+        best = [{"params": t.params, "values": t.values} for t in _best(self._study)]
+        found: dict[str, Any] = {"name": "optuna", "study_name": self._study.study_name}
+        if best and len(self._study.directions) == 1:
+            found |= {"best_params": best[0]["params"], "best_value": best[0]["values"][0]}
+        else:
+            found["solutions"] = best
+        text = yaml.safe_dump(found, sort_keys=False, allow_unicode=True)
+        store.write_atomically(folder / "optimization_results.yaml", text.encode())
+
+    def _ask_one(self) -> tuple[Planned, ...]:
+        self._left -= 1
+        trial = self._study.ask()
+        trial.set_user_attr(SWEEP, self.manifest.sweep_id)
+        try:
+            runs = self._plan(trial)
+        except HarnessError as error:
+            self._refuse(trial, str(error))
+            return ()
+        trial.set_user_attr(RUNS, [asdict(run) for run in runs])
+        self._await(trial, runs)
+        return runs
+
+    def _await(self, trial: Any, runs: Sequence[Planned]) -> None:
+        """Wait for a trial's runs, but for those that have ended: another trial had them, too."""
+        self._open[trial.number] = Open(trial, tuple(run.fingerprint for run in runs))
+        missing = [run.fingerprint for run in runs if run.fingerprint not in self._ended]
+        for fingerprint in missing:
+            self._askers.setdefault(fingerprint, []).append(trial.number)
+        if not missing:
+            self._settle(trial.number)
+
+    def _refuse(self, trial: Any, reason: str) -> None:
+        """A combination that cannot be: told as failed, and said once."""
+        from optuna.trial import TrialState
+
+        trial.set_user_attr(RUNS, [])
+        self._study.tell(trial.number, state=TrialState.FAIL)
+        what = reason.partition("\n")[0]
+        if what not in self._warned:
+            self._warned.add(what)
+            log.warning("a trial cannot be, and counts as failed: %s", what)
+
+    def _settle(self, number: int) -> None:
+        """Tell the study of a trial, if all of its runs have ended."""
+        from optuna.trial import TrialState
+
+        there = self._open[number]
+        if any(fingerprint not in self._ended for fingerprint in there.runs):
+            return
+        del self._open[number]
+        standings = [self._ended[fingerprint] for fingerprint in there.runs]
+        value = leaderboard.value_of(standings, self.manifest.objective)
+        if value is not None:
+            self._study.tell(number, value)
+            return
+        failed = any(s.outcome == "failed" for s in standings)
+        several = len(self._study.directions) > 1  # which know no pruning
+        bad = TrialState.FAIL if failed or several else TrialState.PRUNED  # worst, for a sampler
+        self._study.tell(number, state=bad)
+
+    def _own(self) -> list[Any]:
+        trials = self._study.get_trials(deepcopy=False)
+        own = self.manifest.sweep_id
+        return [t for t in trials if t.user_attrs.get(SWEEP) == own and RUNS in t.user_attrs]
+
+    def _take_over(self) -> int:
+        """Wait again for trials that a stopped process of this sweep has asked for.
+
+        Returns how many trials of the study need not be asked for any more. One that was stopped
+        before its runs were noted is as good as never asked.
+        """
+        from optuna.trial import TrialState
+
+        for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            if trial.user_attrs.get(SWEEP) not in (self.manifest.sweep_id, None):
+                continue
+            if RUNS in trial.user_attrs:
+                self._await(trial, [store.planned(run) for run in trial.user_attrs[RUNS]])
+            elif self._settings["storage"] is None or SWEEP in trial.user_attrs:
+                self._study.tell(trial.number, state=TrialState.FAIL)
+        return sum(
+            RUNS in trial.user_attrs and (trial.state.is_finished() or trial.number in self._open)
+            for trial in self._study.get_trials(deepcopy=False)
+        )
+
+
+def check(settings: dict[str, Any], objectives: int) -> None:
+    """UsageError if a search cannot be as it is asked for."""
+    for key in ("n_trials", "n_jobs"):
+        value = settings[key]
+        right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        if not right:
+            raise UsageError(f"hydra.sweeper.{key}={value}: a whole number, at least 1")
+    try:
+        import optuna
+    except ImportError as error:
+        raise UsageError("hydra/sweeper=optuna: pip install 'harness[optuna]' first") from error
+    made(settings["sampler"], SAMPLERS, "sampler", optuna.samplers)
+    if settings["pruner"] is not None:
+        made(settings["pruner"], PRUNERS, "pruner", optuna.pruners)
+        if objectives > 1:
+            raise UsageError("hydra.sweeper.pruner: for one objective, and there are several")
+
+
+def study_of(manifest: Manifest, folder: Path) -> Any:
+    """The study of a sweep: a new one, or the one of this name that is there."""
+    import optuna
+
+    settings: dict[str, Any] = manifest.search or {}
+    first = manifest.objective["direction"]
+    directions = [first, *(direction for _, direction in manifest.objective["others"])]
+    study = optuna.create_study(
+        storage=storage(settings["storage"], folder),
+        study_name=settings["study_name"] or manifest.sweep_id,
+        directions=directions,
+        load_if_exists=True,
+    )
+    seed = derived(settings["seed"], len(study.get_trials(deepcopy=False)))  # not those again
+    study.sampler = made(settings["sampler"], SAMPLERS, "sampler", optuna.samplers, seed=seed)
+    there = [direction.name.lower() for direction in study.directions]
+    if there != directions:
+        name = settings["study_name"]
+        raise UsageError(f"hydra.sweeper.study_name={name}: that study's directions are {there}")
+    return study
+
+
+def _pruning_study(asked: Any) -> Any:
+    """Where losses on the way are kept, to prune others by: apart, for these are minimised."""
+    if asked is None:
+        return None
+    import optuna
+
+    chosen = made(asked, PRUNERS, "pruner", optuna.pruners)
+    return optuna.create_study(direction="minimize", pruner=chosen)
+
+
+def _note(study: Any, result: Result, epochs: int) -> None:
+    """A run's losses at the points at which runs are pruned."""
+    from optuna.trial import TrialState
+
+    curve = result.curves.get("val/loss", result.curves.get("train/loss"))
+    if result.outcome not in ("ok", "pruned") or curve is None:
+        return
+    trial, every = study.ask(), math.ceil(epochs / POINTS)
+    points = range(every, min(epochs, result.last_epoch + 1), every)
+    losses = np.interp([*points], curve.steps, curve.values)
+    for epoch, loss in zip(points, losses, strict=True):
+        trial.report(float(loss), epoch)
+        trial.should_prune()  # some pruners take note of what they are asked
+    if result.outcome == "ok":
+        study.tell(trial, float(curve.values[-1]))
+    else:
+        study.tell(trial, state=TrialState.PRUNED)
+
+
+def _best(study: Any) -> list[Any]:
+    from optuna.trial import TrialState
+
+    done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return list(study.best_trials) if done else []

@@ -1,0 +1,97 @@
+"""What a search may choose from: Hydra's own grammar for sweeps, as Optuna understands it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.errors import HydraException
+
+from harness.construct import allow
+
+Lines = list[str]
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One key that is searched. A group is chosen first, for its choice decides what else is."""
+
+    key: str  # with its prefix, as in an override
+    group: bool
+    override: Override
+
+    def ask(self, trial: Any) -> str:
+        """The override that one trial tries."""
+        sweep: Any = self.override.value()
+        if isinstance(sweep, IntervalSweep):
+            numbers, options = [sweep.start, sweep.end], {"log": "log" in sweep.tags}
+        elif isinstance(sweep, RangeSweep):
+            numbers, options = [*sweep.range()], {"step": abs(sweep.step)}
+        else:
+            return f"{self.key}={trial.suggest_categorical(self.key, self.ends)}"
+        low, high = min(numbers), max(numbers)
+        whole = all(isinstance(value, int) for value in (low, high, *options.values()))
+        ask = trial.suggest_int if whole else trial.suggest_float
+        return f"{self.key}={ask(self.key, low, high, **options)!r}"
+
+    @property
+    def ends(self) -> list[str]:
+        """All choices; of numbers the smallest and the largest."""
+        sweep = self.override.value()
+        if isinstance(sweep, IntervalSweep):
+            return [repr(sweep.start), repr(sweep.end)]
+        return [*self.override.sweep_string_iterator()]
+
+
+class Space:
+    """The overrides of a search: some are fixed, the others are dimensions."""
+
+    def __init__(self, overrides: Sequence[Override], is_group: Callable[[str], bool]) -> None:
+        self.fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
+        swept = {o.get_key_element(): o for o in overrides if o.is_sweep_override()}
+        dimensions = [Dimension(key, is_group(o.key_or_group), o) for key, o in swept.items()]
+        for dimension in dimensions:
+            _check(dimension)
+        self.groups = [d for d in dimensions if d.group]
+        self.fields = [d for d in dimensions if not d.group]
+        allow(bool(dimensions), "nothing to search: give a key several values, or an interval")
+
+    def suggest(self, trial: Any, has: Callable[[Lines, str], bool]) -> Lines:
+        """What one trial tries. A key is asked for only where it exists: has(overrides, key)."""
+        chosen = [*self.fixed, *(d.ask(trial) for d in self.groups)]
+        there = [d for d in self.fields if self._always(d) or has(chosen, d.key)]
+        return [*chosen, *(d.ask(trial) for d in there)]
+
+    def probes(self, has: Callable[[Lines, str], bool]) -> Iterator[Lines]:
+        """Settings with each choice of each group, and both ends of each field, at least once."""
+        first = {d.key: d.ends[0] for d in self.groups}
+        met: set[str] = set()
+        for group in [*self.groups, None]:
+            for choice in group.ends if group else [None]:
+                picked = first if group is None else first | {group.key: choice}
+                chosen = [*self.fixed, *(f"{key}={value}" for key, value in picked.items())]
+                there = [d for d in self.fields if self._always(d) or has(chosen, d.key)]
+                met |= {d.key for d in there}
+                for end in (0, -1):
+                    yield [*chosen, *(f"{d.key}={d.ends[end]}" for d in there)]
+        for d in self.fields:  # what no choice has: the error of composing it says so
+            if d.key not in met:
+                yield [*self.fixed, f"{d.key}={d.ends[0]}"]
+
+    def _always(self, dimension: Dimension) -> bool:
+        """What is added with + need not be there."""
+        return dimension.key.startswith("+") or "." not in dimension.key
+
+
+def _check(dimension: Dimension) -> None:
+    """UsageError if a sweep is empty, or an interval is not one."""
+    line, sweep = dimension.override.input_line, dimension.override.value()
+    try:
+        ends = dimension.ends
+    except HydraException as error:
+        allow(False, f"{line}: {error}")
+    allow(bool(ends), f"{line}: there is nothing to choose from")
+    if isinstance(sweep, IntervalSweep):
+        low, high = float(sweep.start or 0), float(sweep.end or 0)
+        allow(low < high, f"{line}: an interval goes from a number to a greater one")
+        allow("log" not in sweep.tags or low > 0, f"{line}: log needs numbers above 0")

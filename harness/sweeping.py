@@ -1,0 +1,140 @@
+"""What our two sweepers do: a grid of all combinations, and a search by Optuna."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from harness import search
+from harness.compose import build
+from harness.errors import HarnessError, UsageError
+from harness.grid import Exclusion, combinations
+from harness.grouping import stacks
+from harness.jobs import Jobs
+from harness.launching import launcher_of
+from harness.planning import Job, examined, manifest_of, plan_trial
+from harness.recording import flat, recorded
+from harness.space import Space
+from harness.store import Planned
+
+LISTED = 20
+
+
+class Preview(Exception):
+    """What a sweep would do, in place of doing it."""
+
+
+def grid(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) -> list[list[str]]:
+    """The combinations of a grid, each planned and built, and the sweep's folder made."""
+    every = combinations(jobs.parsed(settings["params"], arguments), settings["zip"] or [])
+    exclusion = Exclusion(settings["exclude"] or [])
+    kept: list[list[str]] = []
+    for lines in every if exclusion.entries else ():
+        cfg = jobs.compose(len(kept), lines)
+        choices = OmegaConf.to_container(cfg.hydra.runtime.choices)
+        if not exclusion.excludes(flat(recorded(cfg)), dict(choices)):  # type: ignore[arg-type]
+            kept.append(lines)
+    exclusion.check()
+    kept = kept if exclusion.entries else every
+    if settings["plan"]:
+        raise Preview(preview(jobs, kept, len(every) - len(kept)))
+    jobs.begin(kept, 0)
+    return kept
+
+
+def preview(jobs: Jobs, kept: Sequence[Sequence[str]], excluded: int) -> str:
+    """What would run, as `key: value` lines."""
+    runs: dict[str, Planned] = {}
+    asked, invalid = 0, []
+    for number, lines in enumerate(kept):
+        try:
+            found, numbers = examined([jobs.job(number, lines)], single=False)
+        except HarnessError as error:
+            invalid.append(f"invalid: {str(error).replace(chr(10), ';')}")
+            continue
+        asked += sum(map(len, numbers.values()))
+        for identity, (job, _) in found.items():
+            name, lines = " ".join(job.overrides) or "defaults", job.overrides
+            runs.setdefault(identity, Planned((number,), identity, name, lines, job.config))
+    works = list(stacks([*runs.values()], launcher_of(jobs.config)))
+    names = [f"run: {run.name}" for run in runs.values()][:LISTED]
+    more = [f"and {len(runs) - LISTED} more runs"] if len(runs) > LISTED else []
+    counts = {
+        "runs": len(runs),
+        "stacks": len(works),
+        "duplicates": asked - len(runs),
+        "excluded": excluded,
+        "invalid": len(invalid),
+    }
+    return "\n".join([*(f"{k}: {v}" for k, v in counts.items()), *invalid, *names, *more])
+
+
+class Trials:
+    """A search's trials as Hydra's jobs: composed, planned, and with their folders."""
+
+    def __init__(self, jobs: Jobs, space: Space) -> None:
+        self.jobs, self.space = jobs, space
+        self.started: dict[int, Sequence[str]] = {}
+        self._nodes = cache(lambda lines: jobs.compose(0, lines))
+
+    def has(self, lines: Sequence[str], key: str) -> bool:
+        """Whether a key is there with these choices of plugins."""
+        *parents, name = key.split(".")
+        node: Any = self._nodes(tuple(lines))
+        for parent in parents:
+            node = node[parent] if OmegaConf.is_dict(node) and parent in node else None
+        return OmegaConf.is_dict(node) and name in node
+
+    def plan(self, trial: Any) -> tuple[Planned, ...]:
+        """The runs of one trial."""
+        lines = self.space.suggest(trial, self.has)
+        runs = plan_trial(self.jobs.job(trial.number, lines), self.space.fixed)
+        self.jobs.start(trial.number, lines)
+        self.started[trial.number] = lines
+        return runs
+
+    def first(self) -> Job:
+        """A setting that can be trained; UsageError if there is none, or a name is wrong."""
+        good, wrong = None, ""
+        for lines in self.space.probes(self.has):
+            job = self.jobs.job(0, lines)
+            try:
+                build(job.config)
+            except HarnessError as error:
+                wrong = wrong or f"{error}\n  with {' '.join(lines)}"
+            else:
+                good = good or job
+        if good is None:
+            raise UsageError(wrong)
+        return good
+
+
+def optimise(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) -> Any:
+    """Carry out a search."""
+    if "stack_bytes" not in jobs.config.hydra.launcher:
+        raise UsageError("hydra/sweeper=optuna deals out stacks: it needs hydra/launcher=stack")
+    loader: Any = jobs.context.config_loader
+    space = Space(jobs.parsed(settings["params"], arguments), loader.repository.group_exists)
+    trials, engine = Trials(jobs, space), launcher_of(jobs.config)
+    example = trials.first()
+    built = build(example.config)
+    told = {key: settings[key] for key in settings if key != "params"}
+    told |= {"seed": built.member.seed}
+    told |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
+    search.check(told, len(built.objectives))
+    planned = manifest_of(
+        example.config,
+        built,
+        (),
+        jobs.task.command,
+        single=False,
+        launcher=engine._asdict(),
+        search=told,
+    )
+    manifest = jobs.begin_with(planned)
+    source = search.Search(manifest, jobs.folder, engine.width, trials.plan)
+    try:
+        return jobs.finish(trials.started, source)
+    finally:
+        source.write_results(jobs.folder)

@@ -1,0 +1,49 @@
+"""Which runs are trained together, and how many at once."""
+
+import pytest
+
+from harness.compose import build
+from harness.engines import Engine
+from harness.grouping import LARGEST_STACK, largest, stacks
+from harness.planning import Job, plan
+from tests.conftest import make_config
+
+pytest.importorskip("loky")
+
+
+def dealt(engine, *changes):
+    jobs = [Job(i, (f"n={i}",), make_config(**each)) for i, each in enumerate(changes)]
+    return [*stacks(plan(jobs, command=(), single=False).runs, engine)]
+
+
+def test_stacks_hold_at_least_one_run_and_no_more_than_fit():
+    member = build(make_config()).member
+    assert largest(member, 1) == 1
+    assert largest(member, 1 << 40) == LARGEST_STACK
+    small, large = (largest(member, size) for size in (100_000, 200_000))
+    assert 1 < small < large
+
+
+def test_runs_share_a_stack_if_they_share_a_signature():
+    tanh = {"activation": {"name": "tanh"}}
+    works = dealt(Engine(), {"seed": 1}, {"seed": 2, **tanh}, {"seed": 3}, tanh)
+    assert [[config["seed"] for config in work.configs] for work in works] == [[1, 3], [2, 0]]
+
+
+def test_there_is_a_stack_for_each_worker():
+    seeds = [{"seed": seed} for seed in range(10)]
+    works = dealt(Engine("processes", workers=3), *seeds)
+    assert [len(work.configs) for work in works] == [4, 4, 2]
+    assert len(dealt(Engine(), *seeds)) == 1
+
+
+def test_where_runs_may_leave_early_others_wait_for_their_places():
+    patient = [
+        {"seed": seed, "stopping": {"patience": 3, "min_delta": 0.0, "max_seconds": None}}
+        for seed in range(10)
+    ]
+    size = largest(build(make_config()).member, 20_000)
+    works = dealt(Engine(stack_bytes=20_000), *patient)
+    assert size < 5
+    assert works[0].slots == size
+    assert len(works[0].configs) == min(10, 4 * size)
