@@ -9,7 +9,7 @@ from harness.compose import build
 from harness.data import prepare_for
 from harness.engines import Engine
 from harness.engines.work import Work
-from harness.pruning import Pruning
+from harness.search.pruning import Pruning
 from harness.stack import Member, signature
 from harness.store import Planned
 

@@ -2,7 +2,7 @@
 
 import copy
 import typing
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, cast
@@ -124,10 +124,6 @@ class Stack(NamedTuple):
     by_value: Array
     by_norm: Array
 
-    def take(self, keep: Array) -> "Stack":
-        """The stack of the members that `keep` (R,) says."""
-        return stack([m for m, stays in zip(self.members, keep, strict=True) if stays])
-
 
 def stack(members: Sequence[Member]) -> Stack:
     """These runs, which share a signature, as one stack."""
@@ -155,3 +151,68 @@ def stack(members: Sequence[Member]) -> Stack:
         np.flatnonzero(np.isfinite(value)),
         np.flatnonzero(np.isfinite(norm)),
     )
+
+
+class Streams(NamedTuple):
+    """Each run's own randomness."""
+
+    batches: list[np.random.Generator]
+    dropout: list[np.random.Generator]
+
+
+class Group(NamedTuple):
+    """A runs in training: all there is of each, a row a run."""
+
+    stack: Stack
+    number: Array  # (A,) epochs that are behind each
+    rows: Array  # (A, P) weights
+    state: Any  # the optimizer's
+    streams: Streams
+
+    def take(self, keep: Array) -> "Group":
+        """Those whom the mask (A,) keeps."""
+        at = np.flatnonzero(keep)
+        return Group(
+            stack([self.stack.members[i] for i in at]),
+            self.number[at],
+            self.rows[at],
+            by_leaf(lambda part: part[at], self.state),
+            Streams(*([each[i] for i in at] for each in self.streams)),
+        )
+
+    def join(self, others: "Group") -> "Group":
+        """These, and the others after them."""
+        return Group(
+            stack([*self.stack.members, *others.stack.members]),
+            np.concatenate([self.number, others.number]),
+            np.concatenate([self.rows, others.rows]),
+            by_leaf(lambda *parts: np.concatenate(parts), self.state, others.state),
+            Streams(*(a + b for a, b in zip(self.streams, others.streams, strict=True))),
+        )
+
+
+class Change(NamedTuple):
+    """Who of A runs stays (A,), and who comes."""
+
+    stays: Array
+    fresh: Group | None = None
+
+    def of(self, group: Group) -> Group:
+        """The group after the change."""
+        if self.fresh is None:
+            return group.take(self.stays)
+        return group.take(self.stays).join(self.fresh) if self.stays.any() else self.fresh
+
+
+def start(members: Sequence[Member], rows: Array, streams: Streams) -> Group:
+    """Runs before their first epoch."""
+    own = stack(members)
+    return Group(own, np.zeros(len(rows), int), rows, own.optimizer.init(rows), streams)
+
+
+def by_leaf(function: Callable[..., Any], *states: Any) -> Any:
+    """The function of each array of optimizers' states, whatever they mean and how they nest."""
+    if isinstance(states[0], tuple):
+        parts = [by_leaf(function, *leaves) for leaves in zip(*states, strict=True)]
+        return type(states[0])(*parts) if hasattr(states[0], "_fields") else tuple(parts)
+    return function(*states)

@@ -6,7 +6,6 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from harness import search
 from harness.compose import build
 from harness.errors import HarnessError, UsageError
 from harness.grid import Exclusion, combinations
@@ -15,7 +14,9 @@ from harness.jobs import Jobs
 from harness.launching import launcher_of
 from harness.planning import Job, examined, manifest_of, plan_trial
 from harness.recording import flat, recorded
-from harness.space import Space
+from harness.search.source import Search
+from harness.search.space import Space
+from harness.search.study import check
 from harness.store import Planned
 
 LISTED = 20
@@ -122,7 +123,7 @@ def optimise(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) 
     told = {key: settings[key] for key in settings if key != "params"}
     told |= {"seed": built.member.seed}
     told |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
-    search.check(told, len(built.objectives))
+    check(told, len(built.objectives))
     planned = manifest_of(
         example.config,
         built,
@@ -133,7 +134,7 @@ def optimise(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) 
         search=told,
     )
     manifest = jobs.begin_with(planned)
-    source = search.Search(manifest, jobs.folder, engine.width, trials.plan)
+    source = Search(manifest, jobs.folder, engine.width, trials.plan)
     try:
         return jobs.finish(trials.started, source)
     finally:

@@ -15,9 +15,9 @@ from harness.errors import HarnessError, UsageError
 from harness.grouping import stacks
 from harness.leaderboard import Standing
 from harness.planning import store_of
-from harness.pruning import Pruning
 from harness.publishing import Publishing
 from harness.results import sweep_result
+from harness.search.pruning import Pruning
 from harness.store import Manifest, Planned, Result
 
 LONG = 60.0  # seconds after which it is worth a word that other engines are faster
@@ -188,8 +188,9 @@ class Errand:
             yield from stacks(pending, self.engine, pruning)
             if self.search is None or not (asked := self.search.ask()):
                 return
-            asked = [run for run in asked if run.fingerprint not in self.runs]
-            self.runs |= {run.fingerprint: run for run in asked}
+            new = {run.fingerprint: run for run in asked if run.fingerprint not in self.runs}
+            self.runs |= new
+            asked = [*new.values()]
 
     def _is_trained(self, run: Planned) -> bool:
         result = store.read_result(self.summary.directory, run.fingerprint)

@@ -6,119 +6,126 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.contracts import Array, Uniform
-from harness.stack import Stack
+from harness.stack import Change, Group, Stack
 from harness.weights import Shapes, join, split
-
-Generators = list[np.random.Generator]  # one a run
 
 
 class Epoch(NamedTuple):
-    """Where R runs stand after `number` epochs."""
+    """Where A runs stand."""
 
-    number: int
-    loss: Array  # (R,) training loss, penalty included; see train
-    rows: Array  # (R, P) weights; never written again
-
-
-class Streams(NamedTuple):
-    """Each run's own randomness."""
-
-    batches: Generators
-    dropout: Generators
+    group: Group  # nothing of it is written again, but its streams go on
+    loss: Array  # (A,) training loss, penalty included; see train
 
 
-def train(
-    stack: Stack, x: Array, y: Array, rows: Array, shapes: Shapes, streams: Streams
-) -> Generator[Epoch, Array | None, None]:
-    """Descend the gradient of R runs at once, for as long as someone looks.
+Epochs = Generator[Epoch, Change | None, None]
+
+
+def train(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
+    """Descend the gradient of A runs at once, for as long as someone looks.
 
     x (N, features) and y (N, outputs) are shared. For a full batch the loss of epoch e is that
     of the weights after e updates; for mini-batches it is the mean of the batch losses met in
-    epoch e (epoch 0: one pass before training). Sending a mask (R,) of who stays drops the
-    others; their leaving changes no bit of those who stay.
+    epoch e (epoch 0: one pass before training). Sending a Change lets runs leave and others take
+    their place; neither changes a bit of those who stay.
     """
-    size = stack.members[0].batch_size
+    size = group.stack.members[0].batch_size
     if size is None or size >= len(x):
-        yield from _full_batch(stack, x, y, rows, shapes, streams)
+        yield from _full_batch(group, x, y, shapes)
     else:
-        yield from _mini_batches(stack, x, y, rows, shapes, streams, size)
+        yield from _mini_batches(group, x, y, shapes, size)
 
 
-def _full_batch(
-    stack: Stack, x: Array, y: Array, rows: Array, shapes: Shapes, streams: Streams
-) -> Generator[Epoch, Array | None, None]:
-    epochs, state = stack.members[0].epochs, stack.optimizer.init(rows)
-    uniform = uniforms(streams.dropout, x.dtype)
-    seen, truth = for_all(x, len(rows)), for_all(y, len(rows))
-    for number in range(epochs + 1):
-        layers = split(rows, shapes)
+def _full_batch(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
+    epochs = group.stack.members[0].epochs
+    change: Change | None = Change(np.ones(len(group.rows), bool))
+    while True:
+        if change is not None:
+            stack, runs = group.stack, len(group.rows)
+            seen, truth = for_all(x, runs), for_all(y, runs)
+            uniform = uniforms(group.streams.dropout, x.dtype)
+            total = np.full((runs, 1), epochs, x.dtype)
+            done = group.number[:, None].astype(x.dtype)
+        prediction, cache = stack.model.forward(
+            split(group.rows, shapes), seen, stack.activation, uniform
+        )
+        loss, delta = judge(stack, prediction, truth, group.rows)
+        change = yield Epoch(group, loss)
+        if change is not None:
+            done = np.minimum(done, total - 1)  # those at their end leave after a last idle step
+        if change is None or change.stays.any():
+            move, state = step(group, cache, delta, done, total)
+            rows, done = group.rows + move, done + 1
+            group = Group(stack, group.number + 1, rows, state, group.streams)
+        if change is not None:
+            group = change.of(group)
+
+
+def _mini_batches(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> Epochs:
+    loss = opening(group, x, y, shapes)
+    while True:
+        change = yield Epoch(group, loss)
+        if change is not None and not change.stays.any() and change.fresh is not None:
+            group, loss = change.fresh, opening(change.fresh, x, y, shapes)
+            continue
+        if change is not None:
+            group = group.take(change.stays)
+        group, loss = one_epoch(group, x, y, shapes, size)
+        if change is not None and change.fresh is not None:  # they begin, the others went on
+            loss = np.concatenate([loss, opening(change.fresh, x, y, shapes)])
+            group = group.join(change.fresh)
+
+
+def opening(group: Group, x: Array, y: Array, shapes: Shapes) -> Array:
+    """(A,) losses before training."""
+    prediction = predict(group.stack, group.rows, shapes, x)
+    loss = group.stack.loss(prediction, for_all(y, len(group.rows)))
+    return with_penalty(group.stack, loss, group.rows)
+
+
+def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> tuple[Group, Array]:
+    """The group after each run's pass over the data in its own order, and its mean losses (A,)."""
+    stack, rows = group.stack, group.rows.copy()  # changed in place until the epoch is over
+    group, layers = group._replace(rows=rows), split(rows, shapes)
+    uniform = uniforms(group.streams.dropout, x.dtype)
+    order = np.stack([rng.permutation(len(x)) for rng in group.streams.batches])
+    starts = range(0, len(x), size)
+    done = (group.number[:, None] * len(starts)).astype(x.dtype)
+    total = np.full_like(done, stack.members[0].epochs * len(starts))
+    losses = np.zeros(len(rows), x.dtype)
+    for at in starts:
+        batch = order[:, at : at + size]
+        seen, truth = read_only(x.take(batch, axis=0)), read_only(y.take(batch, axis=0))
         prediction, cache = stack.model.forward(layers, seen, stack.activation, uniform)
-        agree("model.forward's prediction", prediction, truth)
-        keep = yield Epoch(number, objective(stack, prediction, truth, rows), rows)
-        if number < epochs:
-            rows, state = step(stack, prediction, cache, truth, state, rows, number, epochs)
-        if keep is not None:
-            stack, rows, state = stack.take(keep), rows[keep], take(state, keep)
-            streams = leave(streams, keep)
-            uniform = uniforms(streams.dropout, x.dtype)
-            seen, truth = for_all(x, len(rows)), for_all(y, len(rows))
+        loss, delta = judge(stack, prediction, truth, rows)
+        losses += loss
+        move, state = step(group, cache, delta, done, total)
+        group, rows, done = group._replace(state=state), np.add(rows, move, out=rows), done + 1
+    return group._replace(number=group.number + 1), losses / len(starts)
 
 
-def _mini_batches(
-    stack: Stack,
-    x: Array,
-    y: Array,
-    rows: Array,
-    shapes: Shapes,
-    streams: Streams,
-    size: int,
-) -> Generator[Epoch, Array | None, None]:
-    epochs, state = stack.members[0].epochs, stack.optimizer.init(rows)
-    batches = -(-len(x) // size)
-    prediction = predict(stack, rows, shapes, x)
-    keep = yield Epoch(0, objective(stack, prediction, for_all(y, len(rows)), rows), rows)
-    for number in range(epochs):
-        if keep is not None:
-            stack, rows, state = stack.take(keep), rows[keep], take(state, keep)
-            streams = leave(streams, keep)
-        uniform = uniforms(streams.dropout, x.dtype)
-        order = np.stack([rng.permutation(len(x)) for rng in streams.batches])
-        total = np.zeros(len(rows), x.dtype)
-        for batch in range(batches):
-            at = order[:, batch * size : (batch + 1) * size]
-            seen, truth = read_only(x[at]), read_only(y[at])
-            layers = split(rows, shapes)
-            prediction, cache = stack.model.forward(layers, seen, stack.activation, uniform)
-            agree("model.forward's prediction", prediction, truth)
-            total += objective(stack, prediction, truth, rows)
-            done, all_of_it = number * batches + batch, epochs * batches
-            rows, state = step(stack, prediction, cache, truth, state, rows, done, all_of_it)
-        keep = yield Epoch(number + 1, total / batches, rows)
+def judge(stack: Stack, prediction: Array, y: Array, rows: Array) -> tuple[Array, Array]:
+    """(A,) losses, penalty included, and dL/dprediction; together if the loss offers that."""
+    agree("model.forward's prediction", prediction, y)
+    both = getattr(stack.loss, "with_gradient", None)
+    if both is None:
+        loss, delta = stack.loss(prediction, y), stack.loss.gradient(prediction, y)
+    else:
+        loss, delta = both(prediction, y)
+    agree("loss.gradient", delta, prediction)
+    return with_penalty(stack, loss, rows), delta
 
 
-def step(
-    stack: Stack,
-    prediction: Array,
-    cache: Any,
-    y: Array,
-    state: Any,
-    rows: Array,
-    number: int,
-    total: int,
-) -> tuple[Array, Any]:
-    """The rows after update `number` of `total`, and the optimizer's state."""
-    delta = stack.loss.gradient(prediction, y)
+def step(group: Group, cache: Any, delta: Array, done: Array, total: Array) -> tuple[Array, Any]:
+    """How update number `done` of `total` (A, 1) moves the rows, and the optimizer's state."""
+    stack, rows = group.stack, group.rows
     gradient = join(stack.model.backward(cache, delta))
+    agree("model.backward's gradients", gradient, rows)
     gradient = clipped(stack, penalised(stack, gradient, rows))
-    change, state = stack.optimizer.update(gradient, state, rows)
-    done = np.full((len(rows), 1), number, rows.dtype)
-    factor = stack.schedule(done, np.full_like(done, total))
-    if number == 0:
-        agree("loss.gradient", delta, prediction)
-        agree("model.backward's gradients", gradient, rows)
-        agree("optimizer.update's change", change, rows)
-        agree("schedule's factor", factor, done)
-    return rows + change * factor, state
+    move, state = stack.optimizer.update(gradient, group.state, rows)
+    agree("optimizer.update's change", move, rows)
+    factor = stack.schedule(done, total)
+    agree("schedule's factor", factor, done)
+    return move * factor, state
 
 
 def agree(what: str, array: Array, like: Array) -> None:
@@ -128,9 +135,8 @@ def agree(what: str, array: Array, like: Array) -> None:
         raise TypeError(f"{what}: {due} is expected, and {came} came")
 
 
-def objective(stack: Stack, prediction: Array, y: Array, rows: Array) -> Array:
-    """(R,) losses, with l1 Σ|w| + ½ l2 Σw² for the runs that ask for it."""
-    loss = stack.loss(prediction, y)
+def with_penalty(stack: Stack, loss: Array, rows: Array) -> Array:
+    """(A,) losses plus l1 Σ|w| + ½ l2 Σw² for the runs that ask for it."""
     asked = stack.penalised
     if len(asked):
         w = rows[asked]
@@ -141,7 +147,7 @@ def objective(stack: Stack, prediction: Array, y: Array, rows: Array) -> Array:
 
 
 def penalised(stack: Stack, gradient: Array, rows: Array) -> Array:
-    """(R, P) gradients, with l1 sign(w) + l2 w for the runs that ask for it."""
+    """(A, P) gradients, with l1 sign(w) + l2 w for the runs that ask for it."""
     asked = stack.penalised
     if len(asked):
         w = rows[asked]
@@ -150,7 +156,7 @@ def penalised(stack: Stack, gradient: Array, rows: Array) -> Array:
 
 
 def clipped(stack: Stack, gradient: Array) -> Array:
-    """(R, P) gradients, cut to [-value, value] and scaled down to a norm, where asked."""
+    """(A, P) gradients, cut to [-value, value] and scaled down to a norm, where asked."""
     by_value, by_norm = stack.by_value, stack.by_norm
     if len(by_value):
         bound = stack.clip_value[by_value]
@@ -181,18 +187,3 @@ def read_only(values: Array) -> Array:
 def uniforms(generators: Sequence[np.random.Generator], dtype: Any) -> Uniform:
     """uniform(*shape) -> (R, *shape) in [0, 1), each row from its run's own generator."""
     return lambda *shape: np.stack([rng.random(shape, dtype) for rng in generators])
-
-
-def take(state: Any, keep: Array) -> Any:
-    """The rows of an optimizer's state that stay, whatever its arrays mean."""
-    if isinstance(state, tuple):
-        parts = [take(part, keep) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    return state[keep]
-
-
-def leave(streams: Streams, keep: Array) -> Streams:
-    """The streams of those who stay."""
-    return Streams(
-        *([rng for rng, stays in zip(each, keep, strict=True) if stays] for each in streams)
-    )

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -12,12 +14,15 @@ Shapes = Sequence[tuple[int, ...]]  # of one run's arrays, in the model's order
 
 def split(rows: Array, shapes: Shapes) -> Arrays:
     """(R, P) rows as one (R, ...) view a layer; nothing is copied."""
-    layers, start = [], 0
-    for shape in shapes:
-        stop = start + math.prod(shape)
-        layers.append(rows[:, start:stop].reshape(len(rows), *shape))
-        start = stop
-    return layers
+    runs = len(rows)
+    return [rows[:, start:stop].reshape(runs, *shape) for start, stop, shape in _places(*shapes)]
+
+
+@cache
+def _places(*shapes: tuple[int, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
+    """Where each layer starts and stops in a row, and its shape."""
+    stops = [*accumulate(map(math.prod, shapes))]
+    return [*zip([0, *stops[:-1]], stops, shapes, strict=True)]
 
 
 def join(layers: Arrays) -> Array:

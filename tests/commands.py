@@ -23,6 +23,11 @@ def manifest(folder: Path) -> dict[str, Any]:
     return made
 
 
+def closing_lines(text: str) -> dict[str, str]:
+    """What scripts read: `key: value` lines."""
+    return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+
+
 def listing(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 

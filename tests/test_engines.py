@@ -192,7 +192,7 @@ def test_workers_go_with_the_sweep_however_it_ends(place, number):
         sweep.send_signal(number)
     code = sweep.wait(10)
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
-    gone, alive = psutil.wait_procs(workers, timeout=5)
+    _, alive = psutil.wait_procs(workers, timeout=5)
     assert alive == []
     if number != signal.SIGKILL:
         assert f"to finish: harness resume {place}/here" in (place / "said").read_text()

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import special
 
-from harness.numerics import log_softmax, sigmoid, softmax, softplus, with_ones
+from harness.numerics import log_softmax, sigmoid, softmax, softplus, tanh, with_ones
 
-FUNCTIONS = [sigmoid, softplus, softmax, log_softmax]
+FUNCTIONS = [sigmoid, tanh, softplus, softmax, log_softmax]
 ANY = arrays(float, array_shapes(max_dims=3, max_side=5), elements=st.floats(-1e3, 1e3))
 
 
@@ -20,6 +20,14 @@ def test_agrees_with_scipy(z):
     np.testing.assert_allclose(
         log_softmax(z), special.log_softmax(z, axis=-1), rtol=1e-13, atol=1e-13
     )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, complex])
+def test_the_hyperbolic_tangent_is_numpys_but_for_the_last_digit_of_1(dtype):
+    z = np.append(np.linspace(-25, 25, 999), [0.0, 1e-9, np.inf, -np.inf]).astype(dtype)
+    np.testing.assert_allclose(tanh(z), np.tanh(z), rtol=0, atol=4e-16)
+    assert tanh(z[999:1000]) == 0
+    assert tanh(z).dtype == dtype
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -7,7 +7,7 @@ import pytest
 from harness_plugins.optimizers import SGD
 
 from harness.compose import build
-from harness.stack import columns, float_fields, signature, stack
+from harness.stack import Change, Streams, columns, float_fields, signature, start
 from tests.conftest import make_config
 
 
@@ -85,8 +85,26 @@ def test_under_one_generator_the_seed_decides_the_data_and_so_the_stack():
     assert signature(one) != signature(other)
 
 
-def test_members_that_leave_take_their_columns_along():
-    three = stack([member(optimizer__learning_rate=rate) for rate in (0.1, 0.2, 0.3)])
+def group(*rates):
+    members = [member(optimizer={"name": "adam", "learning_rate": rate}) for rate in rates]
+    rngs = [np.random.default_rng(int(rate * 10)) for rate in rates]
+    return start(members, np.array([[rate] * 5 for rate in rates]), Streams(rngs, rngs))
+
+
+def test_members_that_leave_take_all_that_is_theirs_along():
+    three = group(0.1, 0.2, 0.3)
     left = three.take(np.array([True, False, True]))
-    assert left.optimizer.learning_rate.tolist() == [[0.1], [0.3]]
-    assert [m.optimizer.learning_rate for m in left.members] == [0.1, 0.3]
+    assert left.stack.optimizer.learning_rate.tolist() == [[0.1], [0.3]]
+    assert [m.optimizer.learning_rate for m in left.stack.members] == [0.1, 0.3]
+    assert left.rows[:, 0].tolist() == [0.1, 0.3]
+    assert [len(part) for part in left.state] == [2, 2, 2]
+    assert left.streams.batches == [three.streams.batches[0], three.streams.batches[2]]
+
+
+def test_those_who_come_stand_after_those_who_stay():
+    change = Change(np.array([False, True]), group(0.3))
+    both = change.of(group(0.1, 0.2))
+    assert both.stack.optimizer.learning_rate.tolist() == [[0.2], [0.3]]
+    assert both.rows[:, 0].tolist() == [0.2, 0.3]
+    assert both.number.tolist() == [0, 0]
+    assert Change(np.array([False]), change.fresh).of(group(0.1)) is change.fresh

@@ -5,6 +5,7 @@ import pytest
 
 from harness.compose import build
 from harness.runs import train_stack
+from harness.stack import Group
 from harness.stopping import Watch
 from harness.training import Epoch
 from tests.conftest import make_config
@@ -14,41 +15,57 @@ def members(*changes):
     return [build(make_config(epochs=6, **each)).member for each in changes]
 
 
-def watch(losses, *changes, validation=True):
-    """A watch that saw these (epochs, R) losses; weights are epoch and run."""
+def epoch(number, loss, rows):
+    numbers = np.full(len(loss), number)
+    return Epoch(Group(None, numbers, np.asarray(rows, float), None, None), loss)
+
+
+class Seen:
+    """How runs ended that a watch saw, by run."""
+
+    def __init__(self, watch):
+        ended = sorted(watch.ended)
+        for name in ("outcome", "reason", "last_epoch", "best_epoch", "best_loss"):
+            setattr(self, name, [getattr(end, name) for end in ended])
+        self.rows = np.array([end.row for end in ended])
+        self.curve = lambda run: watch.curves([run])[0]
+
+
+def watch(losses, *changes, validation=True, prune=None):
+    """What a watch saw of these (epochs, R) losses; weights are epoch and run."""
     losses = np.asarray(losses, float)
     changes = changes or ({},) * losses.shape[1]
     if not validation:
         changes = [{"validation": 0.0, **each} for each in changes]
     rows = np.array([[0.0, r] for r in range(losses.shape[1])])
-    seen = Watch(members(*changes), rows)
+    seen = Watch(members(*changes), rows, prune)
     for number, loss in enumerate(losses):
-        here = np.column_stack([np.full(len(seen.alive), number), seen.alive])
-        epoch = Epoch(number, loss[seen.alive], here.astype(float))
-        seen.see(epoch, loss[seen.alive] if validation else None, number * 1.0)
-        if not len(seen.alive):
+        loss = loss[seen.runs]
+        here = np.column_stack([np.full(len(loss), number), seen.runs])
+        seen.see(epoch(number, loss, here), loss if validation else None, number * 1.0)
+        if not len(seen.runs):
             break
-    return seen
+    return Seen(seen)
 
 
 def test_the_best_epoch_gives_the_weights_where_there_is_a_validation_part():
     seen = watch([[3, 3], [2, 4], [1, 2], [2, 1], [3, 3], [3, 3], [3, 3]])
-    assert seen.best_epoch.tolist() == [2, 3]
+    assert seen.best_epoch == [2, 3]
     assert seen.rows.tolist() == [[2, 0], [3, 1]]
-    assert seen.best_loss.tolist() == [1, 1]
+    assert seen.best_loss == [1, 1]
     assert seen.outcome == ["ok", "ok"]
 
 
 def test_without_one_the_last_weights_stay():
     seen = watch([[3], [1], [2], [3], [3], [3], [4]], validation=False)
-    assert seen.best_epoch.tolist() == [1]
+    assert seen.best_epoch == [1]
     assert seen.rows.tolist() == [[6, 0]]
 
 
 def test_patience_ends_a_run_and_leaves_its_neighbour():
     patient = {"stopping": {"patience": 2, "min_delta": 0.0, "max_seconds": None}}
     seen = watch([[3, 3], [1, 2], [2, 1], [2, 1], [0, 1], [0, 1], [0, 0]], patient, {})
-    assert seen.last_epoch.tolist() == [3, 6]
+    assert seen.last_epoch == [3, 6]
     assert seen.reason == ["patience", ""]
     assert seen.outcome == ["ok", "ok"]
     assert seen.rows.tolist() == [[1, 0], [6, 1]]
@@ -57,8 +74,8 @@ def test_patience_ends_a_run_and_leaves_its_neighbour():
 def test_an_improvement_below_min_delta_does_not_count():
     stubborn = {"stopping": {"patience": 2, "min_delta": 0.5, "max_seconds": None}}
     seen = watch([[3.0], [2.9], [2.8], [2.7], [2.6], [2.5], [2.4]], stubborn)
-    assert seen.last_epoch.tolist() == [2]
-    assert seen.best_epoch.tolist() == [2]
+    assert seen.last_epoch == [2]
+    assert seen.best_epoch == [2]
 
 
 def test_time_ends_a_run_well():
@@ -83,10 +100,10 @@ def test_a_diverged_run_keeps_its_finite_history(validation):
 
 def test_a_run_whose_weights_overflow_while_its_loss_does_not_has_diverged():
     seen = Watch(members({}), np.zeros((1, 2)))
-    stays = seen.see(Epoch(0, np.ones(1), np.array([[0.0, np.inf]])), np.ones(1), 0.0)
+    stays = seen.see(epoch(0, np.ones(1), [[0.0, np.inf]]), np.ones(1), 0.0)
     assert not stays.any()
-    assert seen.outcome == ["diverged"]
-    assert np.isfinite(seen.rows).all()
+    assert seen.ended[0].outcome == "diverged"
+    assert np.isfinite(seen.ended[0].row).all()
 
 
 def test_a_curve_keeps_about_two_hundred_points_first_and_last_always():

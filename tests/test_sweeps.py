@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from harness.cli import main
+from tests.commands import closing_lines
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -32,10 +33,6 @@ def runs_of(client, experiment="harness"):
     for run in runs:
         by_role[run.data.tags["harness.role"]].append(run)
     return by_role["sweep"], by_role["run"]
-
-
-def closing_lines(text):
-    return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
 
 
 @pytest.fixture(scope="module")

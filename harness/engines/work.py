@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.pruning import Pruning, pruner
 from harness.recording import Config
 from harness.runs import train_stack
+from harness.search.pruning import Pruning, pruner
 from harness.store import Result
 
 

@@ -1,35 +1,22 @@
 """A search: Optuna says which settings to try next, and is told what they were worth."""
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from harness import leaderboard, store
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError
 from harness.leaderboard import Standing
-from harness.planning import derived
-from harness.pruning import POINTS, PRUNERS, Pruning, made
+from harness.search.pruning import Pruning
+from harness.search.study import best, note, pruning_study, study_of
 from harness.store import Manifest, Planned, Result
-from harness.trials import storage
 
 log = logging.getLogger(__name__)
 
-SAMPLERS = {
-    "tpe": "TPESampler",
-    "random": "RandomSampler",
-    "cmaes": "CmaEsSampler",
-    "nsga2": "NSGAIISampler",
-    "nsga3": "NSGAIIISampler",
-    "qmc": "QMCSampler",
-    "gp": "GPSampler",
-    "brute_force": "BruteForceSampler",
-}
 RUNS, SWEEP = "runs", "sweep"  # what is noted on a trial: its runs as planned, and whose it is
 Plan = Callable[[Any], tuple[Planned, ...]]  # the runs of a trial: its suggestions composed
 
@@ -53,7 +40,7 @@ class Search:
         assert manifest.search is not None
         self.manifest, self._settings, self._plan = manifest, manifest.search, plan
         self._study = study_of(manifest, folder)
-        self._pruned = _pruning_study(self._settings["pruner"])
+        self._pruned = pruning_study(self._settings["pruner"])
         per_worker = -(-self._settings["n_jobs"] // width)
         self._batch = per_worker * (1 if self._pruned is None else 2)  # half of them wait
         self._open: dict[int, Open] = {}
@@ -87,7 +74,7 @@ class Search:
         fingerprint = standing.planned.fingerprint
         self._ended[fingerprint] = standing
         if self._pruned is not None:
-            _note(self._pruned, result, standing.planned.config["epochs"])
+            note(self._pruned, result, standing.planned.config["epochs"])
         for number in self._askers.pop(fingerprint, []):
             self._settle(number)
 
@@ -101,12 +88,12 @@ class Search:
 
     def write_results(self, folder: Path) -> None:
         """`optimization_results.yaml`, as people of Hydra's sweepers know it."""
-        best = [{"params": t.params, "values": t.values} for t in _best(self._study)]
+        top = [{"params": t.params, "values": t.values} for t in best(self._study)]
         found: dict[str, Any] = {"name": "optuna", "study_name": self._study.study_name}
-        if best and len(self._study.directions) == 1:
-            found |= {"best_params": best[0]["params"], "best_value": best[0]["values"][0]}
+        if top and len(self._study.directions) == 1:
+            found |= {"best_params": top[0]["params"], "best_value": top[0]["values"][0]}
         else:
-            found["solutions"] = best
+            found["solutions"] = top
         text = yaml.safe_dump(found, sort_keys=False, allow_unicode=True)
         store.write_atomically(folder / "optimization_results.yaml", text.encode())
 
@@ -185,79 +172,3 @@ class Search:
             RUNS in trial.user_attrs and (trial.state.is_finished() or trial.number in self._open)
             for trial in self._study.get_trials(deepcopy=False)
         )
-
-
-def check(settings: dict[str, Any], objectives: int) -> None:
-    """UsageError if a search cannot be as it is asked for."""
-    for key in ("n_trials", "n_jobs"):
-        value = settings[key]
-        right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-        if not right:
-            raise UsageError(f"hydra.sweeper.{key}={value}: a whole number, at least 1")
-    try:
-        import optuna
-    except ImportError as error:
-        raise UsageError("hydra/sweeper=optuna: pip install 'harness[optuna]' first") from error
-    made(settings["sampler"], SAMPLERS, "sampler", optuna.samplers)
-    if settings["pruner"] is not None:
-        made(settings["pruner"], PRUNERS, "pruner", optuna.pruners)
-        if objectives > 1:
-            raise UsageError("hydra.sweeper.pruner: for one objective, and there are several")
-
-
-def study_of(manifest: Manifest, folder: Path) -> Any:
-    """The study of a sweep: a new one, or the one of this name that is there."""
-    import optuna
-
-    settings: dict[str, Any] = manifest.search or {}
-    first = manifest.objective["direction"]
-    directions = [first, *(direction for _, direction in manifest.objective["others"])]
-    study = optuna.create_study(
-        storage=storage(settings["storage"], folder),
-        study_name=settings["study_name"] or manifest.sweep_id,
-        directions=directions,
-        load_if_exists=True,
-    )
-    seed = derived(settings["seed"], len(study.get_trials(deepcopy=False)))  # not those again
-    study.sampler = made(settings["sampler"], SAMPLERS, "sampler", optuna.samplers, seed=seed)
-    there = [direction.name.lower() for direction in study.directions]
-    if there != directions:
-        name = settings["study_name"]
-        raise UsageError(f"hydra.sweeper.study_name={name}: that study's directions are {there}")
-    return study
-
-
-def _pruning_study(asked: Any) -> Any:
-    """Where losses on the way are kept, to prune others by: apart, for these are minimised."""
-    if asked is None:
-        return None
-    import optuna
-
-    chosen = made(asked, PRUNERS, "pruner", optuna.pruners)
-    return optuna.create_study(direction="minimize", pruner=chosen)
-
-
-def _note(study: Any, result: Result, epochs: int) -> None:
-    """A run's losses at the points at which runs are pruned."""
-    from optuna.trial import TrialState
-
-    curve = result.curves.get("val/loss", result.curves.get("train/loss"))
-    if result.outcome not in ("ok", "pruned") or curve is None:
-        return
-    trial, every = study.ask(), math.ceil(epochs / POINTS)
-    points = range(every, min(epochs, result.last_epoch + 1), every)
-    losses = np.interp([*points], curve.steps, curve.values)
-    for epoch, loss in zip(points, losses, strict=True):
-        trial.report(float(loss), epoch)
-        trial.should_prune()  # some pruners take note of what they are asked
-    if result.outcome == "ok":
-        study.tell(trial, float(curve.values[-1]))
-    else:
-        study.tell(trial, state=TrialState.PRUNED)
-
-
-def _best(study: Any) -> list[Any]:
-    from optuna.trial import TrialState
-
-    done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return list(study.best_trials) if done else []

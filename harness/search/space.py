@@ -23,6 +23,8 @@ class Dimension:
     def ask(self, trial: Any) -> str:
         """The override that one trial tries."""
         sweep: Any = self.override.value()
+        numbers: list[Any]
+        options: dict[str, Any]
         if isinstance(sweep, IntervalSweep):
             numbers, options = [sweep.start, sweep.end], {"log": "log" in sweep.tags}
         elif isinstance(sweep, RangeSweep):

@@ -1,0 +1,82 @@
+"""Faster forms that a plugin may offer, `out=` and `with_gradient`: without them the same bits."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from harness_plugins.activations import ReLU, Sigmoid, Tanh
+from harness_plugins.losses import MSE, SoftmaxCrossEntropy
+
+from harness.compose import build
+from harness.numerics import takes_out
+from harness.runs import Training
+from tests.conftest import make_config
+from tests.test_training import assert_same
+
+
+def without_out(activation):
+    """A plugin like this one that does not know `out=`."""
+
+    class Plain(type(activation)):
+        def __call__(self, z):
+            return super().__call__(z)
+
+    return Plain()
+
+
+def apart(loss):
+    """A loss like this one that computes itself and its gradient each on its own."""
+
+    class Apart(type(loss)):
+        with_gradient = None
+
+        def __call__(self, prediction, y):
+            return loss(prediction, y)
+
+        def gradient(self, prediction, y):
+            return loss.gradient(prediction, y)
+
+    return Apart()
+
+
+def trained(config, **changes):
+    members = [build({**config, "seed": seed}).member for seed in range(3)]
+    members = [dataclasses.replace(member, **changes) for member in members]
+    return [*Training(members, ["a", "b", "c"]).results()][-1]
+
+
+@pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU()], ids=repr)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [None, 20])
+def test_an_activation_without_out_gives_the_same_bits(activation, dtype, size):
+    config = make_config(model={"name": "mlp", "hidden": [33, 4]}, dtype=dtype, batch_size=size)
+    plain = without_out(activation)
+    assert takes_out(activation.__call__)
+    assert not takes_out(plain.__call__)
+    results = trained(config, activation=activation), trained(config, activation=plain)
+    for one, other in zip(*results, strict=True):
+        assert_same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loss"), [("surface", MSE()), ("iris", SoftmaxCrossEntropy())], ids=str
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_loss_without_a_gradient_beside_it_gives_the_same_bits(dataset, loss, dtype):
+    config = make_config(dataset={"name": dataset}, batch_size=20, dtype=dtype)
+    if dataset == "iris":
+        config["loss"] = {"name": "softmax_cross_entropy"}
+    results = trained(config, loss=loss), trained(config, loss=apart(loss))
+    for one, other in zip(*results, strict=True):
+        assert_same(one, other)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU()], ids=repr)
+def test_what_is_written_in_place_is_what_is_returned(activation, dtype):
+    z = np.random.default_rng(0).normal(0, 3, (5, 7, 33)).astype(dtype)
+    out = np.full((5, 8, 33), 9, dtype)
+    h = activation(z, out=out[:, :-1])
+    assert np.shares_memory(h, out)
+    assert (h == activation(z)).all()
+    assert (out[:, -1] == 9).all()
