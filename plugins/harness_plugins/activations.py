@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.contracts import Array
-from harness.numerics import sigmoid
+from harness.numerics import sigmoid, tanh
 
 
 @dataclass(frozen=True)
@@ -24,30 +24,32 @@ class Identity:
 class Sigmoid:
     """h = σ(z) = 1 / (1 + e⁻ᶻ), h' = h (1 - h), after Rumelhart et al., 1986 (Nature 323)."""
 
-    def __call__(self, z: Array) -> Array:
-        return sigmoid(z)
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        return sigmoid(z, out)
 
     def derivative(self, z: Array, h: Array) -> Array:
-        return h * (1 - h)
+        slope = 1 - h
+        return np.multiply(slope, h, out=slope)
 
 
 @dataclass(frozen=True)
 class Tanh:
     """h = tanh(z), h' = 1 - h², after LeCun et al., 1998 (Efficient BackProp)."""
 
-    def __call__(self, z: Array) -> Array:
-        return np.tanh(z)
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        return tanh(z, out)
 
     def derivative(self, z: Array, h: Array) -> Array:
-        return 1 - h * h
+        square = h * h
+        return np.subtract(1, square, out=square)
 
 
 @dataclass(frozen=True)
 class ReLU:
     """h = max(z, 0), h' = 1 where z > 0, else 0, after Nair & Hinton, 2010 (ICML)."""
 
-    def __call__(self, z: Array) -> Array:
-        return np.maximum(z, 0)
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        return np.maximum(z, 0, out=out)
 
     def derivative(self, z: Array, h: Array) -> Array:
         return (z > 0).astype(z.dtype)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from harness.contracts import Array
-from harness.numerics import log_softmax, sigmoid, softmax, softplus
+from harness.numerics import sigmoid, softmax, softplus
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,16 @@ class MSE:
     task: ClassVar[str] = "regression"
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        error = prediction - y
-        return 0.5 * (np.sum(error * error, axis=(-2, -1)) / examples(prediction))
+        return self.with_gradient(prediction, y)[0]
 
     def gradient(self, prediction: Array, y: Array) -> Array:
-        return (prediction - y) / examples(prediction)
+        return self.with_gradient(prediction, y)[1]
+
+    def with_gradient(self, prediction: Array, y: Array) -> tuple[Array, Array]:
+        """The loss and its gradient from one error."""
+        error, count = prediction - y, examples(prediction)
+        loss = 0.5 * (np.add.reduce(error * error, axis=(-2, -1)) / count)
+        return loss, np.divide(error, count, out=error)
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,22 @@ class SoftmaxCrossEntropy:
             raise ValueError(f"class_weights must be positive, not {self.class_weights}")
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        return -np.sum(self._wanted(y) * log_softmax(prediction), axis=(-2, -1))
+        return self.with_gradient(prediction, y)[0]
 
     def gradient(self, prediction: Array, y: Array) -> Array:
-        wanted = self._wanted(y)
-        return softmax(prediction) * wanted.sum(axis=-1, keepdims=True) - wanted
+        return self.with_gradient(prediction, y)[1]
+
+    def with_gradient(self, prediction: Array, y: Array) -> tuple[Array, Array]:
+        """The loss and its gradient from one set of exponentials."""
+        wanted, shifted = self._wanted(y), prediction - prediction.max(axis=-1, keepdims=True)
+        with np.errstate(under="ignore"):
+            share = np.exp(shifted)
+        total = share.sum(axis=-1, keepdims=True)
+        shifted -= np.log(total)
+        loss = -np.sum(np.multiply(wanted, shifted, out=shifted), axis=(-2, -1))
+        share /= total
+        share *= wanted.sum(axis=-1, keepdims=True)
+        return loss, np.subtract(share, wanted, out=share)
 
     def probabilities(self, prediction: Array) -> Array:
         return softmax(prediction)

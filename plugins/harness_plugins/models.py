@@ -6,12 +6,12 @@ is one stretch of memory, and the ones are a row that is written once.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 
 from harness.contracts import Activation, Array, Arrays, Initializer, Uniform
-from harness.numerics import with_ones
+from harness.numerics import takes_out, with_ones
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class Linear:
     def backward(self, cache: Array, delta: Array) -> Arrays:
         """L(ŷ) with ŷ = inputs · w, so dL/dw = inputsᵀ · dL/dŷ."""
         return [product(cache.mT, delta)]
+
+
+class InPlace(Protocol):
+    """An activation that can write its result into an array of the caller's."""
+
+    def __call__(self, z: Array, out: Array) -> Array: ...
 
 
 class Norm(NamedTuple):
@@ -96,18 +102,18 @@ class MLP:
     ) -> tuple[Array, Cache]:
         *arrays, output = weights
         hidden: list[Layer] = []
-        h, per_layer = x.mT, 2 if self.layer_norm else 1
+        inputs, per_layer = over_ones(x.mT), 2 if self.layer_norm else 1
         for at in range(0, len(arrays), per_layer):
-            w, inputs, norm, mask = arrays[at], over_ones(h), None, None
-            z = w.mT @ inputs
+            w, below, norm, mask = arrays[at], inputs, None, None
+            z = w.mT @ below
             if self.layer_norm:
                 z, norm = normalise(z, arrays[at + 1])
-            h = activation(z)
+            inputs = activated(activation, z)
+            h = inputs[:, :-1]
             if uniform is not None and self.dropout > 0:
                 mask = keep(uniform, self.dropout, h)
-            hidden.append(Layer(w, inputs, norm, z, h, mask))
-            h = h if mask is None else h * mask
-        inputs = over_ones(h)
+                inputs = over_ones(h * mask)
+            hidden.append(Layer(w, below, norm, z, h, mask))
         return (output.mT @ inputs).mT, Cache(activation, hidden, output, inputs)
 
     def backward(self, cache: Cache, delta: Array) -> Arrays:
@@ -122,8 +128,8 @@ class MLP:
         for layer in reversed(cache.hidden):
             delta = product(above[:, :-1], delta)
             if layer.mask is not None:
-                delta = delta * layer.mask
-            delta = delta * cache.activation.derivative(layer.z, layer.h)
+                delta *= layer.mask
+            delta *= cache.activation.derivative(layer.z, layer.h)
             if layer.norm is not None:
                 delta, gradient = normalise_back(layer.norm, delta)
                 gradients.append(gradient)
@@ -163,6 +169,16 @@ def normalise_back(norm: Norm, delta: Array) -> tuple[Array, Array]:
 def product(a: Array, b: Array) -> Array:
     """a @ b; with an inner size of 1 a multiplication, the same numbers sooner."""
     return a * b if a.shape[-1] == 1 else a @ b
+
+
+def activated(activation: Activation, z: Array) -> Array:
+    """(R, n, N) -> (R, n + 1, N): [a(z); 1], in one array where the activation offers `out`."""
+    if not takes_out(activation.__call__):
+        return over_ones(activation(z))
+    out = np.empty((z.shape[0], z.shape[1] + 1, z.shape[2]), z.dtype)
+    cast(InPlace, activation)(z, out=out[:, :-1])
+    out[:, -1] = 1
+    return out
 
 
 def over_ones(h: Array) -> Array:

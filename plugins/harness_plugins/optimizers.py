@@ -32,15 +32,16 @@ class SGD:
         return Velocity(np.zeros_like(weights))
 
     def update(self, gradient: Array, state: Velocity, weights: Array) -> tuple[Array, Velocity]:
-        velocity = self.momentum * state.velocity + gradient
+        velocity = self.momentum * state.velocity
+        velocity += gradient
         direction = gradient + self.momentum * velocity if self.nesterov else velocity
         return -self.learning_rate * direction, Velocity(velocity)
 
 
 class Moments(NamedTuple):
     step: Array  # (R, 1): updates done
-    mean: Array  # (R, P): running mean of the gradient
-    square: Array  # (R, P): running mean of its square
+    gradient: Array  # (R, P): Σ β₁ᵃ g, each gradient counting less with its age a
+    square: Array  # (R, P): Σ β₂ᵃ g²
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,22 @@ def at_rest(weights: Array) -> Moments:
 
 
 def adapt(fields: Adam | AdamW, gradient: Array, state: Moments) -> tuple[Array, Moments]:
-    """Adam's change and its next memory. The corrections for the zero start are columns (R, 1)."""
+    """Adam's change and its next memory.
+
+    m̂ = b Σ β₁ᵃ g with b = (1 - β₁) / (1 - β₁ᵗ), and √v̂ + ε = c (√(Σ β₂ᵃ g²) + ε / c) with
+    c² = (1 - β₂) / (1 - β₂ᵗ): all but the sums is done on columns (R, 1), not on rows (R, P).
+    """
     beta1, beta2, step = fields.beta1, fields.beta2, state.step + 1
-    mean = beta1 * state.mean + (1 - beta1) * gradient
-    square = beta2 * state.square + (1 - beta2) * (gradient * gradient)
-    rate = fields.learning_rate / (1 - beta1**step)
-    change = -rate * mean / (np.sqrt(square / (1 - beta2**step)) + fields.epsilon)
-    return change, Moments(step, mean, square)
+    b, c = (1 - beta1) / (1 - beta1**step), np.sqrt((1 - beta2) / (1 - beta2**step))
+    first, second = beta1 * state.gradient, beta2 * state.square
+    first += gradient
+    change = gradient * gradient
+    second += change
+    np.sqrt(second, out=change)
+    change += fields.epsilon / c
+    np.divide(first, change, out=change)
+    change *= -fields.learning_rate * b / c
+    return change, Moments(step, first, second)
 
 
 def positive(**fields: float) -> None:
