@@ -226,18 +226,6 @@ def test_a_deleted_experiment_is_told(tmp_path):
         Publisher(uri, manifest(tmp_path), tmp_path).open()
 
 
-def test_what_is_known_of_a_published_run_is_small(tmp_path):
-    sweep = manifest(tmp_path, 1)
-    [run] = sweep.runs
-    publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)
-    publisher.open()
-    publisher.publish(run, result(run, "running", 3), {}, PARAMS, {})
-    assert publisher._runs[run.fingerprint].points
-    publisher.publish(run, result(run), {}, PARAMS, {})
-    assert not publisher._runs[run.fingerprint].points
-    assert set(publisher._runs[run.fingerprint].unread) >= {"train/loss", "val/loss"}
-
-
 def test_threads_may_share_a_publisher(tmp_path):
     sweep = manifest(tmp_path, 6)
     publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)

@@ -232,25 +232,3 @@ def test_settings_of_the_user_are_put_back(tmp_path, monkeypatch):
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
     run_id = publisher.publish(planned(0), result(planned(0)), {}, PARAMS, {})
     assert run_id != "f" * 32
-
-
-def test_a_run_cut_short_after_its_creation_is_not_taken_for_published(tmp_path):
-    uri, sweep = sqlite_uri(tmp_path / "mlflow.db"), manifest(tmp_path, 1)
-    [run] = sweep.runs
-    first = Publisher(uri, sweep, tmp_path)
-    first.open()
-
-    def killed(*arguments, **options):
-        raise KeyboardInterrupt
-
-    first._connection.client.log_batch = killed
-    with pytest.raises(KeyboardInterrupt):
-        first.publish(run, result(run), {}, PARAMS, {})
-    again = Publisher(uri, sweep, tmp_path)
-    again.open()
-    assert again.published(run, result(run)) is None
-    [there] = again._search(role="run")
-    assert read_run(uri, there.info.run_id).outcome == ""
-    assert again.publish(run, result(run), {}, PARAMS, {}) == there.info.run_id
-    record = read_run(uri, there.info.run_id)
-    assert (record.outcome, record.params) == ("ok", PARAMS)
