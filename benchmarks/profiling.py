@@ -6,10 +6,13 @@ Functions are wrapped where they stand; one that is not there (any more) is left
 """
 
 import inspect
+import io
 import json
 import multiprocessing.util
 import os
+import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections import Counter
@@ -25,49 +28,30 @@ from benchmarks import measure, report
 from benchmarks.sweeps import EPOCHS, PLAIN
 
 STAGES = {
-    "composing": ("harness.jobs:Jobs._compose",),
-    "planning": ("harness.planning:plan", "harness.sweeping:plan", "harness.sweeps:stacks"),
+    "composing": (
+        "harness.fast_loader:FastLoader.load_sweep_config",
+        "harness.recording:recorded",
+    ),
+    "planning": ("harness.planning:plan", "harness.grouping:stacks", "harness.sweeps:stacks"),
     "manifest": ("harness.store:write_manifest", "harness.store:read_manifest"),
     "training": ("harness.runs:train_stack",),
     "result to disk": ("harness.store:write_result", "harness.store:read_result"),
     "figures": ("harness.figures:draw_all",),
-    "publishing, our part": (
-        "harness.publishing:Publishing._publish_end",
-        "harness.publishing:Publishing._publish_batch",
-    ),
+    "publishing, our part": ("harness.publishing:Publishing._publish_end",),
     "end of the sweep": ("harness.publishing:Publishing._finish",),
     "MLflow create": ("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.create_run",),
     "MLflow log": ("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.log_batch",),
     "MLflow inputs": ("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.log_inputs",),
     "MLflow end": ("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.update_run_info",),
-    "artifacts": (
-        "mlflow.store.artifact.local_artifact_repo:LocalArtifactRepository.log_artifact",
-        "mlflow.store.artifact.local_artifact_repo:LocalArtifactRepository.log_artifacts",
-    ),
+    "artifacts": ("harness.tracking.writer:Writer.save",),
 }
 OTHERS = "start-up and all else"
-BEFORE_AT = "at fd75a5f"
-BEFORE = {
-    "composing": 7.56,
-    "planning": 3.27,
-    "manifest": 0.70,
-    "training": 4.06,
-    "result to disk": 1.36,
-    "figures": 21.02,
-    "publishing, our part": 11.86,
-    "end of the sweep": 0.20,
-    "MLflow create": 9.88,
-    "MLflow log": 43.11,
-    "MLflow inputs": 5.52,
-    "MLflow end": 4.64,
-    OTHERS: 30.60,
-}
+BEFORE = "fd75a5f"  # the commit before the work on the cost of a run
 EQUAL = """A sweep of {runs} runs of the notebook's net, {epochs} epochs, with params, curve,
 weights and loss plot a run, by thread CPU clocks around the functions that do each stage
 (`benchmarks/profiling.py` names them), an inner stage's time not counted to the outer.
 "{others}" is what is left of the CPU time of all processes: the interpreter, imports, MLflow's
-store, Hydra. Medians of {repeats}. The first column of figures was measured on the same kind of
-machine at an earlier commit, once.
+store, Hydra. Medians of {repeats}. An earlier commit is measured in turn, where git has it.
 """
 
 
@@ -76,7 +60,6 @@ class Meter:
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
-        self.calls: Counter[str] = Counter()
         self._inside = threading.local()
 
     def clocked(self, stage: str, call: Callable[[], Any]) -> Any:
@@ -95,12 +78,10 @@ class Meter:
 
         @wraps(function)
         def called(*arguments: Any, **named: Any) -> Any:
-            self.calls[stage] += 1
             return self.clocked(stage, partial(function, *arguments, **named))
 
         @wraps(function)
         def generated(*arguments: Any, **named: Any) -> Any:
-            self.calls[stage] += 1
             inner, end = function(*arguments, **named), object()
             while (value := self.clocked(stage, partial(next, inner, end))) is not end:
                 yield value
@@ -108,8 +89,7 @@ class Meter:
         return generated if inspect.isgeneratorfunction(function) else called
 
     def save(self, folder: Path) -> None:
-        told = {"seconds": self.seconds, "calls": self.calls}
-        (folder / f"{os.getpid()}.json").write_text(json.dumps(told))
+        (folder / f"{os.getpid()}.json").write_text(json.dumps(self.seconds))
 
 
 def install(meter: Meter) -> None:
@@ -156,39 +136,63 @@ def program(folder: Path, arguments: list[str]) -> int:
 def forked(meter: Meter, folder: Path) -> None:
     """A forked child's sums are its own."""
     meter.seconds.clear()
-    meter.calls.clear()
     multiprocessing.util.Finalize(None, meter.save, (folder,), exitpriority=1)
 
 
-def measured(runs: int) -> tuple[dict[str, float], measure.Spent]:
-    """CPU milliseconds a run of each stage, and what the whole sweep cost."""
+def measured(runs: int, checkout: Path = measure.ROOT) -> dict[str, float]:
+    """CPU milliseconds a run of each stage, as some checkout has them."""
     lines = ["-m", f"seed=range({runs})", f"epochs={EPOCHS}", *PLAIN, "hydra.output_subdir=null"]
     with TemporaryDirectory() as name:
         told, work = Path(name, "told"), Path(name, "work")
         told.mkdir()
         work.mkdir()
-        env = measure.surroundings(XDG_CACHE_HOME=str(Path(name, "cache")))
+        paths = [checkout, checkout / "plugins", measure.ROOT]
+        cache, found_in = str(Path(name, "cache")), os.pathsep.join(map(str, paths))
+        env = measure.surroundings(XDG_CACHE_HOME=cache, PYTHONPATH=found_in)
         measure.run(["-m", "harness", "-m", "seed=range(2)", "epochs=1"], told, env)
         spent = measure.run(["-m", "benchmarks.profiling", "--in", str(told), *lines], work, env)
         if spent.code:
             raise RuntimeError(f"exit {spent.code}\n{spent.out[-2000:]}")
         sums: Counter[str] = Counter()
         for path in told.glob("[0-9]*.json"):
-            sums.update(json.loads(path.read_text())["seconds"])
+            sums.update(json.loads(path.read_text()))
     stages = {stage: 1000 * sums[stage] / runs for stage in STAGES if sums[stage]}
-    return stages | {OTHERS: 1000 * spent.cpu / runs - sum(stages.values())}, spent
+    return stages | {OTHERS: 1000 * spent.cpu / runs - sum(stages.values())}
+
+
+def checked_out(commit: str, folder: Path) -> bool:
+    """Put the code of a commit into a folder; whether git has it."""
+    command = ["git", "-C", str(measure.ROOT), "archive", commit]
+    archive = subprocess.run(command, capture_output=True, check=False)
+    if archive.returncode == 0:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as code:
+            code.extractall(folder, filter="data")
+    return archive.returncode == 0
 
 
 def main(runs: int = 200, repeats: int = 3) -> None:
-    all_of_them = [measured(runs)[0] for _ in range(repeats)]
-    now = {stage: median(each.get(stage, 0.0) for each in all_of_them) for stage in all_of_them[0]}
+    with TemporaryDirectory() as earlier:
+        checkouts = {"now": measure.ROOT}
+        if checked_out(BEFORE, Path(earlier)):
+            checkouts = {f"at {BEFORE}": Path(earlier), **checkouts}
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in checkouts}
+        for _ in range(repeats):
+            for name, checkout in checkouts.items():
+                found[name].append(measured(runs, checkout))
+                print(name, {k: round(v, 1) for k, v in found[name][-1].items()}, flush=True)
+    columns = {name: middle(each) for name, each in found.items()}
     rows = [
-        {"CPU ms a run": stage, BEFORE_AT: BEFORE.get(stage, ""), "now": now.get(stage, "")}
-        for stage in dict.fromkeys([*BEFORE, *now])
+        {"CPU ms a run": stage, **{name: each[stage] for name, each in columns.items()}}
+        for stage in (*STAGES, OTHERS, "sum")
     ]
-    whole = {"CPU ms a run": "sum", BEFORE_AT: sum(BEFORE.values()), "now": sum(now.values())}
     text = EQUAL.format(runs=runs, epochs=EPOCHS, repeats=repeats, others=OTHERS)
-    report.write("profiling", "Where a run's time goes", f"{text}\n{report.table([*rows, whole])}")
+    report.write("profiling", "Where a run's time goes", f"{text}\n{report.table(rows)}")
+
+
+def middle(each: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each stage, and of the sums."""
+    stages = {stage: median(one.get(stage, 0.0) for one in each) for stage in (*STAGES, OTHERS)}
+    return stages | {"sum": median(sum(one.values()) for one in each)}
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ arithmetic. `deviation` is the relative difference of the final loss from the no
 the same epochs (rows with validation report another epoch's weights). scikit-learn has the same
 net, data, batch size and epochs, with first weights and order of its own. The harness is
 measured from configs to results, all costs of a run included; a stack holds as many runs as
-`sweeps.largest` chooses. With validation it trains on 80 % of the rows and looks at the others
+`grouping.largest` chooses. With validation it trains on 80 % of the rows and looks at the others
 at each epoch; the notebook's loop trains on the same 80 % and looks at nothing. JAX compiles
 before the clock starts: `compiling` says for how many CPU seconds. NumPy and PyTorch have one
 thread, JAX as many as it likes. `speed` is

@@ -7,7 +7,8 @@ import numpy as np
 from benchmarks import notebook
 from benchmarks.tasks import Case, Start, configs, member, starts
 from benchmarks.trainers import Trained, timed
-from harness import sweeps
+from harness.engines import STACK_BYTES
+from harness.grouping import largest
 from harness.runs import train_stack
 
 
@@ -17,12 +18,13 @@ def harness(
     """One stack, from configs to results; None is as many runs as the harness puts in one."""
     if runs is None:
         [one] = configs(case, 1, epochs, dtype, validation)
-        runs = sweeps.largest(member(one), sweeps.STACK_BYTES)
+        runs = largest(member(one), STACK_BYTES)
     asked = configs(case, runs, epochs, dtype, validation)
     names = [str(number) for number in range(runs)]
-    seconds, results = timed(lambda: list(train_stack(names, asked))[-1])
-    assert all(result.outcome == "ok" for result in results), results[0].reason
-    return Trained(seconds, runs, epochs, results[0].weights)
+    seconds, told = timed(lambda: list(train_stack(names, asked)))
+    ended = {result.fingerprint: result for results in told for result in results}
+    assert [ended[name].outcome for name in names] == ["ok"] * runs, ended["0"].reason
+    return Trained(seconds, runs, epochs, ended["0"].weights)
 
 
 def hand(
