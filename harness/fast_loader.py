@@ -1,9 +1,9 @@
 """Hydra's config loader, made fast: nothing is composed, or listed, twice."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra.core.object_type import ObjectType
@@ -20,7 +20,7 @@ class FastLoader:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self._bases: dict[Any, tuple[DictConfig, bytes]] = {}
+        self._bases: dict[Any, Base] = {}
         self._parse = cache(OverridesParser.create().parse_override)
         self._is_group = cache(loader.repository.group_exists)
         self._sources = cache(loader._parse_overrides_and_create_caching_repo)
@@ -51,24 +51,33 @@ class FastLoader:
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
         """The config of one job of a sweep."""
-        lines = list(sweep_overrides)
+        return self._load(master_config, list(sweep_overrides), Base.copy)
+
+    def lend_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
+        """The same, sooner; but its `hydra` node is lent: the next one with this base has it."""
+        return self._load(master_config, list(sweep_overrides), Base.lend)
+
+    def _load(
+        self, master: DictConfig, lines: list[str], copied: Callable[["Base"], DictConfig]
+    ) -> DictConfig:
         try:
             parsed = [self._parse(line) for line in lines]
             values = [o for o in parsed if self._is_value(o)]
             rest = [o for o in parsed if not any(o is v for v in values)]
             if any(_unusual(o) for o in rest):
-                return self._by_hydra(master_config, lines)
-            base = self._base(master_config, [str(o.input_line) for o in rest])
-            cfg: DictConfig = pickle.loads(base)  # copies a config five times faster than deepcopy
+                return self._by_hydra(master, lines)
+            cfg = copied(self._base(master, [str(o.input_line) for o in rest]))
             self._loader._apply_overrides_to_config(values, cfg)
         except Exception:
-            return self._by_hydra(master_config, lines)
+            return self._by_hydra(master, lines)
         rules = cfg.hydra.job.config.override_dirname
         cfg.hydra.overrides.task = lines
         cfg.hydra.job.override_dirname = get_overrides_dirname(
             parsed, rules.exclude_keys, rules.item_sep, rules.kv_sep
         )
-        OmegaConf.copy_cache(from_config=master_config, to_config=cfg)
+        OmegaConf.copy_cache(from_config=master, to_config=cfg)
         return cfg
 
     def _by_hydra(self, master_config: DictConfig, lines: list[str]) -> DictConfig:
@@ -82,12 +91,40 @@ class FastLoader:
             not self._is_group(override.key_or_group) or isinstance(override.value(), dict)
         )
 
-    def _base(self, master_config: DictConfig, lines: list[str]) -> bytes:
+    def _base(self, master_config: DictConfig, lines: list[str]) -> "Base":
         key = (id(master_config), *lines)
         if key not in self._bases:
-            base = self._by_hydra(master_config, lines)
-            self._bases[key] = (master_config, pickle.dumps(base))
-        return self._bases[key][1]
+            self._bases[key] = Base(master_config, self._by_hydra(master_config, lines))
+        return self._bases[key]
+
+
+class Base:
+    """A config composed with the choices of some jobs, to be copied for each of them."""
+
+    def __init__(self, master: DictConfig, cfg: DictConfig) -> None:
+        self.master = master  # kept, so that no other gets its id
+        self._whole = pickle.dumps(
+            cfg
+        )  # unpickling copies a config five times faster than deepcopy
+        self._hydra = cfg._get_node("hydra")
+        del _content(cfg)["hydra"]
+        self._task = pickle.dumps(cfg)
+
+    def copy(self) -> DictConfig:
+        """A copy that shares nothing."""
+        cfg: DictConfig = pickle.loads(self._whole)
+        return cfg
+
+    def lend(self) -> DictConfig:
+        """A copy but for `hydra`, which is by far the larger part."""
+        cfg: DictConfig = pickle.loads(self._task)
+        _content(cfg)["hydra"] = self._hydra
+        cast(Any, self._hydra)._set_parent(cfg)
+        return cfg
+
+
+def _content(cfg: DictConfig) -> dict[Any, Any]:
+    return cast(dict[Any, Any], cfg._content)
 
 
 def _unusual(override: Any) -> bool:

@@ -16,6 +16,7 @@ from harness.composer import composing, current
 from harness.construct import allow
 from harness.launching import JobFailed, Task, launcher_of
 from harness.leaderboard import Standing, value_of
+from harness.outputs import Outputs
 from harness.planning import Job, plan
 from harness.progress import Progress
 from harness.recording import part, recorded
@@ -32,6 +33,7 @@ class Jobs:
         allow(isinstance(task, Task), "hydra/launcher=stack and hydra/sweeper=grid: harness only")
         self.context, self.task, self.config = context, task, config
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
+        self._outputs = Outputs()
 
     def parsed(self, swept: Mapping[str, Any], arguments: Sequence[str]) -> list[Override]:
         """What the command line and `hydra.sweeper.params` ask for."""
@@ -100,9 +102,14 @@ class Jobs:
         configure_log(config.hydra.job_logging, config.hydra.verbose)
 
     def compose(self, number: int, lines: Sequence[str]) -> DictConfig:
-        """One job's config, as Hydra's own launcher would have it, and for `${hydra:…}`."""
+        """One job's config, as Hydra's own launcher would have it, and for `${hydra:…}`.
+
+        Its `hydra` node is the next job's too, unless callbacks may want to keep it.
+        """
+        loader: Any = self.context.config_loader
+        load = loader.load_sweep_config if self._called_back else loader.lend_sweep_config
         with composing(lines):
-            cfg = self.context.config_loader.load_sweep_config(self.config, list(lines))
+            cfg: DictConfig = load(self.config, list(lines))
         with open_dict(cfg.hydra.job):
             cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
         current(cfg)
@@ -114,13 +121,10 @@ class Jobs:
         if self.config.hydra.output_subdir is None and not self._called_back:
             return
         cfg = self.compose(number, lines)
-        folder = Path(cfg.hydra.runtime.output_dir, cfg.hydra.output_subdir or "")
+        folder = Path(cfg.hydra.runtime.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         if cfg.hydra.output_subdir is not None:
-            task, hydra = _parts(cfg)
-            OmegaConf.save(task, folder / "config.yaml")
-            OmegaConf.save(hydra, folder / "hydra.yaml")
-            OmegaConf.save(cfg.hydra.overrides.task, folder / "overrides.yaml")
+            self._outputs.write(folder / cfg.hydra.output_subdir, cfg)
         self.context.callbacks.on_job_start(config=cfg, task_function=self.task)
 
     def _end(

@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -137,7 +137,11 @@ def lock(directory: Path, name: str = "manifest") -> FileLock:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    text = json.dumps(asdict(manifest), indent=1, ensure_ascii=False)
+    """All that is asked for, each run on a line of its own."""
+    about = vars(manifest) | {"runs": []}
+    runs = [json.dumps(vars(run), ensure_ascii=False) for run in manifest.runs]
+    head = json.dumps(about, indent=1, ensure_ascii=False)
+    text = head.replace('"runs": []', '"runs": [\n' + ",\n".join(runs) + "\n ]", 1)
     write_atomically(directory / "manifest.json", text.encode())
 
 

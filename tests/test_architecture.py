@@ -20,7 +20,7 @@ LAYERS = [
     {"engines", "planning", "results", "search"},
     {"grouping", "publishing", "progress"},
     {"sweeps"},
-    {"complaints", "composer", "fast_loader", "jobs", "launching", "signals"},
+    {"complaints", "composer", "fast_loader", "jobs", "launching", "outputs", "signals"},
     {"grid"},
     {"sweeping"},
     {"api"},

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from harness.composer import composer
 from harness.fast_loader import FastLoader
+from harness.outputs import Outputs
 
 GROUPS = {
     "dataset": ["csv", "moons"],
@@ -145,6 +146,7 @@ def test_a_thousand_random_jobs_are_composed_as_hydra_composes_them(loaders):
         given = outcome(fast.load_sweep_config, master, lines)
         handed_back = given[0] is HandedBack
         kinds["handed back" if handed_back else "fast"] += 1
+        assert given == outcome(fast.lend_sweep_config, master, lines), lines
         assert handed_back or given == outcome(own.load_sweep_config, master, lines), lines
     assert min(kinds.values()) > MANY / 8, kinds
 
@@ -172,6 +174,36 @@ def test_order_repetition_presets_and_errors_are_as_hydras(loaders, lines):
     for _ in range(2):  # the second time from what was kept
         given = outcome(fast.load_sweep_config, master, lines)
         assert given == outcome(own.load_sweep_config, master, lines)
+        assert given == outcome(fast.lend_sweep_config, master, lines)
+
+
+def test_hydras_files_of_a_job_have_the_text_that_hydra_gives_them(loaders, tmp_path):
+    _, own, master = loaders
+    fast, outputs, rng = FastLoader(own), Outputs(), random.Random(1)
+    odd = [
+        "tracking.run_name='null'",
+        "tracking.experiment='1e3'",
+        "seed=${epochs}",
+        "dtype=float32",
+    ]
+    odd += ["tracking.run_name='a # b: c\\' ü'", "tracking.uri='" + "long words " * 30 + "'"]
+    for number in range(60):
+        lines = [override(rng) for _ in range(rng.randint(0, 5))] + rng.sample(odd, 2)
+        try:
+            cfg = fast.lend_sweep_config(master, lines)
+        except Exception:
+            continue
+        outputs.write(tmp_path / str(number), cfg)
+        task = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+        hydra = OmegaConf.masked_copy(cfg, "hydra")
+        for name, node in (
+            ("config", task),
+            ("hydra", hydra),
+            ("overrides", cfg.hydra.overrides.task),
+        ):
+            text = (tmp_path / f"{number}/{name}.yaml").read_text()
+            assert text == OmegaConf.to_yaml(node)
+    assert len([*tmp_path.iterdir()]) > 20
 
 
 def test_jobs_share_nothing_that_can_be_changed(loaders):
