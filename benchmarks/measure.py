@@ -5,16 +5,19 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import psutil
+
 ROOT = Path(__file__).parent.parent
 PR_SET_CHILD_SUBREAPER = 36
+LOOK_SECONDS = 0.2
 PATIENCE = 60.0  # seconds in which what a program left running in the background has to end
 
 
@@ -58,13 +61,46 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = No
         child = subprocess.Popen(
             arguments, cwd=folder, env=env or surroundings(), stdout=out, stderr=subprocess.STDOUT
         )
-        _, status, used = os.wait4(child.pid, 0)
+        with Watch() as watch:
+            _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     wall, all_used = time.perf_counter() - start, [used, *_orphans()]
-    cpu = sum(each.ru_utime + each.ru_stime for each in all_used)
+    cpu = max(sum(each.ru_utime + each.ru_stime for each in all_used), watch.cpu)
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     rss = max(each.ru_maxrss for each in all_used) / unit
     return Spent(cpu, wall, rss, child.returncode, log.read_text(errors="replace"))
+
+
+class Watch:
+    """The CPU seconds of all descendants as seen now and then.
+
+    A program may have children whose end it never asks about; their time is told to nobody.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, float], float] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def cpu(self) -> float:
+        return sum(self._seen.values())
+
+    def _look(self) -> None:
+        here = psutil.Process()
+        while not self._ended.wait(LOOK_SECONDS):
+            for process in here.children(recursive=True):
+                with suppress(psutil.Error):
+                    times = process.cpu_times()
+                    self._seen[process.pid, process.create_time()] = times.user + times.system
 
 
 def _adopt_orphans() -> None:
@@ -111,12 +147,3 @@ def left(folder: Path) -> Left:
 
 def _count(store: sqlite3.Connection, table: str, what: str = "*") -> int:
     return int(store.execute(f"SELECT count({what}) FROM {table}").fetchone()[0])
-
-
-def medians(measure: Callable[[], Spent], times: int) -> Spent:
-    """The medians of several measurements."""
-    found = [measure() for _ in range(times)]
-    cpu, wall, rss = (
-        median(getattr(each, key) for each in found) for key in ("cpu", "wall", "rss")
-    )
-    return found[-1]._replace(cpu=cpu, wall=wall, rss=rss)
