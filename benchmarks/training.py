@@ -48,18 +48,18 @@ WAYS = (
     Way("scikit-learn MLP", "sklearn_mlp:fit", needs="sklearn"),
 )
 EQUAL = """A row's figure is epochs x runs per CPU second (all threads), divided by that of the
-notebook's loop (`benchmarks/notebook.py`: plain NumPy by hand, one net), which is timed in the
-same process just before; the median of {repeats}, each in a fresh process, in turn. Equal for
-all but scikit-learn: the data, the first weights of each run, the order of its batches, the
-arithmetic. `deviation` is the relative difference of the final loss from the notebook's, after
-the same epochs (rows with validation report another epoch's weights). scikit-learn has the same
-net, data, batch size and epochs, with first weights and order of its own. The harness is
-measured from configs to results, all costs of a run included; a stack holds as many runs as
-`grouping.largest` chooses. With validation it trains on 80 % of the rows and looks at the others
-at each epoch; the notebook's loop trains on the same 80 % and looks at nothing. JAX compiles
-before the clock starts: `compiling` says for how many CPU seconds. NumPy and PyTorch have one
-thread, JAX as many as it likes. `speed` is
-in epochs x runs per CPU second.
+notebook's loop (`benchmarks/notebook.py`: plain NumPy by hand, one net, float64), which is
+timed in the same process just before; the median of {repeats}, each in a fresh process, in
+turn. Equal for all but scikit-learn: the data, the first weights of each run, the order of its
+batches, the arithmetic. `deviation` is the relative difference of the final loss from the
+notebook's, after the same epochs (rows with validation report another epoch's weights).
+scikit-learn has the same net, data, batch size and epochs, with first weights and order of its
+own. The harness is measured from configs to results, all costs of a run included; a stack holds
+as many runs as `grouping.largest` chooses. With validation it trains on 80 % of the rows and
+looks at the others at each epoch; the notebook's loop trains on the same 80 % and looks at
+nothing. JAX compiles before the clock starts: `compiling` says for how many CPU seconds. NumPy
+and PyTorch have one thread, JAX as many as it likes. `speed` is in epochs x runs per CPU
+second. Where many runs are many seconds, fewer epochs are measured.
 """
 
 
@@ -67,14 +67,15 @@ def compare(case: Case, way: Way, epochs: int) -> dict[str, Any]:
     """One way against the notebook's loop, in this process."""
     module, name = way.function.split(":")
     with threadpool_limits(limits=1, user_api="blas"):
-        base = hand(case, 1, case.epochs, way.dtype, way.validation)
-        same = base if epochs == case.epochs else hand(case, 1, epochs, way.dtype)
+        base = hand(case, 1, case.epochs, "float64", way.validation)
+        same = base if epochs == case.epochs else hand(case, 1, epochs)
         train = getattr(import_module(f"benchmarks.trainers.{module}"), name)
         trained = train(case, way.runs, epochs, way.dtype, way.validation)
     found = {
         "ratio": trained.speed / base.speed,
         "speed": trained.speed,
         "runs": trained.runs,
+        "epochs": trained.epochs,
         "compiling": trained.compiling,
         "deviation": None,
         "blas": report.blas_here(),
@@ -106,6 +107,7 @@ def row(way: Way, each: list[dict[str, Any]]) -> dict[str, object]:
         "": way.name,
         "dtype": way.dtype,
         "runs": first["runs"],
+        "epochs": first["epochs"],
         "x notebook": median(one["ratio"] for one in each),
         "speed": median(one["speed"] for one in each),
         "deviation": "" if deviation is None else float(deviation),
@@ -125,7 +127,7 @@ def main(repeats: int = 3) -> None:
                 blas = one["blas"]
                 print(name, way.name, way.dtype, json.dumps(one), flush=True)
         rows = [row(way, found[number]) for number, way in ways]
-        parts.append(f"**{name}**: {case.about}; {case.epochs} epochs.\n\n{report.table(rows)}")
+        parts.append(f"**{name}**: {case.about}.\n\n{report.table(rows)}")
     report.write("training", "Training speed", "\n\n".join(parts), blas)
 
 
