@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 
 LIBYAML = getattr(yaml, "CDumper", None)  # where PyYAML was built with it
-CHANGING = {"job", "overrides", "runtime"}  # what is another in each job of `hydra`
+PARTLY = ("job", "overrides", "runtime")  # nodes of which some keys are another in each job
 
 
 class Outputs:
@@ -28,32 +28,33 @@ class Outputs:
     def write(self, folder: Path, cfg: DictConfig) -> None:
         """The three files of one composed job."""
         folder.mkdir(parents=True, exist_ok=True)
-        task = [self._task(cfg, str(key)) for key in cfg if key != "hydra"]
-        inner = [self._hydra(cfg.hydra, str(key)) for key in cfg.hydra]
-        lines = self._dumped(plain(cfg.hydra.overrides, "task"))
+        hydra: Any = cfg._get_node("hydra")
+        task = [self._entry((), str(key), plain(cfg, key)) for key in cfg if key != "hydra"]
+        inner = [self._hydra(key, plain(hydra, key)) for key in hydra]
+        lines = plain(cfg.hydra.overrides, "task")
         for name, content in (
             ("config", "".join(task) or "{}\n"),
             ("hydra", "".join(["hydra:\n", *inner])),
-            ("overrides", lines),
+            ("overrides", self._dumped(lines)),
         ):
             (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
 
-    def _task(self, cfg: DictConfig, key: str) -> str:
-        value = plain(cfg, key)
-        known = f"{key}={value!r}"
-        if known not in self._texts:
-            self._texts[known] = self._dumped({key: value})
-        return self._texts[known]
+    def _hydra(self, key: str, value: Any) -> str:
+        if key not in PARTLY:
+            return self._entry(("hydra",), key, value)
+        inner = (self._entry(("hydra", key), name, each) for name, each in value.items())
+        return "".join([f"  {key}:\n", *inner])
 
-    def _hydra(self, node: DictConfig, key: str) -> str:
-        """A key under `hydra`, which a sweep cannot change, with the columns of its place."""
-        known = f"hydra.{key}"
-        if known in self._texts:
-            return self._texts[known]
-        text = self._dumped({"hydra": {key: plain(node, key)}}).partition("\n")[2]
-        if key not in CHANGING:
-            self._texts[known] = text
-        return text
+    def _entry(self, above: tuple[str, ...], key: str, value: Any) -> str:
+        """One key as YAML, with the columns of its place below other keys."""
+        known = f"{above}{key}={value!r}"
+        if known not in self._texts:
+            node = {key: value}
+            for name in reversed(above):
+                node = {name: node}
+            lines = self._dumped(node).splitlines(keepends=True)
+            self._texts[known] = "".join(lines[len(above) :])
+        return self._texts[known]
 
     def _dumped(self, value: Any) -> str:
         """YAML as OmegaConf writes it."""
@@ -67,9 +68,9 @@ class Outputs:
         return text
 
 
-def plain(node: DictConfig, key: str) -> Any:
+def plain(node: Any, key: Any) -> Any:
     """A value as it is written: interpolations are not resolved, nor is what is missing."""
-    child: Any = node._get_node(key)
+    child = node._get_node(key)
     if OmegaConf.is_config(child):
         return OmegaConf.to_container(child, resolve=False, enum_to_str=True)
     value = child._value()

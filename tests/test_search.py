@@ -201,3 +201,25 @@ def test_a_killed_search_goes_on_and_asks_for_no_more_than_was_wanted(place):
 )
 def test_what_cannot_be_searched_is_refused(workplace, capsys, arguments, said):
     assert said in refused(capsys, "-m", "hydra/sweeper=optuna", *arguments.split(" "))
+
+
+@pytest.mark.parametrize("engine", ["serial", "processes"])
+@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
+def test_what_is_not_worth_going_on_with_is_pruned(place, pruner, engine):
+    pruning = [f"hydra.sweeper.pruner={pruner}", f"hydra.launcher.engine={engine}"]
+    amount = ["hydra.sweeper.n_trials=30", "hydra.sweeper.n_jobs=4", "epochs=100"]
+    amount += ["dataset.samples=150"]
+    rates = "optimizer.learning_rate=tag(log,interval(1e-5,0.5))"
+    result = search(rates, "hydra.sweeper.sampler=random", *pruning, *amount)
+    ends = {run.outcome: run for run in result.runs}
+    assert {"ok", "pruned"} == {*ends}
+    assert ends["ok"].curves["val/loss"][0][-1] == 100
+    last = ends["pruned"].curves["val/loss"][0][-1]
+    assert last < 100
+    assert last % 5 == 0
+    assert result.best.outcome == "ok"
+    worst = result.frame[result.frame["outcome"] == "ok"]["val/best_loss"].max()
+    assert result.best.metrics["val/best_loss"] < worst
+    from mlflow import MlflowClient
+
+    assert MlflowClient().get_run(ends["pruned"].run_id).info.status == "FINISHED"
