@@ -23,6 +23,8 @@ from harness.tracking.uri import experiment_name, tracking_uri, without_credenti
 
 log = logging.getLogger(__name__)
 
+NAME = 200  # characters
+
 
 class Job(NamedTuple):
     """One composed job: its number, its overrides, and its config as recorded."""
@@ -202,7 +204,7 @@ def manifest_of(
         cwd=str(Path.cwd()),
         tracking_uri=without_credentials(uri),
         experiment=experiment_name(settings.tracking.experiment),
-        name=settings.tracking.run_name or " ".join(command) or "sweep",
+        name=settings.tracking.run_name or shortened(" ".join(command)) or "sweep",
         overrides=tuple(command),
         objective={"metric": metric, "direction": direction, "others": others},
         tracking=dict(config["tracking"]),
@@ -212,6 +214,11 @@ def manifest_of(
         search=dict(search) if search is not None else None,
         runs=runs,
     )
+
+
+def shortened(text: str) -> str:
+    """A command line as a name; the tag `hydra.overrides` has the whole."""
+    return text if len(text) <= NAME else f"{text[: NAME - 1]}…"
 
 
 def store_of(manifest: Manifest) -> str:

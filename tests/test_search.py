@@ -208,7 +208,7 @@ def test_what_cannot_be_searched_is_refused(workplace, capsys, arguments, said):
 def test_what_is_not_worth_going_on_with_is_pruned(place, pruner, engine):
     pruning = [f"hydra.sweeper.pruner={pruner}", f"hydra.launcher.engine={engine}"]
     amount = ["hydra.sweeper.n_trials=30", "hydra.sweeper.n_jobs=4", "epochs=100"]
-    amount += ["dataset.samples=150"]
+    amount += ["dataset.samples=150", "initializer=glorot", "activation=tanh"]
     rates = "optimizer.learning_rate=tag(log,interval(1e-5,0.5))"
     result = search(rates, "hydra.sweeper.sampler=random", *pruning, *amount)
     ends = {run.outcome: run for run in result.runs}
