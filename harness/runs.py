@@ -4,9 +4,11 @@ import copy
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from harness.compose import build
 from harness.contracts import Array
@@ -47,7 +49,7 @@ def train_stack(
         begun = slots or len(waiting)
         try:
             training = None
-            with threadpool_limits(limits=1, user_api="blas"), undisturbed():
+            with _pools().limit(limits=1, user_api="blas"), undisturbed():
                 members = [build(config).member for _, config in waiting]
                 training = Training(members, [f for f, _ in waiting], slots, prune)
                 for results in training.results():
@@ -64,6 +66,12 @@ def train_stack(
                 for fingerprint, config in suspects:
                     yield from train_stack([fingerprint], [config], prune=prune)
             waiting = waiting[begun:]
+
+
+@cache
+def _pools() -> Any:
+    """The libraries with threads of their own; to find them takes longer than a short run."""
+    return ThreadpoolController()
 
 
 def failure(fingerprint: str, error: BaseException) -> Result:

@@ -17,7 +17,7 @@ class Constant:
     """f(t) = 1."""
 
     def __call__(self, step: Array, total_steps: Array) -> Array:
-        return np.ones_like(step)
+        return np.ones(step.shape, step.dtype)
 
 
 @dataclass(frozen=True)
