@@ -3,7 +3,9 @@
 import gc
 import logging
 import os
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 # its own retries are off: a Connection looks first and then tries again.
 SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # which it shows wherever tqdm is installed
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
@@ -34,8 +37,7 @@ def surroundings() -> Iterator[None]:
         missing = {key: value for key, value in SETTINGS.items() if key not in os.environ}
         os.environ.update(missing)
         try:
-            import mlflow  # noqa: F401  (it sets its own log level when it is imported)
-
+            _import_mlflow()  # which sets its own log level
             with _quiet():
                 _inside = True
                 yield
@@ -43,6 +45,15 @@ def surroundings() -> Iterator[None]:
             _inside = False
             for key in missing:
                 os.environ.pop(key, None)
+
+
+def _import_mlflow() -> None:
+    """The first import, without what tqdm says of it in notebooks that lack its widgets."""
+    if "mlflow" in sys.modules:
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")
+        import mlflow  # noqa: F401
 
 
 @contextmanager
