@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -47,51 +48,55 @@ def plan(
     is created.
     """
     prepare.cache_clear()  # a file may have changed since
-    found, numbers = examined(jobs, single)
+    found = examined(jobs, single)
     if not found:
         raise UsageError("nothing to do: the sweep has no runs")
-    every = [job.overrides for job, _ in found.values()]
+    every = [run.overrides for run in found]
     common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
-    parts: dict[str, Any] = {}  # runs of a large sweep share what is equal in their configs
-    runs = tuple(
-        _planned(identity, numbers[identity], job, built, _name(job, built, common, single), parts)
-        for identity, (job, built) in found.items()
-    )
-    first, built = next(iter(found.values()))
-    return manifest_of(first.config, built, runs, command, single=single, launcher=launcher)
+    config, built = found[0].config, build(found[0].config)
+    runs = tuple(named(run, common) for run in found)
+    if single and built.settings.tracking.run_name:
+        runs = (replace(found[0], name=built.settings.tracking.run_name),)
+    return manifest_of(config, built, runs, command, single=single, launcher=launcher)
 
 
-def plan_trial(job: Job, common: Sequence[str]) -> tuple[Planned, ...]:
+def plan_trial(job: Job, common: Iterable[str]) -> tuple[Planned, ...]:
     """The runs of one setting that a search asks for; named by what is not `common`."""
-    found, numbers = examined([job], single=False)
-    named = {key: _name(*found[key], set(common), single=False) for key in found}
-    return tuple(
-        _planned(key, numbers[key], job, built, named[key], {})
-        for key, (job, built) in found.items()
-    )
+    return tuple(named(run, {*common}) for run in examined([job], single=False))
 
 
-def examined(
-    jobs: Iterable[Job], single: bool
-) -> tuple[dict[str, tuple[Job, Built]], dict[str, list[int]]]:
-    """The distinct runs by fingerprint, and the numbers of the jobs that ask for each."""
-    found: dict[str, tuple[Job, Built]] = {}
+def examined(jobs: Iterable[Job], single: bool) -> list[Planned]:
+    """The distinct runs, without names yet; each knows all jobs that ask for it."""
+    found: dict[str, Planned] = {}
     numbers: dict[str, list[int]] = {}
+    parts: dict[str, Any] = {}  # runs of a large sweep share what is equal in their configs
     for job in jobs:
         try:
             for repeat in repeats(job):
-                identity, built = examine(repeat)
-                found.setdefault(identity, (repeat, built))
-                numbers.setdefault(identity, []).append(job.number)
+                run = examine(repeat, parts)
+                found.setdefault(run.fingerprint, run)
+                numbers.setdefault(run.fingerprint, []).append(job.number)
         except HarnessError as error:
             raise type(error)(_told(error, job, single)) from error
-    return found, numbers
+    return [replace(run, jobs=tuple(numbers[run.fingerprint])) for run in found.values()]
 
 
-def examine(job: Job) -> tuple[str, Built]:
-    """A run's fingerprint, and its parts; raises as `build` does."""
-    built = build(job.config)
-    return fingerprint(job.config, built), built
+def examine(job: Job, parts: dict[str, Any]) -> Planned:
+    """One run, built to see that it can be; raises as `build` does."""
+    built, config = build(job.config), job.config
+    name = config["dataset"]["name"]
+    source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
+    inputs = inputs_of(prepare_for(built.member), name, source)
+    identity = fingerprint(config, inputs, built.plugins)
+    shared = share(config, parts)
+    return Planned((job.number,), identity, "", job.overrides, shared, inputs, built.plugins)
+
+
+def named(run: Planned, common: set[str]) -> Planned:
+    """A run with its name: the overrides that are not common to all."""
+    varying = [override for override in run.overrides if override not in common]
+    name = " ".join(varying or run.overrides) or str(run.config["dataset"]["name"])
+    return replace(run, name=name)
 
 
 def repeats(job: Job) -> Iterator[Job]:
@@ -131,32 +136,6 @@ def _told(error: HarnessError, job: Job, single: bool) -> str:
     return str(error) if single else f"{error}\n  in job {job.number}: {' '.join(job.overrides)}"
 
 
-def _name(job: Job, built: Built, common: set[str], single: bool) -> str:
-    """A run's name: in a sweep the overrides that vary; `tracking.run_name` names the whole."""
-    if single and built.settings.tracking.run_name:
-        return built.settings.tracking.run_name
-    varying = [override for override in job.overrides if override not in common]
-    return " ".join(varying or job.overrides) or str(job.config["dataset"]["name"])
-
-
-def _planned(
-    identity: str,
-    numbers: list[int],
-    job: Job,
-    built: Built,
-    name: str,
-    parts: dict[str, Any],
-) -> Planned:
-    inputs, config = _inputs(job.config, built), share(job.config, parts)
-    return Planned(tuple(numbers), identity, name, job.overrides, config, inputs, built.plugins)
-
-
-def _inputs(config: Config, built: Built) -> tuple[dict[str, Any], ...]:
-    name = config["dataset"]["name"]
-    source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
-    return inputs_of(prepare_for(built.member), name, source)
-
-
 @lru_cache(maxsize=16)
 def inputs_of(prepared: Prepared, name: str, source: str) -> tuple[dict[str, Any], ...]:
     """The parts of the data as MLflow's dataset inputs, the same objects for all runs."""
@@ -173,12 +152,14 @@ def inputs_of(prepared: Prepared, name: str, source: str) -> tuple[dict[str, Any
     )
 
 
-def fingerprint(config: Config, built: Built) -> str:
+def fingerprint(
+    config: Config, inputs: Sequence[Mapping[str, Any]], plugins: Sequence[Mapping[str, Any]]
+) -> str:
     """What makes a run the same run: its config, its data, and the code of its plugins."""
     aside = (*NOT_RECORDED, "objective")
     kept = {key: value for key, value in resolved(config).items() if key not in aside}
-    digests = [part["digest"] for part in _inputs(config, built)]
-    text = json.dumps([kept, digests, built.plugins], sort_keys=True, default=str)
+    digests = [part["digest"] for part in inputs]
+    text = json.dumps([kept, digests, plugins], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

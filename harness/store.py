@@ -9,8 +9,9 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -32,6 +33,7 @@ DAMAGE = (  # what reading a damaged npz can raise
     zlib.error,
     zipfile.BadZipFile,
 )
+SMALL = 8  # keys: of a run's config its parts, but not the whole
 LARGEST_RESULT = 4 << 30  # bytes that a result file may unpack to
 
 
@@ -104,12 +106,13 @@ class Manifest:
         return replace(self, runs=tuple(runs.values()))
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | Iterable[str]) -> None:
     """All of `content` at `path`, or nothing new there; DiskError if the disk refuses."""
+    pieces = [content] if isinstance(content, bytes) else (piece.encode() for piece in content)
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with aside.open("wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
@@ -138,18 +141,18 @@ def lock(directory: Path, name: str = "manifest") -> FileLock:
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """All that is asked for, each run on a line of its own."""
-    about = vars(manifest) | {"runs": []}
-    runs = [json.dumps(vars(run), ensure_ascii=False) for run in manifest.runs]
-    head = json.dumps(about, indent=1, ensure_ascii=False)
-    text = head.replace('"runs": []', '"runs": [\n' + ",\n".join(runs) + "\n ]", 1)
-    write_atomically(directory / "manifest.json", text.encode())
+    about = json.dumps(vars(manifest) | {"runs": []}, indent=1, ensure_ascii=False)
+    head, mark, tail = about.partition('"runs": [')
+    runs = (json.dumps(vars(run), ensure_ascii=False) for run in manifest.runs)
+    lines = (f"{',' * (number > 0)}\n  {run}" for number, run in enumerate(runs))
+    write_atomically(directory / "manifest.json", chain([head + mark], lines, [tail]))
 
 
 def read_manifest(directory: Path) -> Manifest:
     """The manifest of a sweep's folder; UsageError if there is none or it cannot be read."""
     path = directory / "manifest.json"
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"), object_hook=_sharing())
         runs = tuple(planned(run) for run in fields.pop("runs"))
         manifest = Manifest(**fields | {"overrides": tuple(fields["overrides"])}, runs=runs)
     except FileNotFoundError:
@@ -161,8 +164,14 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
+def _sharing() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A hook for JSON: small objects that are equal are one, for large sweeps repeat them."""
+    parts: dict[str, dict[str, Any]] = {}
+    return lambda node: node if len(node) > SMALL else parts.setdefault(repr(node), node)
+
+
 def planned(fields: dict[str, Any]) -> Planned:
-    """The inverse of `asdict`, after a trip through JSON."""
+    """A run as it comes from JSON."""
     lists = ("jobs", "overrides", "inputs", "plugins")
     return Planned(**fields | {key: tuple(fields[key]) for key in lists})
 

@@ -12,7 +12,7 @@ from harness.grid import Exclusion, combinations
 from harness.grouping import stacks
 from harness.jobs import Jobs
 from harness.launching import launcher_of
-from harness.planning import Job, examined, manifest_of, plan_trial
+from harness.planning import Job, examined, manifest_of, named, plan_trial
 from harness.recording import flat, recorded
 from harness.search.source import Search
 from harness.search.space import Space
@@ -50,14 +50,12 @@ def preview(jobs: Jobs, kept: Sequence[Sequence[str]], excluded: int) -> str:
     asked, invalid = 0, []
     for number, lines in enumerate(kept):
         try:
-            found, numbers = examined([jobs.job(number, lines)], single=False)
+            found = examined([jobs.job(number, lines)], single=False)
         except HarnessError as error:
             invalid.append(f"invalid: {str(error).replace(chr(10), ';')}")
             continue
-        asked += sum(map(len, numbers.values()))
-        for identity, (job, _) in found.items():
-            name, lines = " ".join(job.overrides) or "defaults", job.overrides
-            runs.setdefault(identity, Planned((number,), identity, name, lines, job.config))
+        asked += sum(len(run.jobs) for run in found)
+        runs = {run.fingerprint: named(run, set()) for run in found} | runs
     works = list(stacks([*runs.values()], launcher_of(jobs.config)))
     names = [f"run: {run.name}" for run in runs.values()][:LISTED]
     more = [f"and {len(runs) - LISTED} more runs"] if len(runs) > LISTED else []

@@ -56,9 +56,7 @@ class Search:
 
     def known(self) -> list[Planned]:
         """All runs that this sweep has asked for, those of an earlier process too."""
-        found: dict[str, Planned] = {}
-        for trial in self._own():
-            found |= {run["fingerprint"]: store.planned(run) for run in trial.user_attrs[RUNS]}
+        found = {run.fingerprint: run for trial in self._own() for run in self._runs(trial)}
         return [*found.values()]
 
     def ask(self) -> list[Planned]:
@@ -148,6 +146,9 @@ class Search:
         bad = TrialState.FAIL if failed or several else TrialState.PRUNED  # worst, for a sampler
         self._study.tell(number, state=bad)
 
+    def _runs(self, trial: Any) -> list[Planned]:
+        return [store.planned(run) for run in trial.user_attrs[RUNS]]
+
     def _own(self) -> list[Any]:
         trials = self._study.get_trials(deepcopy=False)
         own = self.manifest.sweep_id
@@ -165,7 +166,7 @@ class Search:
             if trial.user_attrs.get(SWEEP) not in (self.manifest.sweep_id, None):
                 continue
             if RUNS in trial.user_attrs:
-                self._await(trial, [store.planned(run) for run in trial.user_attrs[RUNS]])
+                self._await(trial, self._runs(trial))
             elif self._settings["storage"] is None or SWEEP in trial.user_attrs:
                 self._study.tell(trial.number, state=TrialState.FAIL)
         return sum(
