@@ -119,7 +119,7 @@ def optimise(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) 
     example = trials.first()
     built = build(example.config)
     told = {key: settings[key] for key in settings if key != "params"}
-    told |= {"seed": built.member.seed}
+    told |= {"seed": built.member.seed, "repeats": built.settings.repeats}
     told |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
     check(told, len(built.objectives))
     planned = manifest_of(

@@ -107,7 +107,7 @@ class Source(Protocol):
     """Where the runs of a search come from; see harness.search."""
 
     @property
-    def total(self) -> int: ...
+    def left(self) -> int: ...
 
     @property
     def pruning(self) -> Pruning | None: ...
@@ -161,7 +161,7 @@ class Errand:
 
     @property
     def total(self) -> int:
-        return max(len(self.runs), self.search.total if self.search else 0)
+        return len(self.runs) + (self.search.left if self.search else 0)
 
     def run(self, progress: Told) -> Summary:
         """Do it; whatever happens, what is trained is on disk before it is published."""

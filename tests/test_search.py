@@ -115,6 +115,7 @@ def test_a_study_goes_on_by_its_name_in_any_database(place):
     named = [RATE, f"hydra.sweeper.storage='{url}'", "hydra.sweeper.study_name=mine"]
     assert len(search(*named, "hydra.sweeper.n_trials=4").frame) == 4
     assert len(search(*named, "hydra.sweeper.n_trials=7", "hydra.sweep.dir=more").frame) == 3
+    assert search(*named, "hydra.sweeper.n_trials=7", "hydra.sweep.dir=none").best is None
     told = study(url).get_trials()
     assert [trial.state.name for trial in told] == ["COMPLETE"] * 7
     assert len({trial.params["optimizer.learning_rate"] for trial in told}) == 7

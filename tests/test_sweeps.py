@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,11 @@ import pytest
 import yaml
 
 from harness.cli import main
+from harness.leaderboard import Standing
+from harness.planning import Job, plan
+from harness.sweeps import Summary
 from tests.commands import closing_lines
+from tests.conftest import make_config
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -227,3 +232,18 @@ def test_a_sweep_goes_to_a_server_artifacts_included(server, workplace, monkeypa
         assert {i.path for i in client.list_artifacts(run.info.run_id)} >= {"config.yaml", "plots"}
         assert len(client.get_metric_history(run.info.run_id, "val/loss")) == 6
     assert not (workplace / "mlflow.db").exists()
+
+
+def test_a_long_sweep_is_told_of_more_processors_if_training_took_most_of_it():
+    jobs = [Job(seed, (f"seed={seed}",), make_config(seed=seed)) for seed in range(2)]
+    planned = plan(jobs, command=(), single=False)
+
+    def said(trained, took, **launcher):
+        ranked = [Standing(run, "ok", {"train/seconds": trained}, "", 1) for run in planned.runs]
+        summary = Summary(Path(), replace(planned, launcher=launcher), "", ranked, seconds=took)
+        return summary.trained_long
+
+    assert said(trained=40.0, took=100.0)
+    assert not said(trained=20.0, took=100.0)
+    assert not said(trained=20.0, took=40.0)
+    assert not said(trained=40.0, took=100.0, engine="processes")

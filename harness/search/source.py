@@ -50,9 +50,9 @@ class Search:
         self._left: int = self._settings["n_trials"] - self._take_over()
 
     @property
-    def total(self) -> int:
-        """How many trials there will be in this sweep."""
-        return self._left + len(self._own())
+    def left(self) -> int:
+        """How many runs are still to be asked for."""
+        return self._left * int(self._settings["repeats"])
 
     def known(self) -> list[Planned]:
         """All runs that this sweep has asked for, those of an earlier process too."""
