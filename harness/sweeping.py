@@ -55,7 +55,8 @@ def preview(jobs: Jobs, kept: Sequence[Sequence[str]], excluded: int) -> str:
             invalid.append(f"invalid: {str(error).replace(chr(10), ';')}")
             continue
         asked += sum(len(run.jobs) for run in found)
-        runs = {run.fingerprint: named(run, set()) for run in found} | runs
+        for run in found:
+            runs.setdefault(run.fingerprint, named(run, set()))
     works = list(stacks([*runs.values()], launcher_of(jobs.config)))
     names = [f"run: {run.name}" for run in runs.values()][:LISTED]
     more = [f"and {len(runs) - LISTED} more runs"] if len(runs) > LISTED else []

@@ -8,6 +8,7 @@ import time
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from itertools import count
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -63,10 +64,14 @@ class Crew:
             self._inbox.put(Came(key, [], lost=reason.partition("\n")[0] or "unknown"))
 
     def _accept(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
+        while True:
+            try:
                 connection = self._listener.accept()
-                threading.Thread(target=self._hear, args=[connection], daemon=True).start()
+            except (EOFError, ConnectionError, AuthenticationError):  # it died while it called
+                continue
+            except OSError:  # closed
+                return
+            threading.Thread(target=self._hear, args=[connection], daemon=True).start()
 
     def _hear(self, connection: Connection) -> None:
         """What one worker says of one stack; that it died, its future tells."""
