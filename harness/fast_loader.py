@@ -2,13 +2,15 @@
 
 import pickle
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+
+LINES = 4096  # overrides that are kept parsed
 
 
 class FastLoader:
@@ -21,7 +23,7 @@ class FastLoader:
     def __init__(self, loader: Any) -> None:
         self._loader = loader
         self._bases: dict[Any, Base] = {}
-        self._parse = cache(OverridesParser.create().parse_override)
+        self._parse = lru_cache(LINES)(OverridesParser.create().parse_override)
         self._is_group = cache(loader.repository.group_exists)
         self._sources = cache(loader._parse_overrides_and_create_caching_repo)
 

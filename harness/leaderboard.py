@@ -1,8 +1,10 @@
 """Which run is best, and which setting: ranked by the objective, as a table and as a note."""
 
 import csv
+import hashlib
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
@@ -55,10 +57,11 @@ class Setting(NamedTuple):
 
 def settings_of(ranked: Sequence[Standing], metric: str) -> list[Setting]:
     """Runs grouped over seeds, in the order of their best runs."""
-    groups: dict[str, list[Standing]] = {}
+    groups: dict[bytes, list[Standing]] = {}
     for s in ranked:
         config = {key: value for key, value in flat(s.planned.config).items() if key != "seed"}
-        groups.setdefault(repr(config), []).append(s)
+        identity = hashlib.blake2b(repr(config).encode(), digest_size=16).digest()
+        groups.setdefault(identity, []).append(s)
     return [Setting(tuple(group), *estimate(group, metric)) for group in groups.values()]
 
 
@@ -88,9 +91,14 @@ def value_of(standings: Sequence[Standing], objective: Mapping[str, Any]) -> Any
 
 def varying(runs: Sequence[Planned]) -> list[str]:
     """The parameters that differ between these runs, in the config's order."""
-    every = [flat(run.config) for run in runs]
-    keys = dict.fromkeys(key for each in every for key in each)
-    return [k for k in keys if len({str(each.get(k, "")) for each in every}) > 1]
+    met: dict[str, set[str]] = {}
+    having: Counter[str] = Counter()
+    for run in runs:
+        for key, value in flat(run.config).items():
+            having[key] += 1
+            if len(values := met.setdefault(key, set())) < 2:
+                values.add(str(value))
+    return [key for key, values in met.items() if len(values) > 1 or having[key] < len(runs)]
 
 
 def table(
@@ -98,7 +106,11 @@ def table(
 ) -> dict[str, list[Any]]:
     """Columns: rank, run, outcome, the objective, what varies, the other numbers, run id."""
     keys = varying([s.planned for s in ranked])
-    settings = [params(s.planned.config) for s in ranked]
+    settings: dict[str, list[str]] = {key: [] for key in keys}
+    for s in ranked:
+        values = params(s.planned.config)
+        for key, column in settings.items():
+            column.append(values.get(key, ""))
     metrics = sorted({name for s in ranked for name in s.metrics} - {objective["metric"]})
     metrics = [objective["metric"], *metrics]
     columns: dict[str, list[Any]] = {
@@ -107,16 +119,25 @@ def table(
         "outcome": [s.outcome for s in ranked],
     }
     columns |= {metrics[0]: [s.metrics.get(metrics[0]) for s in ranked]}
-    columns |= {key: [p.get(key, "") for p in settings] for key in keys}
+    columns |= settings
     columns |= {name: [s.metrics.get(name) for s in ranked] for name in metrics[1:]}
-    settings_ = settings_of(ranked, metrics[0])
-    if len(settings_) < len(ranked):
-        known = {id(s): setting for setting in settings_ for s in setting.standings}
-        columns["seeds"] = [known[id(s)].seeds for s in ranked]
-        columns["mean"] = [_number(known[id(s)].mean) for s in ranked]
-        columns["ci95"] = [_number(known[id(s)].interval) for s in ranked]
+    columns |= _over_seeds(ranked, metrics[0])
     columns["run_id"] = [run_ids.get(s.planned.fingerprint, "") for s in ranked]
     return columns
+
+
+def _over_seeds(ranked: Sequence[Standing], metric: str) -> dict[str, list[Any]]:
+    """How each run's setting does, if any setting has several seeds."""
+    groups = settings_of(ranked, metric)
+    if len(groups) == len(ranked):
+        return {}
+    known = {id(s): group for group in groups for s in group.standings}
+    found = [known[id(s)] for s in ranked]
+    return {
+        "seeds": [group.seeds for group in found],
+        "mean": [_number(group.mean) for group in found],
+        "ci95": [_number(group.interval) for group in found],
+    }
 
 
 def as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 
 LIBYAML = getattr(yaml, "CDumper", None)  # where PyYAML was built with it
+KEPT = 2000  # texts
 PARTLY = ("job", "overrides", "runtime")  # nodes of which some keys are another in each job
 
 
@@ -49,6 +50,8 @@ class Outputs:
         """One key as YAML, with the columns of its place below other keys."""
         known = f"{above}{key}={value!r}"
         if known not in self._texts:
+            if len(self._texts) >= KEPT:
+                self._texts.clear()
             node = {key: value}
             for name in reversed(above):
                 node = {name: node}
