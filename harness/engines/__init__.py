@@ -18,7 +18,7 @@ class Engine(NamedTuple):
     """What the launcher is told: which engine, how many workers, where, and how large a stack."""
 
     engine: str = "serial"
-    workers: int | None = None  # null: as many as there are cores
+    workers: int | None = None  # null: as many as there are cores; serial is always one
     address: str | None = None  # of a cluster
     stack_bytes: int = STACK_BYTES
 
@@ -29,10 +29,8 @@ class Engine(NamedTuple):
         size, workers = self.stack_bytes, self.workers
         allow(size >= 1, f"hydra.launcher.stack_bytes={size}: at least 1")
         allow(workers is None or workers >= 1, f"hydra.launcher.workers={workers}: at least 1")
-        local = self.engine == "serial" and (workers or self.address)
-        allow(not local, "hydra.launcher.engine=serial is this process: no workers, no address")
-        here = self.engine == "processes" and self.address
-        allow(not here, "hydra.launcher.engine=processes is this machine: no address")
+        here = self.engine in ("serial", "processes") and self.address
+        allow(not here, f"hydra.launcher.engine={self.engine} is on this machine: no address")
         if self.engine != "serial":
             self._crew()
 
