@@ -63,11 +63,9 @@ class Exclusion:
 
     def excludes(self, values: Mapping[str, Any], choices: Mapping[str, Any]) -> bool:
         """Whether a job is left out, by its flat config and by its groups' choices."""
-        self._known |= {*values, *choices} if self.entries else set()
-        found = [
-            all(value in (values.get(k), choices.get(k)) for k, value in entry.items())
-            for entry in self.entries
-        ]
+        self._known |= {*values, *choices}
+        said = [*values.items(), *choices.items()]
+        found = [all((k, value) in said for k, value in entry.items()) for entry in self.entries]
         self._hits = [hits + hit for hits, hit in zip(self._hits, found, strict=True)]
         return any(found)
 

@@ -56,6 +56,12 @@ def test_an_exclusion_may_name_a_preset_a_default_or_a_field_that_not_all_have(n
     assert len(names(*both, "hydra.sweeper.exclude=[{activation.slope:0.01}]")) == 2
 
 
+def test_null_is_a_value_that_a_key_may_have(names):
+    swept = ["batch_size=null,32", "hydra.sweeper.exclude=[{batch_size:null}]"]
+    assert len(names(*swept)) == 1
+    assert len(names("seed=1,2", "hydra.sweeper.exclude=[{seed:null}]")) == 2
+
+
 def test_an_entry_that_leaves_nothing_out_is_warned_of(place, capsys):
     done = harness(capsys, "-m", *SHORT, "seed=1,2", "hydra.sweeper.exclude=[{seed:7}]")
     assert done.code == 0

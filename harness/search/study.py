@@ -1,6 +1,5 @@
 """Optuna's parts of a search: the study, the sampler and the pruner, by their names."""
 
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +11,9 @@ from harness.errors import UsageError
 from harness.planning import derived
 from harness.registry import unknown
 from harness.search.trials import storage
+from harness.stopping.ledger import questioned_every
 from harness.store import Manifest, Result
 
-POINTS = 20  # of a run at which it is judged
 SAMPLERS = {
     "tpe": "TPESampler",
     "random": "RandomSampler",
@@ -92,7 +91,7 @@ def note(study: Any, result: Result, epochs: int) -> None:
     curve = result.curves.get("val/loss", result.curves.get("train/loss"))
     if result.outcome not in ("ok", "pruned") or curve is None:
         return
-    trial, every = study.ask(), math.ceil(epochs / POINTS)
+    trial, every = study.ask(), questioned_every(epochs)
     points = range(every, min(epochs, result.last_epoch + 1), every)
     losses = np.interp([*points], curve.steps, curve.values)
     for epoch, loss in zip(points, losses, strict=True):

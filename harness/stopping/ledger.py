@@ -60,13 +60,18 @@ class Standing:
         return Standing(*(np.concatenate(pair) for pair in pairs))
 
 
+def questioned_every(epochs: int) -> int:
+    """After how many epochs it is asked again whether to prune a run."""
+    return -(-epochs // QUESTIONS)
+
+
 def before(
     members: Sequence[Member], run: Array, rows: Array, began: float, worked: float, asked: bool
 ) -> Standing:
     """Runs before their first epoch."""
     count = len(members)
     zero, infinite = np.zeros(count, int), np.full(count, np.inf)
-    question = [-(-m.epochs // QUESTIONS) if asked else NEVER for m in members]
+    question = [questioned_every(m.epochs) if asked else NEVER for m in members]
     point = [m.log_every or -(-m.epochs // POINTS) for m in members]
     return Standing(
         run=run,
