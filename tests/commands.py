@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.cli import main
+from tests import forks
 
 SHORT = ("figures=none", "tracking.model=none", "epochs=2", "dataset.samples=20")
 
@@ -39,13 +40,24 @@ def harness(capsys, *arguments: str) -> Done:
     return Done(code, *capsys.readouterr())
 
 
-def harness_process(*arguments: str, cwd: Path, **env: str) -> Done:
-    """Call the program as a process of its own, without MLflow's environment variables."""
+def variables(**more: str) -> dict[str, str]:
+    """The environment for a process, without MLflow's variables."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "COV_"))}
+    return kept | more
+
+
+def harness_process(*arguments: str, cwd: Path, **env: str) -> Done:
+    """Call the program as a process of its own."""
+    process = forks.start(*arguments, cwd=cwd, env=variables(**env))
+    return Done(process.wait(), *process.said())
+
+
+def harness_afresh(*arguments: str, cwd: Path, **env: str) -> Done:
+    """Call the program in an interpreter of its own: where imports and start-up matter."""
     done = subprocess.run(
         [sys.executable, "-m", "harness", *arguments],
         cwd=cwd,
-        env=kept | env,
+        env=variables(**env),
         capture_output=True,
         text=True,
         timeout=120,

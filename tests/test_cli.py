@@ -13,7 +13,7 @@ import pytest
 from harness.cli import VERBS, told
 from harness.contracts import DataError
 from harness.errors import DiskError, TrackingError, UsageError
-from tests.commands import SHORT, harness, harness_process, listing, refused
+from tests.commands import SHORT, harness, harness_afresh, listing, refused
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -44,7 +44,7 @@ def test_the_program_and_the_module_are_the_same(workplace):
         text=True,
         check=True,
     )
-    done = harness_process("--version", cwd=workplace)
+    done = harness_afresh("--version", cwd=workplace)
     assert (done.code, done.out) == (0, program.stdout)
     assert done.out.startswith(f"harness {version('harness')} (Hydra 1.3")
 

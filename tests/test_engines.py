@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -14,6 +13,7 @@ from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import UsageError
 from harness.runs import train_stack
+from tests import forks
 from tests.commands import SHORT, harness, manifest
 from tests.conftest import make_config
 from tests.strangers import strangers
@@ -175,9 +175,7 @@ LONG += ["hydra.launcher.engine=processes", "hydra.launcher.workers=2"]
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
 def test_workers_go_with_the_sweep_however_it_ends(place, number):
-    line = [sys.executable, "-m", "harness", *LONG]
-    with (place / "said").open("w") as said:
-        sweep = subprocess.Popen(line, cwd=place, stdout=said, stderr=said, start_new_session=True)
+    sweep = forks.start(*LONG, cwd=place, env=dict(os.environ))
     workers: list[psutil.Process] = []
     for _ in range(600):
         children = psutil.Process(sweep.pid).children(recursive=True)
@@ -186,14 +184,11 @@ def test_workers_go_with_the_sweep_however_it_ends(place, number):
             break
         time.sleep(0.1)
     assert len(workers) == 2
-    if number == signal.SIGINT:
-        os.killpg(sweep.pid, number)  # as Ctrl-C does: to all of them
-    else:
-        sweep.send_signal(number)
+    sweep.signal(number, group=number == signal.SIGINT)  # Ctrl-C is for all of them
     code = sweep.wait(10)
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     _, alive = psutil.wait_procs(workers, timeout=5)
     assert alive == []
     if number != signal.SIGKILL:
-        assert f"to finish: harness resume {place}/here" in (place / "said").read_text()
+        assert f"to finish: harness resume {place}/here" in sweep.said()[1]
     assert len(manifest(place / "here")["runs"]) == 2

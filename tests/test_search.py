@@ -1,8 +1,8 @@
 """Searches: what is asked, what the study is told, and that none is lost or done twice."""
 
 import json
-import subprocess
-import sys
+import os
+import signal
 import time
 
 import optuna
@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import harness as api
+from tests import forks
 from tests.commands import SHORT, closing_lines, harness, harness_process, refused
 
 pytestmark = pytest.mark.filterwarnings(
@@ -157,14 +158,14 @@ def test_a_setting_that_diverges_is_worst_but_does_not_end_the_search(place, cap
 def test_a_killed_search_goes_on_and_asks_for_no_more_than_was_wanted(place):
     line = ["-m", *OPTUNA, RATE, "epochs=4000", "hydra.sweeper.n_trials=8"]
     line += ["hydra.sweeper.n_jobs=2"]
-    going = subprocess.Popen([sys.executable, "-m", "harness", *line], cwd=place)
+    going = forks.start(*line, cwd=place, env=dict(os.environ))
     results = place / "here/results"
     for _ in range(600):
         if len([*results.glob("*.npz")]) >= 3:
             break
         time.sleep(0.05)
-    going.kill()
-    going.wait()
+    going.signal(signal.SIGKILL)
+    assert going.wait() == -signal.SIGKILL
     before = {path.name: path.read_bytes() for path in results.glob("*.npz")}
     assert 3 <= len(before) < 8
     with (place / "here/trials.jsonl").open("a") as log:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import SHORT, harness, harness_process, listing
+from tests import forks
+from tests.commands import SHORT, harness, harness_afresh, listing, variables
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -35,7 +36,7 @@ def test_streams_may_be_closed(workplace, closed):
 
 
 def test_a_terminal_that_knows_few_characters_gets_what_it_can(workplace):
-    done = harness_process(
+    done = harness_afresh(
         "plugins", "activation", "swish", cwd=workplace, PYTHONIOENCODING="ascii"
     )
     assert (done.code, done.err) == (0, "")
@@ -54,13 +55,11 @@ def test_a_run_on_a_narrow_terminal_ends_with_the_same_lines(workplace, capsys, 
 
 
 def test_two_sweeps_started_at_once_in_one_folder_do_not_meet(workplace):
-    line = [*PROGRAM, "-m", "seed=1,2", *SHORT]
-    both = [
-        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    told = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+    line = ["-m", "seed=1,2", *SHORT]
+    both = [forks.start(*line, cwd=workplace, env=variables()) for _ in range(2)]
+    codes = [process.wait() for process in both]
+    told = [process.said() for process in both]
+    assert codes == [0, 0], told
     for out, _ in told:
         assert "runs: 2 finished, 0 diverged, 0 failed" in out
     folders = {line for out, _ in told for line in out.splitlines() if line.startswith("folder")}

@@ -1,9 +1,6 @@
 """A sweep from the command line, and what MLflow then holds of it."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +12,7 @@ from harness.cli import main
 from harness.leaderboard import Standing
 from harness.planning import Job, plan
 from harness.sweeps import Summary
-from tests.commands import closing_lines
+from tests.commands import closing_lines, harness_process
 from tests.conftest import make_config
 
 pytestmark = pytest.mark.filterwarnings(
@@ -44,17 +41,15 @@ def runs_of(client, experiment="harness"):
 def swept(tmp_path_factory):
     """One sweep with a member that diverges, run by the program itself."""
     place = tmp_path_factory.mktemp("sweep")
-    line = [sys.executable, "-m", "harness", *SWEEP, "figures.best=1", "+tracking.tags.who=me"]
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    done = subprocess.run(line, cwd=place, env=env, capture_output=True, text=True, check=False)
+    done = harness_process(*SWEEP, "figures.best=1", "+tracking.tags.who=me", cwd=place)
     client = client_of(f"sqlite:///{place}/mlflow.db")
     return place, done, client, *runs_of(client)
 
 
 def test_the_closing_lines_say_how_it_went(swept):
     place, done, _, parents, children = swept
-    said = closing_lines(done.stdout)
-    assert done.returncode == 3
+    said = closing_lines(done.out)
+    assert done.code == 3
     assert said["runs"] == "4 finished, 2 diverged, 0 failed"
     best = min(
         (run for run in children if run.info.status == "FINISHED"),
@@ -66,7 +61,7 @@ def test_the_closing_lines_say_how_it_went(swept):
     assert said["record"] == f"{uri} experiment=harness run={parents[0].info.run_id}"
     assert (place / said["folder"] / "manifest.json").is_file()
     assert said["look"] == "harness ui"
-    assert done.stderr.count("diverged: optimizer.learning_rate=1e+200") == 2
+    assert done.err.count("diverged: optimizer.learning_rate=1e+200") == 2
 
 
 def test_children_hang_on_their_parent(swept):
@@ -189,10 +184,10 @@ def test_the_primary_metric_is_told_to_the_ui(swept):
 
 def test_resuming_a_finished_sweep_changes_nothing(swept, capsys):
     _, done, client, _, children = swept
-    folder = closing_lines(done.stdout)["folder"]
+    folder = closing_lines(done.out)["folder"]
     before = {r.info.run_id: r.to_dictionary() for r in children}
     assert main(["resume", folder]) == 3
-    assert capsys.readouterr().out == done.stdout
+    assert capsys.readouterr().out == done.out
     parents, after = runs_of(client)
     assert {r.info.run_id: r.to_dictionary() for r in after} == before
     assert len(parents) == 1
