@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from harness import store
+from harness import npz
 from harness.contracts import RunResult, SweepResult
 from harness.errors import UsageError
 from harness.results import run_result
@@ -52,10 +52,14 @@ def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
         raise UsageError(
             f"run {run_id} holds no config.yaml: it is no run of harness, or not done"
         )
+    try:
+        weights = npz.layers(npz.unpack(record.weights)) if record.weights else []
+    except ValueError as error:
+        raise UsageError(f"run {run_id}: weights.npz: {error}") from error
     metrics = {k: v for k, v in record.metrics.items() if k not in ("train/loss", "val/loss")}
     return run_result(
         yaml.safe_load(record.config),
-        store.read_weights(record.weights) if record.weights else [],
+        weights,
         run_id=run_id,
         name=record.name,
         outcome=record.outcome,

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from harness import leaderboard, store
+from harness import leaderboard, npz, store
 from harness.compose import build, figures_for
 from harness.contracts import Figure
 from harness.data import prepare_for
@@ -23,7 +23,7 @@ from harness.leaderboard import Standing
 from harness.net import scaling_of
 from harness.recording import as_text, params
 from harness.results import of_planned, sweep_result
-from harness.store import Manifest, Planned, Result, read_result, weights_npz
+from harness.store import Manifest, Planned, Result, read_result
 from harness.tracking.environment import rare_collections
 from harness.tracking.publisher import Publisher
 
@@ -140,7 +140,7 @@ class Publishing:
         """A run's artifacts by their path in MLflow."""
         files = {"config.yaml": as_yaml(planned.config)}
         if result.weights:
-            files["weights.npz"] = weights_npz(result.weights)
+            files["weights.npz"] = npz.pack_weights(result.weights)
         if result.traceback:
             files["traceback.txt"] = result.traceback.encode()
         if result.outcome == "diverged":

@@ -10,7 +10,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from harness.net import predictor
-from harness.store import layers
+from harness.npz import layers, unpack
 
 
 class Served(PythonModel):
@@ -19,8 +19,7 @@ class Served(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Read `model.json` and `weights.npz`, and build the net from the installed plugins."""
         self.about = json.loads(Path(context.artifacts["model"]).read_text(encoding="utf-8"))
-        with np.load(context.artifacts["weights"], allow_pickle=False) as arrays:
-            weights = layers(arrays)
+        weights = layers(unpack(Path(context.artifacts["weights"]).read_bytes()))
         self._said = predictor(self.about["config"], weights, self.about["scaling"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:

@@ -3,13 +3,10 @@
 Everything is written whole: to a temporary file, flushed to the disk, then renamed into place.
 """
 
-import io
+import hashlib
 import json
 import os
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -18,23 +15,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from filelock import FileLock
 
+from harness import npz
 from harness.contracts import Array, Arrays
 from harness.errors import DiskError, UsageError
 
 SCHEMA = 1
-DAMAGE = (  # what reading a damaged npz can raise
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
+SEAL = ',\n "digest": "'
 SMALL = 8  # keys: of a run's config its parts, but not the whole
-LARGEST_RESULT = 4 << 30  # bytes that a result file may unpack to
 
 
 class Curve(NamedTuple):
@@ -140,28 +127,47 @@ def lock(directory: Path, name: str = "manifest") -> FileLock:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """All that is asked for, each run on a line of its own."""
+    """All that is asked for, each run on a line of its own; at the end a digest of it all."""
     about = json.dumps(vars(manifest) | {"runs": []}, indent=1, ensure_ascii=False)
     head, mark, tail = about.partition('"runs": [')
     runs = (json.dumps(vars(run), ensure_ascii=False) for run in manifest.runs)
     lines = (f"{',' * (number > 0)}\n  {run}" for number, run in enumerate(runs))
-    write_atomically(directory / "manifest.json", chain([head + mark], lines, [tail]))
+    whole = chain([head + mark], lines, [tail.removesuffix("\n}")])
+    write_atomically(directory / "manifest.json", _sealed(whole))
+
+
+def _sealed(pieces: Iterable[str]) -> Iterator[str]:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece.encode())
+        yield piece
+    yield _seal(digest.hexdigest())
+
+
+def _seal(digest: str) -> str:
+    """The last line of a manifest: the digest of all that stands before it."""
+    return f'{SEAL}{digest}"\n}}'
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """The manifest of a sweep's folder; UsageError if there is none or it cannot be read."""
+    """The manifest of a sweep's folder; UsageError if there is none, or not as it was written."""
     path = directory / "manifest.json"
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"), object_hook=_sharing())
+        content = path.read_bytes()
+        fields = json.loads(content, object_hook=_sharing())
+        if (schema := fields["schema"]) != SCHEMA:
+            by = f"harness {fields['numerics'].get('harness')} wrote it"
+            raise UsageError(f"{path}: schema {schema}: {by}, and this one reads schema {SCHEMA}")
+        text, _, _ = content.rpartition(SEAL.encode())
+        if content[len(text) :] != _seal(hashlib.sha256(text).hexdigest()).encode():
+            raise UsageError(f"{path}: changed since it was written; nothing is done by it")
+        del content, text, fields["digest"]
         runs = tuple(planned(run) for run in fields.pop("runs"))
-        manifest = Manifest(**fields | {"overrides": tuple(fields["overrides"])}, runs=runs)
+        return Manifest(**fields | {"overrides": tuple(fields["overrides"])}, runs=runs)
     except FileNotFoundError:
         raise UsageError(f"{path}: no manifest; no run or sweep was started there") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"{path}: damaged: {error}") from error
-    if manifest.schema != SCHEMA:
-        raise UsageError(f"{path}: schema {manifest.schema}, and this harness reads {SCHEMA}")
-    return manifest
 
 
 def _sharing() -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -192,9 +198,7 @@ def read_result(directory: Path, fingerprint: str) -> Result | None:
     path = result_path(directory, fingerprint)
     try:
         result = unpack(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except DAMAGE:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return result if result.fingerprint == fingerprint else None
 
@@ -208,43 +212,15 @@ def pack(result: Result) -> bytes:
     for i, curve in enumerate(result.curves.values()):
         arrays |= {f"curve{i}_{part}": array for part, array in curve._asdict().items()}
     text = json.dumps(plain | {"curves": [*result.curves]})
-    return npz({**arrays, "about": np.frombuffer(text.encode(), np.uint8)})
+    return npz.pack({**arrays, "about": np.frombuffer(text.encode(), np.uint8)})
 
 
 def unpack(content: bytes) -> Result:
-    """The inverse of pack; ValueError, KeyError or BadZipFile if the bytes are not whole."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > LARGEST_RESULT:
-            raise ValueError(f"unpacks to more than {LARGEST_RESULT} bytes")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        about = json.loads(arrays["about"].tobytes())
-        curves = {
-            key: Curve(*(arrays[f"curve{i}_{part}"] for part in Curve._fields))
-            for i, key in enumerate(about.pop("curves"))
-        }
-        weights = layers(arrays)
-    return Result(**about, curves=curves, weights=weights)
-
-
-def read_weights(content: bytes) -> Arrays:
-    """The arrays of a `weights.npz`; raises as `unpack` does."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return layers(arrays)
-
-
-def layers(arrays: Any) -> Arrays:
-    """The arrays `layer0`, `layer1`, … of an npz, in order."""
-    count = sum(name.startswith("layer") for name in arrays)
-    return [arrays[f"layer{i}"] for i in range(count)]
-
-
-def npz(arrays: dict[str, Array]) -> bytes:
-    """Named arrays as the bytes of an npz file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def weights_npz(weights: Sequence[Array]) -> bytes:
-    """What `weights.npz` holds: `layer0`, `layer1`, … as the model made them."""
-    return npz({f"layer{i}": array for i, array in enumerate(weights)})
+    """The inverse of pack; ValueError, KeyError or TypeError if the bytes are none of its."""
+    arrays = npz.unpack(content)
+    about = json.loads(arrays["about"].tobytes())
+    curves = {
+        key: Curve(*(arrays[f"curve{i}_{part}"] for part in Curve._fields))
+        for i, key in enumerate(about.pop("curves"))
+    }
+    return Result(**about, curves=curves, weights=npz.layers(arrays))

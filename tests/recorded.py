@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from harness.commands import ui
-from harness.store import Curve, Manifest, Planned, Result, weights_npz
+from harness.npz import pack_weights
+from harness.store import Curve, Manifest, Planned, Result
 from harness.tracking.uri import sqlite_uri
 
 # What MLflow's own code warns of when it is used as documented.
@@ -89,7 +90,7 @@ def result(run: Planned, outcome: str = "ok", points: int = 5, seconds: int = 0)
 def files(made: Result) -> dict[str, bytes]:
     return {
         "config.yaml": b"seed: 0\n",
-        "weights.npz": weights_npz(made.weights),
+        "weights.npz": pack_weights(made.weights),
         "plots/loss.png": b"\x89PNG a picture",
     }
 

@@ -11,7 +11,7 @@ LAYERS = [
     {"contracts"},
     {"errors", "memory"},
     {"numerics"},
-    {"weights", "stack"},
+    {"weights", "stack", "npz"},
     {"data"},
     {"training", "registry"},
     {"stopping", "settings", "construct", "config", "recording"},

@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import TrackingError, UsageError
-from harness.store import layers
+from harness.npz import layers
 from harness.tracking.publisher import Publisher
 from harness.tracking.reading import read_run
 from harness.tracking.uri import sqlite_uri

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.contracts import Data
-from harness.store import Planned, Result, weights_npz
+from harness.npz import pack_weights
+from harness.store import Planned, Result
 from harness.tracking.connection import Connection
 from harness.tracking.environment import surroundings
 from harness.tracking.records import MODEL
@@ -77,7 +78,7 @@ def save(
     aside = path.with_name("parts")
     aside.mkdir(exist_ok=True)
     (aside / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-    (aside / "weights.npz").write_bytes(weights_npz(result.weights))
+    (aside / "weights.npz").write_bytes(pack_weights(result.weights))
     pyfunc.save_model(
         str(path),
         python_model=str(SERVED),
