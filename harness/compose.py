@@ -101,6 +101,7 @@ def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
         patience=settings.stopping.patience,
         min_delta=settings.stopping.min_delta,
         max_seconds=settings.stopping.max_seconds,
+        timeout=settings.run.timeout,
         log_every=settings.tracking.log_every,
         metrics_every=settings.tracking.metrics_every,
     )

@@ -38,7 +38,7 @@ def stacks(
         for start in range(0, len(group), size):
             some = group[start : start + size]
             names, configs = (run.fingerprint for run in some), (run.config for run in some)
-            yield Work(tuple(names), tuple(configs), slots, pruning)
+            yield Work(tuple(names), tuple(configs), slots, pruning, member.timeout)
 
 
 def largest(member: Member, stack_bytes: int) -> int:

@@ -143,7 +143,7 @@ def _allow(cfg: DictConfig) -> None:
         chosen = isinstance(node, DictConfig)
         allow(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
     if _stacked(cfg):
-        launcher_of(cfg).check()
+        launcher_of(cfg).check(cfg.get("run", {}).get("timeout"))
     allow(not cfg.hydra.job.chdir, f"hydra.job.chdir=true {NOT_YET}; false is")
 
 

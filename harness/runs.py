@@ -117,6 +117,7 @@ class Training:
         self.members, self.fingerprints = members, fingerprints
         self.slots, self.begun = slots or len(members), 0
         self.prepared, self.clock = prepare_for(members[0]), Clock()
+        self.pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in members if m.timeout)])
         self.data = self._ready("train")
         self.group, self.shapes = self._next(self.slots)
         asked = None if prune is None else self._asking(prune)
@@ -150,7 +151,7 @@ class Training:
             change = None if stays is None else self._change(stays)
             if not len(self.watch.runs):
                 break
-            if now - told >= SNAPSHOT_SECONDS or len(self.watch.ended) >= self.slots:
+            if now - told >= self.pace or len(self.watch.ended) >= self.slots:
                 told = now
                 yield self._finals() + self._snapshots()
             epoch = epochs.send(change)

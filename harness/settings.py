@@ -90,7 +90,7 @@ class Run:
 
     def __post_init__(self) -> None:
         timeout, seconds = vars(self).values()
-        allow(timeout is None, f"run.timeout={timeout} {NOT_YET}; null is")
+        allow(_positive(timeout), f"run.timeout={timeout}: finite, above 0, or null")
         allow(seconds == 30, f"run.checkpoint_seconds={seconds} {NOT_YET}; 30 is")
 
 

@@ -52,6 +52,7 @@ class Member:
     patience: int | None = None
     min_delta: float = 0.0
     max_seconds: float | None = None
+    timeout: float | None = None
     log_every: int | None = None
     metrics_every: int | None = None
 
@@ -66,6 +67,7 @@ def signature(member: Member) -> Hashable:
         member.dtype,
         member.batch_size,
         member.epochs,
+        member.timeout,
     )
 
 

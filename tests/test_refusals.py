@@ -89,6 +89,7 @@ def test_what_is_not_there_yet_is_refused_for_a_run_and_for_a_sweep(workplace, c
         ("-m seed=choice()", "empty choice is not legal"),
         ("-m optimizer.learning_rate=interval(0,1)", "hydra/sweeper=optuna searches an interval"),
         ("-m seed=1,2 hydra.launcher.address=here", "engine=serial is on this machine: no addr"),
+        ("-m seed=1,2 hydra.launcher.engine=submitit run.timeout=9", "no sign of life"),
         ("-m seed=1,2 hydra.launcher.engine=dask", "hydra.launcher.engine: there is no 'dask'"),
         ("-m seed=1,2 hydra.launcher.engine=ray hydra.launcher.workers=0", "workers=0: at least"),
         ("-m seed=1,2 epochs=1,2,3 hydra.sweeper.zip=[[seed,epochs]]", "as many values of each"),

@@ -69,6 +69,8 @@ RANGES = [
     ({"objective__metric": ["val/r2", "val/mae"]}, "objective: 2 metrics and 1 directions"),
     ({"objective__metric": []}, "objective.metric=[]: at least one"),
     ({"objective": {"metric": ["val/r2"] * 2, "direction": ["minimize"] * 2}}, "one is twice"),
+    ({"run__timeout": 0}, "run.timeout=0.0: finite, above 0, or null"),
+    ({"run__timeout": float("inf")}, "run.timeout=inf: finite, above 0, or null"),
     ({"repeats": 0}, "repeats=0: at least 1"),
     ({"figures__best": -1}, "figures.best=-1: at least 0"),
     ({"tracking__log_every": 0}, "tracking.log_every=0: above 0, or null"),
@@ -77,7 +79,6 @@ RANGES = [
 ]
 LATER = [
     ({"figures__timeline": True}, "figures.timeline=true"),
-    ({"run__timeout": 3}, "run.timeout=3.0"),
     ({"run__checkpoint_seconds": 5}, "run.checkpoint_seconds=5.0"),
     ({"tracking__required": True}, "tracking.required=true"),
 ]

@@ -85,6 +85,14 @@ def test_time_ends_a_run_well():
     assert seen.rows.tolist() == [[2, 0]]
 
 
+def test_a_run_that_had_its_own_share_of_time_fails():
+    slow = {"run": {"timeout": 1.0, "checkpoint_seconds": 30}}
+    seen = watch([[3.0] * 2] * 7, slow, {}, validation=False)
+    assert seen.last_epoch == [2, 6]
+    assert seen.outcome == ["failed", "ok"]
+    assert seen.reason == ["run.timeout=1: its time was over at epoch 2", ""]
+
+
 @pytest.mark.parametrize("validation", [True, False])
 def test_a_diverged_run_keeps_its_finite_history(validation):
     seen = watch(

@@ -1,6 +1,7 @@
 """Where stacks are trained: an engine is a generator of results, in the order they come."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -22,8 +23,8 @@ class Engine(NamedTuple):
     address: str | None = None  # of a cluster
     stack_bytes: int = STACK_BYTES
 
-    def check(self) -> None:
-        """UsageError if there is no such engine, or a setting is out of range."""
+    def check(self, timeout: Any = None) -> None:
+        """UsageError if there is no such engine, or it cannot do what it is asked for."""
         if self.engine not in ("serial", *INSTALL):
             raise UsageError(unknown("hydra.launcher.engine", self.engine, ["serial", *INSTALL]))
         size, workers = self.stack_bytes, self.workers
@@ -31,14 +32,16 @@ class Engine(NamedTuple):
         allow(workers is None or workers >= 1, f"hydra.launcher.workers={workers}: at least 1")
         here = self.engine in ("serial", "processes") and self.address
         allow(not here, f"hydra.launcher.engine={self.engine} is on this machine: no address")
+        mute = self.engine == "submitit" and timeout is not None
+        allow(not mute, "run.timeout: submitit's jobs give no sign of life; limit SLURM's instead")
         if self.engine != "serial":
-            self._crew()
+            self._crew(self.engine)
 
-    def _crew(self) -> Any:
+    def _crew(self, name: str) -> Any:
         try:
-            return import_module(f"harness.engines.{self.engine}_engine").Crew
+            return import_module(f"harness.engines.{name}_engine").Crew
         except ImportError as error:
-            text = f"hydra.launcher.engine={self.engine}: pip install {INSTALL[self.engine]} first"
+            text = f"hydra.launcher.engine={name}: pip install {INSTALL[name]} first"
             raise UsageError(text) from error
 
     @property
@@ -56,13 +59,22 @@ class Engine(NamedTuple):
         `folder` is the sweep's, for engines that talk through files.
         """
         if self.engine == "serial":
-            for work in works:
-                yield from train(work)
+            yield from self._one_by_one(works, folder)
             return
         from harness.engines.dealing import dealt
 
-        crew = self._crew()(self, folder)
-        try:
+        with closing(self._crew(self.engine)(self, folder)) as crew:
             yield from dealt(works, crew)
-        finally:
-            crew.close()
+
+    def _one_by_one(self, works: Iterable[Work], folder: str) -> Iterator[list[Result]]:
+        """Here; but what has a timeout in a worker, which can be killed."""
+        with ExitStack() as worker:
+            crew: Any = None
+            for work in works:
+                if work.timeout is None:
+                    yield from train(work)
+                    continue
+                from harness.engines.dealing import dealt
+
+                crew = crew or worker.enter_context(closing(self._crew("processes")(self, folder)))
+                yield from dealt([work], crew)

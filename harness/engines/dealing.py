@@ -1,5 +1,6 @@
 """Stacks dealt to workers, as many as there is room for; none is lost with a worker that dies."""
 
+import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -26,8 +27,11 @@ class Crew(Protocol):
     def submit(self, work: Work) -> Hashable:
         """Give a stack to a worker; a key to know it by."""
 
-    def wait(self, keys: Sequence[Hashable]) -> Came:
-        """The next that any worker says of these stacks."""
+    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> Came | None:
+        """The next that any worker says of these stacks; None if none does in these seconds."""
+
+    def kill(self, key: Hashable) -> None:
+        """End the worker that has this stack, and perhaps others; `wait` tells which are lost."""
 
     def close(self) -> None:
         """Let the workers go, at once."""
@@ -37,9 +41,12 @@ def dealt(works: Iterable[Work], crew: Crew) -> Iterator[list[Result]]:
     """All results as they come. A stack is asked for when a worker is free for it.
 
     When a worker dies, other stacks may be lost with it, and nobody knows which one was at fault:
-    each is tried once more, alone, for what it still owes. Only one that is lost again fails.
+    each is tried once more, alone, for what it still owes. One that is lost again, or whose
+    worker was silent for too long and was killed, is tried run by run: only a run that is lost
+    when it is alone fails.
     """
     waiting, out, owed, alone = iter(works), dict[Hashable, Work](), list[Work](), False
+    silence = Silence()
     while True:
         while not alone and len(out) < (crew.width if not owed else 1):
             alone = bool(owed)
@@ -49,22 +56,66 @@ def dealt(works: Iterable[Work], crew: Crew) -> Iterator[list[Result]]:
             out[crew.submit(work)] = work
         if not out:
             return
-        came = crew.wait([*out])
+        came = crew.wait([*out], silence.left())
+        if came is None:
+            silence.end(crew)
+            continue
         if came.results:
             ended = {r.fingerprint for r in came.results if r.outcome != "running"}
             out[came.key] = out[came.key].without(ended)
             yield came.results
+        silence.heard(came.key, out[came.key].timeout)
         if came.done or came.lost:
-            work = out.pop(came.key)
-            if came.lost and work.fingerprints and alone:
-                yield [failure(each, WorkerDied(came.lost)) for each in work.fingerprints]
+            work, was_silent = out.pop(came.key), silence.forget(came.key)
+            if came.lost and alone and len(work.fingerprints) == 1:
+                error = Hung(work.timeout) if was_silent else WorkerDied(came.lost)
+                yield [failure(work.fingerprints[0], error)]
             elif came.lost and work.fingerprints:
-                owed.append(work)
+                owed += work.singly() if alone or was_silent else [work]
             alone = False
 
 
+class Silence:
+    """Until when each worker must have given its next sign of life, and who did not."""
+
+    def __init__(self) -> None:
+        self._until: dict[Hashable, float] = {}
+        self._ended: set[Hashable] = set()
+
+    def heard(self, key: Hashable, timeout: float | None) -> None:
+        """A sign of life; before the first one a worker may take its time."""
+        if timeout is not None:
+            self._until[key] = time.monotonic() + timeout
+
+    def left(self) -> float | None:
+        """Seconds until the first of them has been silent for too long."""
+        if not self._until:
+            return None
+        return max(0.0, min(self._until.values()) - time.monotonic())
+
+    def end(self, crew: Crew) -> None:
+        """Kill the workers that have been silent for too long."""
+        now = time.monotonic()
+        for key in [key for key, until in self._until.items() if until <= now]:
+            del self._until[key]
+            self._ended.add(key)
+            crew.kill(key)
+
+    def forget(self, key: Hashable) -> bool:
+        """This stack is over; whether its worker was killed."""
+        self._until.pop(key, None)
+        return key in self._ended
+
+
 class WorkerDied(HarnessError):
-    """A worker was lost twice with the same stack: killed, out of memory, or crashed."""
+    """A worker was lost twice with the same run: killed, out of memory, or crashed."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the worker died, twice: {reason}")
+
+
+class Hung(HarnessError):
+    """A worker was silent for too long, twice, with the same run."""
+
+    def __init__(self, timeout: float | None) -> None:
+        super().__init__(f"run.timeout={timeout:g}: no epoch ended in that time, twice")

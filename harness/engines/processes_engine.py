@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import count
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from loky.process_executor import ProcessPoolExecutor
@@ -35,6 +35,7 @@ class Crew:
         self._listener = Listener(authkey=self._secret)
         threading.Thread(target=self._accept, daemon=True).start()
         self._pool: Any = None
+        self._pids: dict[Hashable, int] = {}
 
     def submit(self, work: Work) -> Hashable:
         key = next(self._keys)
@@ -44,14 +45,21 @@ class Crew:
         future.add_done_callback(lambda done: self._ended(key, done))
         return key
 
-    def wait(self, keys: Sequence[Hashable]) -> Came:
+    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> Came | None:
         while True:
-            came = self._inbox.get()
+            try:
+                came = self._inbox.get(timeout=seconds)
+            except Empty:
+                return None
             if came.lost and self._pool is not None:  # loky ends the others, too: begin anew
                 self._pool.shutdown(wait=False, kill_workers=True)
                 self._pool = None
             if came.key in keys:
                 return came
+
+    def kill(self, key: Hashable) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pids[key], signal.SIGKILL)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -76,7 +84,7 @@ class Crew:
     def _hear(self, connection: Connection) -> None:
         """What one worker says of one stack; that it died, its future tells."""
         with connection, suppress(EOFError, OSError):
-            key = connection.recv()
+            key, self._pids[key] = connection.recv()
             while (results := connection.recv()) is not None:
                 self._inbox.put(Came(key, results))
             self._inbox.put(Came(key, [], done=True))
@@ -97,7 +105,7 @@ def _begin() -> None:
 
 def _work(address: Any, secret: bytes, key: int, work: Work) -> None:
     with Client(address, authkey=secret) as driver:
-        driver.send(key)
+        driver.send((key, os.getpid()))
         for results in train(work):
             driver.send(results)
         driver.send(None)

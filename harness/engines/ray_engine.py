@@ -30,9 +30,12 @@ class Crew:
         stream: Hashable = self._train.remote(work)
         return stream
 
-    def wait(self, keys: Sequence[Hashable]) -> Came:
+    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> Came | None:
         wait: Any = ray.wait
-        [stream], _ = wait(list(keys), num_returns=1)
+        ready, _ = wait(list(keys), num_returns=1, timeout=seconds)
+        if not ready:
+            return None
+        [stream] = ready
         try:
             return Came(stream, ray.get(next(stream)))
         except StopIteration:
@@ -40,6 +43,10 @@ class Crew:
         except ray.exceptions.RayError as error:
             reason = str(error).strip().partition("\n")[0]
             return Came(stream, [], lost=reason or type(error).__name__)
+
+    def kill(self, key: Hashable) -> None:
+        cancel: Any = ray.cancel
+        cancel(key, force=True)
 
     def close(self) -> None:
         ray.shutdown()

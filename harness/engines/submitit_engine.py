@@ -37,7 +37,7 @@ class Crew:
         self._jobs[job.job_id] = job
         return str(job.job_id)
 
-    def wait(self, keys: Sequence[Hashable]) -> Came:
+    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> Came | None:
         while True:
             for key in keys:
                 job = self._jobs[str(key)]
@@ -50,6 +50,9 @@ class Crew:
                     reason = str(error).strip().partition("\n")[0]
                     return Came(key, [], lost=reason or type(error).__name__)
             time.sleep(POLL)
+
+    def kill(self, key: Hashable) -> None:
+        """Nobody waits for signs of life here; see Engine.check."""
 
     def close(self) -> None:
         for job in self._jobs.values():

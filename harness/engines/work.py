@@ -17,6 +17,7 @@ class Work:
     configs: tuple[Config, ...]
     slots: int | None = None  # how many are trained at once; the others wait for a place
     pruning: Pruning | None = None
+    timeout: float | None = None  # seconds of silence after which its worker is lost
 
     def without(self, done: set[str]) -> "Work":
         """The same without the runs that have ended."""
@@ -25,8 +26,17 @@ class Work:
         names, configs = tuple(name for name, _ in kept), tuple(config for _, config in kept)
         return replace(self, fingerprints=names, configs=configs)
 
+    def singly(self) -> list["Work"]:
+        """Each run as a stack of its own."""
+        pairs = zip(self.fingerprints, self.configs, strict=True)
+        return [replace(self, fingerprints=(name,), configs=(config,)) for name, config in pairs]
+
 
 def train(work: Work) -> Iterator[list[Result]]:
-    """Train one stack: snapshots every few seconds, and each run's result when it has ended."""
+    """Train one stack: snapshots every few seconds, and each run's result when it has ended.
+
+    It begins with an empty list: a worker's word that it has begun.
+    """
+    yield []
     prune = None if work.pruning is None else pruner(work.pruning)
     yield from train_stack(work.fingerprints, work.configs, work.slots, prune)

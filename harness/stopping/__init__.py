@@ -10,7 +10,13 @@ from harness.stack import Member
 from harness.stopping.ledger import NEVER, Ended, Ledger, Standing, before
 from harness.training import Epoch
 
-ENDS = [("ok", ""), ("ok", "patience"), ("ok", "max_seconds"), ("pruned", "pruned at epoch {}")]
+ENDS = [
+    ("ok", ""),
+    ("failed", "run.timeout={1:g}: its time was over at epoch {0}"),
+    ("ok", "patience"),
+    ("ok", "max_seconds"),
+    ("pruned", "pruned at epoch {0}"),
+]
 
 Prune = Callable[[int, int, float], bool]  # of a run, its epoch, its judged loss
 
@@ -19,8 +25,8 @@ class Watch:
     """Consumes the epochs of a stack and says who goes on.
 
     A run ends when it diverges (a loss or weight that is not finite: its history ends before),
-    when `patience` epochs bring no improvement, when its `max_seconds` are over, when `prune`
-    says so, or at the end. Who ended waits in `ended` to be fetched.
+    when `patience` epochs bring no improvement, when its `max_seconds` or `timeout` are over,
+    when `prune` says so, or at the end. Who ended waits in `ended` to be fetched.
     """
 
     def __init__(self, members: Sequence[Member], rows: Array, prune: Prune | None = None) -> None:
@@ -46,7 +52,8 @@ class Watch:
     def _look(self) -> None:
         """See when something but training is due next."""
         now = self._standing
-        self._limited = bool((now.patience < NEVER).any() or np.isfinite(now.limit).any())
+        limits = np.minimum(now.limit, now.timeout)
+        self._limited = bool((now.patience < NEVER).any() or np.isfinite(limits).any())
         self._wait = 0
 
     @property
@@ -110,15 +117,16 @@ class Watch:
         over = now.epoch >= now.period[:, 2]
         impatient = now.epoch - now.since >= now.patience
         late = self._seconds - now.began >= now.limit
-        leaves = over | impatient | late
+        slow = self._worked - now.worked >= now.timeout
+        leaves = over | slow | impatient | late
         if self._prune is not None:
             for at in np.flatnonzero(due[:, 1] & ~leaves & (now.epoch > 0)):
                 leaves[at] = self._prune(int(now.run[at]), int(now.epoch[at]), float(judged[at]))
         if not np.count_nonzero(leaves):
             return None
-        ends = np.select([over, impatient, late], [0, 1, 2], 3)
-        ended = zip(ends[leaves], now.epoch[leaves], strict=True)
-        return self._leave(leaves, [(ENDS[e][0], ENDS[e][1].format(at)) for e, at in ended])
+        ends = np.select([over, slow, impatient, late], [0, 1, 2, 3], 4)
+        ended = zip(ends[leaves], now.epoch[leaves], now.timeout[leaves], strict=True)
+        return self._leave(leaves, [(ENDS[e][0], ENDS[e][1].format(*at)) for e, *at in ended])
 
     def _note(self, now: Standing, who: Array) -> None:
         points, count = (now.run, now.epoch, now.loss, now.validation), np.count_nonzero(who)

@@ -47,7 +47,8 @@ class Standing:
     reference: Array
     patience: Array
     min_delta: Array
-    limit: Array  # of seconds
+    limit: Array  # of seconds, after which a run ends well
+    timeout: Array  # of seconds that are its own, after which it fails
     period: Array  # (A, 3) epochs from point to point, from question to question, in all
 
     def take(self, keep: Array) -> "Standing":
@@ -89,6 +90,7 @@ def before(
         patience=np.array([m.patience or NEVER for m in members]),
         min_delta=np.array([m.min_delta for m in members]),
         limit=np.array([m.max_seconds or np.inf for m in members]),
+        timeout=np.array([m.timeout or np.inf for m in members]),
         period=np.column_stack([point, question, [m.epochs for m in members]]),
     )
 
