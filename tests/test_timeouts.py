@@ -93,19 +93,15 @@ def test_a_run_that_takes_too_long_of_its_own_fails():
     assert len(last[0].curves["train/loss"].steps) > 1
 
 
-@pytest.mark.parametrize("timeout", ["null", "1000"])
-def test_ctrl_c_ends_a_sweep_whose_plugin_hangs(sleepy, place, timeout):
-    line = [sys.executable, "-m", "harness", *SWEEP, f"run.timeout={timeout}"]
+def test_ctrl_c_ends_a_sweep_whose_plugin_hangs(sleepy, place):
+    line = [sys.executable, "-m", "harness", *SWEEP, "run.timeout=1000"]
     with (place / "said").open("w") as said:
         sweep = subprocess.Popen(line, cwd=place, stdout=said, stderr=said, start_new_session=True)
     hanging = []
     for _ in range(1200):
-        if (place / "here/manifest.json").exists():
-            hanging = workers(psutil.Process(sweep.pid))
-            if timeout == "null" or hanging:
-                break
+        if hanging := workers(psutil.Process(sweep.pid)):
+            break
         time.sleep(0.1)
-    time.sleep(2)
     os.killpg(sweep.pid, signal.SIGINT)
     assert sweep.wait(120) == 130
     assert psutil.wait_procs(hanging, timeout=60)[1] == []
