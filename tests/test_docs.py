@@ -106,6 +106,14 @@ def test_files_that_contributing_names_exist() -> None:
             assert any((ROOT / start / name).exists() for start in ("", "harness")), name
 
 
+def test_tests_that_a_page_names_exist() -> None:
+    """A promise whose test has gone is no promise."""
+    sources = [path.read_text() for path in (ROOT / "tests").glob("test_*.py")]
+    there = {*re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE)}
+    for page in PAGES:
+        assert {*re.findall(r"`(test_\w+)`", page.read_text())} <= there, page
+
+
 @pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.name)
 def test_no_machine_shows(page: Path) -> None:
     for path in ("/work", "/root", "/tmp", "/opt/"):
