@@ -41,7 +41,8 @@ def takes_out(method: Callable[..., Array]) -> bool:
 def softplus(z: Array) -> Array:
     """log(1 + exp(z)) without overflow, elementwise."""
     with np.errstate(under="ignore"):
-        return np.asarray(np.logaddexp(z, 0.0))
+        rest = np.log1p(np.exp(-np.maximum(z, -z)))  # not np.abs: z may be complex, for a slope
+        return np.asarray(np.maximum(z, 0) + rest)
 
 
 def softmax(z: Array) -> Array:

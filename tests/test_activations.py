@@ -1,25 +1,23 @@
 import numpy as np
 import pytest
-from harness_plugins.activations import Identity, LeakyReLU, ReLU, Sigmoid, Swish, Tanh
+from harness_plugins.activations.gated import Hardswish, Mish, Swish
+from harness_plugins.activations.gelu import GELU
+from harness_plugins.activations.piecewise import Hardtanh, Identity, LeakyReLU, ReLU
+from harness_plugins.activations.smooth import ELU, SELU, Sigmoid, Softplus
+from harness_plugins.activations.waves import Sine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from harness.stack import columns
+from tests.references.activations import CASES
 
-ALL = [Identity(), Sigmoid(), Tanh(), ReLU(), LeakyReLU(), LeakyReLU(0.3), Swish(), Swish(-2.5)]
-STACKS = [
-    [Identity()] * 5,
-    [Sigmoid()] * 5,
-    [Tanh()] * 5,
-    [ReLU()] * 5,
-    [LeakyReLU(slope) for slope in (0.0, 0.01, 0.1, 0.3, 1.0)],
-    [Swish(beta) for beta in (-1.0, 0.0, 0.1, 1.0, 7.0)],
-]
+STACKS = [plugins for case in CASES.values() for plugins in case.stacks]
+ALL = [plugin for plugins in STACKS for plugin in dict.fromkeys(plugins)]
 ANY = arrays(
     float,
     array_shapes(max_dims=3, max_side=4),
-    elements=st.floats(-20, 20).filter(lambda z: abs(z) > 1e-9),  # off the kinks
+    elements=st.floats(-20, 20).filter(lambda z: abs(z) not in (0, 1, 3)),  # off the kinks
 )
 
 
@@ -60,10 +58,10 @@ def test_stays_finite_far_out(activation, dtype):
     assert np.isfinite(activation.derivative(z, h)).all()
 
 
-@pytest.mark.parametrize("plugins", STACKS, ids=lambda plugins: type(plugins[0]).__name__)
+@pytest.mark.parametrize("plugins", STACKS, ids=lambda plugins: repr(plugins[0]))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_stack_equals_its_members_alone(plugins, dtype):
-    z = np.random.default_rng(0).normal(0, 5, (5, 33, 7)).astype(dtype)
+    z = np.random.default_rng(0).normal(0, 5, (len(plugins), 33, 7)).astype(dtype)
     stacked = columns(plugins, 3, dtype)
     h = stacked(z)
     slope = stacked.derivative(z, h)
@@ -83,12 +81,32 @@ def test_known_values():
     assert Sigmoid()(z)[1] == 0.5
     np.testing.assert_allclose(Swish(0.0)(z), z / 2)
     np.testing.assert_allclose(Swish(1e3)(z), ReLU()(z))
+    np.testing.assert_allclose(Softplus(1e3)(z), [0, np.log(2) / 1e3, 3])
+    assert ELU(0.5)(z)[[1, 2]].tolist() == [0, 3]
+    assert Hardtanh()(z).tolist() == [-1, 0, 1]
+    assert Hardswish()(np.array([-4.0, 0, 3, 9])).tolist() == [0, 0, 3, 9]
+    assert Mish()(np.array([-1e3, 0, 1e3])).tolist() == [0, 0, 1e3]
+    assert Sine(np.pi / 6)(z)[2] == 1
+
+
+def test_a_normal_variable_keeps_its_mean_and_variance_under_selu():
+    z, step = np.linspace(-12, 12, 24001, retstep=True)
+    weights = np.exp(-z * z / 2) * step / np.sqrt(2 * np.pi)
+    assert abs(weights @ SELU()(z)) < 1e-7
+    assert abs(weights @ SELU()(z) ** 2 - 1) < 1e-6
+
+
+def test_the_two_forms_of_gelu_are_near_but_not_the_same():
+    z = np.linspace(-6, 6, 101)
+    apart = np.abs(GELU()(z) - GELU("tanh")(z)).max()
+    assert 1e-5 < apart < 1e-3
 
 
 def test_at_its_kink_a_rectifier_has_the_slope_of_its_left_side():
     zero = np.zeros(1)
     assert ReLU().derivative(zero, zero) == 0
     assert LeakyReLU(0.2).derivative(zero, zero) == 0.2
+    assert ELU(0.2).derivative(zero, zero) == 0.2
 
 
 def test_what_is_not_a_number_shows():
@@ -97,13 +115,19 @@ def test_what_is_not_a_number_shows():
         assert np.isnan(activation(z)).tolist() == [True, False]
 
 
-@pytest.mark.parametrize("slope", [-0.1, 1.1, np.nan])
-def test_a_slope_outside_0_to_1_is_refused(slope):
-    with pytest.raises(ValueError, match="slope must be in"):
-        LeakyReLU(slope)
-
-
-@pytest.mark.parametrize("beta", [np.inf, np.nan])
-def test_a_beta_that_is_not_finite_is_refused(beta):
-    with pytest.raises(ValueError, match="beta must be finite"):
-        Swish(beta)
+@pytest.mark.parametrize(
+    ("plugin", "field", "value", "rule"),
+    [
+        (LeakyReLU, "slope", -0.1, r"in \[0, 1\]"),
+        (LeakyReLU, "slope", 1.1, r"in \[0, 1\]"),
+        (LeakyReLU, "slope", np.nan, r"in \[0, 1\]"),
+        (ELU, "alpha", 0.0, "positive and finite"),
+        (Softplus, "beta", np.inf, "positive and finite"),
+        (Swish, "beta", np.inf, "finite"),
+        (Swish, "beta", np.nan, "finite"),
+        (Sine, "frequency", np.inf, "finite"),
+    ],
+)
+def test_bad_fields_are_refused(plugin, field, value, rule):
+    with pytest.raises(ValueError, match=f"{field} must be {rule}"):
+        plugin(**{field: value})

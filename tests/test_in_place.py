@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from harness_plugins.activations import ReLU, Sigmoid, Tanh
+from harness_plugins.activations.piecewise import Hardtanh, ReLU
+from harness_plugins.activations.smooth import Sigmoid, Tanh
 from harness_plugins.losses import MSE, SoftmaxCrossEntropy
 
 from harness.compose import build
@@ -12,6 +13,8 @@ from harness.numerics import takes_out
 from harness.runs import Training
 from tests.conftest import make_config
 from tests.test_training import assert_same
+
+IN_PLACE = [Sigmoid(), Tanh(), ReLU(), Hardtanh()]
 
 
 def without_out(activation):
@@ -45,7 +48,7 @@ def trained(config, **changes):
     return [*Training(members, ["a", "b", "c"]).results()][-1]
 
 
-@pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU()], ids=repr)
+@pytest.mark.parametrize("activation", IN_PLACE, ids=repr)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size", [None, 20])
 def test_an_activation_without_out_gives_the_same_bits(activation, dtype, size):
@@ -72,7 +75,7 @@ def test_a_loss_without_a_gradient_beside_it_gives_the_same_bits(dataset, loss, 
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU()], ids=repr)
+@pytest.mark.parametrize("activation", IN_PLACE, ids=repr)
 def test_what_is_written_in_place_is_what_is_returned(activation, dtype):
     z = np.random.default_rng(0).normal(0, 3, (5, 7, 33)).astype(dtype)
     out = np.full((5, 8, 33), 9, dtype)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
-from harness_plugins.activations import Identity, ReLU, Sigmoid, Swish, Tanh
+from harness_plugins.activations.gated import Swish
+from harness_plugins.activations.piecewise import Identity, ReLU
+from harness_plugins.activations.smooth import Sigmoid, Tanh
 from harness_plugins.initializers import Normal
 from harness_plugins.losses import MSE
 from harness_plugins.models import MLP, Linear

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from harness_plugins.activations import Sigmoid
+from harness_plugins.activations.smooth import Sigmoid
 
 from harness import registry
 from harness.runs import Clock, train_stack
