@@ -27,9 +27,13 @@ class DiskError(HarnessError):
 
 
 class TrackingError(HarnessError):
-    """The tracking store is out of reach; everything trained is kept."""
+    """The tracking store is out of reach, or refuses; everything trained is kept."""
 
     exit_code = 75
+
+
+class OutOfReach(TrackingError):
+    """The tracking store does not answer, or is busy: later it may."""
 
 
 class Terminated(KeyboardInterrupt):

@@ -20,7 +20,7 @@ from harness.progress import Progress
 from harness.recording import recorded
 from harness.settings import NOT_YET
 from harness.store import Manifest
-from harness.sweeps import Summary
+from harness.summary import Summary
 
 
 class JobFailed(Exception):

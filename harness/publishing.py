@@ -2,12 +2,10 @@
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
 from harness.net import scaling_of
+from harness.outbox import LAST, Outbox
 from harness.recording import as_text, params
 from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result
@@ -30,90 +29,77 @@ from harness.tracking.publisher import Publisher
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 3.0  # between two looks at how far the sweep is
-SOON = 1.0  # seconds until a run that goes on is shown
+SOON = 1.0  # seconds until a run that goes on is shown: those that end before are spared it
 WAITING = 256  # results held in memory until they are published; the others wait on disk
 
 
 class Publishing:
-    """One thread that owns the connection to MLflow; training never waits for it.
+    """What is written to MLflow of each run and of the sweep, by a thread of its own.
 
-    When the store is out of reach it says so once and leaves the rest for `harness resume`.
+    What is not published when it is closed is left for `harness resume`.
     """
 
-    def __init__(self, uri: str, manifest: Manifest, directory: Path) -> None:
+    def __init__(
+        self, uri: str, manifest: Manifest, directory: Path, patience: float | None = None
+    ) -> None:
         self.manifest, self.directory = manifest, directory
-        self.publisher = Publisher(uri, manifest, directory)
+        self.publisher = Publisher(uri, manifest, directory, patience)
         self.run_ids: dict[str, str] = {}
-        self.error: HarnessError | None = None
         self._while_open = ExitStack()
         self._while_open.enter_context(rare_collections())
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="publishing")
-        self._waiting = 0
         self._ended: set[str] = set()  # runs whose end was submitted: their snapshots are stale
-        self._timers: list[threading.Timer] = []
         self._told = time.monotonic()
         self._news = False  # whether anything was published that was not there
-        self._thread.submit(self._guard, self._open)
+        required = bool(manifest.tracking.get("required"))  # then training does not go on
+        self.outbox = Outbox(self._open, lambda: self.publisher.heard, quiet=required)
+
+    @property
+    def error(self) -> HarnessError | None:
+        """Why not all is published, if so."""
+        return self.outbox.error
 
     def _open(self) -> None:
         with store.lock(self.directory):  # other jobs of the sweep must not make a second parent
             self.publisher.open()
 
+    def wait_until_open(self) -> None:
+        """Return when the store was reached, or could not be."""
+        self.outbox.wait_until_open()
+
     def submit(self, planned: Planned, result: Result) -> None:
-        """Publish what a run left; it is on disk already."""
+        """Publish what a run left; it is on disk already, unless it was stopped."""
         self._ended.add(planned.fingerprint)
-        held = result if self._waiting < WAITING else None
-        self._waiting += 1
-        self._thread.submit(self._guard, self._publish_end, planned, held)
+        stopped = result.outcome == "stopped"
+        held = result if stopped or len(self.outbox) < WAITING else None
+        do = partial(self._publish_end, planned, held)
+        self.outbox.put(planned.fingerprint, do, urgent=stopped)
 
     def show(self, snapshots: Sequence[tuple[Planned, Result]]) -> None:
-        """Publish how far runs are, soon: those that end before are spared it."""
-        self._timers = [timer for timer in self._timers if timer.is_alive()]
-        late = threading.Timer(SOON, self._thread.submit, [self._guard, self._show, snapshots])
-        self._timers.append(late)
-        late.start()
-
-    def finish(self, ranked: list[Standing], counts: str, status: str) -> None:
-        """Wait for all that was submitted, then write what is known of the sweep as a whole."""
-        self._thread.submit(self._guard, self._finish, ranked, counts, status).result()
-
-    def close(self) -> None:
-        """Wait for all that was submitted; what was only to be shown is let go."""
-        for timer in self._timers:
-            timer.cancel()
-            timer.join()
-        self._thread.shutdown(wait=True)
-        self._while_open.close()
-
-    def _guard(self, call: Any, *arguments: Any) -> None:
-        """One call on the thread; after a tracking error nothing more is tried."""
-        if self.error is None:
-            try:
-                call(*arguments)
-            except HarnessError as error:
-                self.error = error
-                log.warning("nothing more is published, training goes on: %s", error)
-            except Exception as error:  # a bug here must not lose what is trained
-                log.debug("publishing failed", exc_info=True)
-                self.error = HarnessError(f"publishing failed: {type(error).__name__}: {error}")
-
-    def _show(self, snapshots: Sequence[tuple[Planned, Result]]) -> None:
+        """Publish how far runs are, soon."""
         for planned, result in snapshots:
             if planned.fingerprint not in self._ended:
-                self._publish(planned, result, {})
+                do = partial(self._publish, planned, result, {})
+                self.outbox.put_passing(planned.fingerprint, do, SOON)
+
+    def finish(self, ranked: list[Standing], counts: str, status: str) -> None:
+        """Write what is known of the sweep as a whole, after all that was submitted."""
+        self.outbox.put(LAST, partial(self._finish, ranked, counts, status))
+
+    def close(self, within: float = float("inf")) -> None:
+        """Wait for all that was submitted; what was only to be shown is let go."""
+        self.outbox.close(within)
+        self._while_open.close()
 
     def _publish_end(self, planned: Planned, held: Result | None) -> None:
-        self._waiting -= 1
         result = held or read_result(self.directory, planned.fingerprint)
         if result is None:
             return
-        if there := self.publisher.published(planned, result):
-            self.run_ids[planned.fingerprint] = there
-            return
-        run_id = self._publish(planned, result, self._files(planned, result))
+        there = self.publisher.published(planned, result)
+        run_id = there or self._publish(planned, result, self._files(planned, result))
+        self.run_ids[planned.fingerprint] = run_id
         if result.weights and self._keeps_model(planned):
             self._attach_model(run_id, planned, result)
-        if time.monotonic() - self._told >= PROGRESS_SECONDS:
+        if not there and time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._told = time.monotonic()
             trained = sum(1 for _ in (self.directory / "results").glob("*.npz"))
             self.publisher.progress({"sweep/trained": float(trained)})
@@ -129,6 +115,8 @@ class Publishing:
         return kept == "all" or (kept == "best" and self.manifest.single)
 
     def _attach_model(self, run_id: str, planned: Planned, result: Result) -> None:
+        if self.publisher.has_model(planned):
+            return
         prepared = prepare_for(build(planned.config).member)
         self.publisher.attach_model(run_id, planned, result, prepared.data, scaling_of(prepared))
 
@@ -173,14 +161,16 @@ class Publishing:
         objective = self.manifest.objective
         winner = leaderboard.best(ranked, objective)
         columns = leaderboard.table(ranked, self.run_ids, objective)
-        tags = {"best_run_id": self.run_ids[winner.planned.fingerprint]} if winner else {}
-        if winner:
+        best = self.run_ids.get(winner.planned.fingerprint) if winner else None
+        drawn = {}
+        if status == "FINISHED":  # else there is more to come, and somebody waits
             self._show_best(ranked)
+            drawn = self._sweep_plots(ranked)
         self.publisher.finish(
             note=leaderboard.note(ranked, self.manifest, counts),
-            files={"leaderboard.csv": leaderboard.as_csv(columns), **self._sweep_plots(ranked)},
+            files={"leaderboard.csv": leaderboard.as_csv(columns), **drawn},
             table=columns,
-            tags=tags,
+            tags={"best_run_id": best} if best else {},
             metrics=self._progress(ranked, winner),
             status=status,
         )
@@ -204,9 +194,9 @@ class Publishing:
         """The other figures for the best runs, and the best one's model."""
         for place, s in enumerate(ranked[: max(self.manifest.figures["best"], 1)]):
             result = read_result(self.directory, s.planned.fingerprint)
-            if result is None or s.outcome != "ok":
+            run_id = self.run_ids.get(s.planned.fingerprint)
+            if result is None or run_id is None or s.outcome != "ok":
                 continue
-            run_id = self.run_ids[s.planned.fingerprint]
             if place < self.manifest.figures["best"]:
                 plots = self._plots(s.planned, result, self._figures_of_best)
                 self.publisher.add_files(run_id, plots)

@@ -109,7 +109,6 @@ class Tracking:
         for key in ("log_every", "metrics_every"):
             every = getattr(self, key)
             allow(_positive(every), f"tracking.{key}={every}: above 0, or null")
-        allow(not self.required, f"tracking.required=true {NOT_YET}; false is")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """A sweep: group its runs into stacks, train them on an engine, publish what is trained."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Protocol
 
 from harness import leaderboard, store
-from harness.contracts import SweepResult
 from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import HarnessError, UsageError
@@ -16,71 +16,12 @@ from harness.grouping import stacks
 from harness.leaderboard import Standing
 from harness.planning import store_of
 from harness.publishing import Publishing
-from harness.results import sweep_result
 from harness.search.pruning import Pruning
 from harness.store import Manifest, Planned, Result
+from harness.summary import Interrupted, Lost, Summary
 
-LONG = 60.0  # seconds after which it is worth a word that other engines are faster
-STATUS = {"ok": "finished", "pruned": "finished"}
-
-
-@dataclass
-class Summary:
-    """How a sweep (or a single run) ended."""
-
-    directory: Path
-    manifest: Manifest
-    uri: str
-    ranked: list[Standing] = field(default_factory=list)
-    run_ids: dict[str, str] = field(default_factory=dict)
-    parent_run_id: str | None = None
-    publishing_error: HarnessError | None = None
-    total: int = 0  # of runs; so far as is known, for a search
-    seconds: float = 0.0
-
-    @property
-    def trained_long(self) -> bool:
-        """Whether other processors would have been a help: training took most of a long time."""
-        spent = sum(s.metrics.get("train/seconds", 0.0) for s in self.ranked)
-        serial = Engine(**self.manifest.launcher).engine == "serial"
-        return serial and len(self.ranked) > 1 and spent > self.seconds / 2 > LONG / 2
-
-    @property
-    def best(self) -> Standing | None:
-        """The best run, if any ended well."""
-        return leaderboard.best(self.ranked, self.manifest.objective)
-
-    @property
-    def result(self) -> SweepResult:
-        """All of it, as people look at it."""
-        return sweep_result(
-            self.manifest, self.directory, self.ranked, self.run_ids, self.parent_run_id
-        )
-
-    @property
-    def counts(self) -> str:
-        """`36 finished, 0 diverged, 0 failed`"""
-        return counts([s.outcome for s in self.ranked])
-
-    @property
-    def unwell(self) -> list[Standing]:
-        """The runs that failed or diverged."""
-        return [s for s in self.ranked if s.outcome in ("failed", "diverged")]
-
-
-def counts(outcomes: Sequence[str]) -> str:
-    """How many ended how; more kinds of end are named if they occur."""
-    tally = Counter(STATUS.get(outcome, outcome) for outcome in outcomes)
-    names = ["finished", "diverged", "failed", *sorted(tally - Counter(finished=0))]
-    return ", ".join(f"{tally[name]} {name}" for name in dict.fromkeys(names))
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal came; everything trained is kept, and `directory` is where to resume."""
-
-    def __init__(self, summary: Summary, cause: BaseException) -> None:
-        super().__init__()
-        self.summary, self.cause = summary, cause
+HASTE = 5.0  # seconds that a store may be away that is required, or written to again at the end
+PARTING = 6.0  # seconds for publishing what is left, after a signal
 
 
 def begin(directory: Path, manifest: Manifest) -> Manifest:
@@ -133,7 +74,7 @@ def carry_out(
 
     Only the manifest and the results on disk are read, so that this is also how a stopped sweep
     is resumed. `only` limits it to some runs, and leaves what is said of all of them to others.
-    Raises Interrupted, tidily, when a signal comes.
+    Raises Interrupted, tidily, when a signal comes, and Lost when a required store is away.
     """
     if only is not None:
         return Errand(directory, only).run(progress)
@@ -155,7 +96,9 @@ class Errand:
         self.runs = {
             run.fingerprint: run for run in planned if only is None or run.fingerprint in only
         }
-        self.publishing = Publishing(uri, manifest, directory)
+        self.required = bool(manifest.tracking.get("required"))
+        patience = HASTE if self.required or only is not None else None
+        self.publishing = Publishing(uri, manifest, directory, patience)
         self.summary = Summary(directory, manifest, uri, run_ids=self.publishing.run_ids)
         self.in_hand: dict[str, Result] = {}  # the latest of what runs that go on look like
 
@@ -167,17 +110,31 @@ class Errand:
         """Do it; whatever happens, what is trained is on disk before it is published."""
         began = time.perf_counter()
         try:
-            for results in self.engine.train(self._works(), str(self.summary.directory)):
+            for results in self._trained():
                 self._take(results)
                 progress(self.total, results)
             self.summary.seconds = time.perf_counter() - began
+            if (error := self._lost()) is not None:
+                raise Lost(self._end("KILLED", 0.0), error)
             return self._end("FINISHED")
         except KeyboardInterrupt as cause:
             for result in self.in_hand.values():
                 self._submit(replace(result, outcome="stopped", reason="interrupted"))
-            raise Interrupted(self._end("KILLED"), cause) from None
+            raise Interrupted(self._end("KILLED", PARTING), cause) from None
         finally:
-            self.publishing.close()
+            self.publishing.close(0.0)
+
+    def _lost(self) -> HarnessError | None:
+        """Why there is no going on, if the store is required."""
+        return self.publishing.error if self.required else None
+
+    def _trained(self) -> Iterator[list[Result]]:
+        """Results as they come, as long as the store is there if it is required."""
+        if self.required:
+            self.publishing.wait_until_open()
+        with closing(self.engine.train(self._works(), str(self.summary.directory))) as training:
+            while self._lost() is None and (results := next(training, None)) is not None:
+                yield results
 
     def _works(self) -> Iterator[Work]:
         """Stacks to train; a search is asked for more only when all it asked for is dealt out."""
@@ -219,13 +176,13 @@ class Errand:
     def _submit(self, result: Result) -> None:
         self.publishing.submit(self.runs[result.fingerprint], result)
 
-    def _end(self, status: str) -> Summary:
+    def _end(self, status: str, within: float = inf) -> Summary:
         summary, publishing = self.summary, self.publishing
         summary.total = self.total
         summary.ranked = leaderboard.rank(summary.ranked, summary.manifest.objective)
         if self.whole:
             publishing.finish(summary.ranked, summary.counts, status)
-        publishing.close()
+        publishing.close(within)
         summary.parent_run_id = publishing.publisher.parent_run_id
         summary.publishing_error = publishing.error
         return summary

@@ -80,7 +80,6 @@ RANGES = [
 LATER = [
     ({"figures__timeline": True}, "figures.timeline=true"),
     ({"run__checkpoint_seconds": 5}, "run.checkpoint_seconds=5.0"),
-    ({"tracking__required": True}, "tracking.required=true"),
 ]
 
 

@@ -11,7 +11,7 @@ import yaml
 from harness.cli import main
 from harness.leaderboard import Standing
 from harness.planning import Job, plan
-from harness.sweeps import Summary
+from harness.summary import Summary
 from tests.commands import closing_lines, harness_process
 from tests.conftest import make_config
 

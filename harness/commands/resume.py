@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 from harness import store, sweeps
-from harness.commands.train import interrupted, report
+from harness.commands.train import interrupted, lost, report
 from harness.errors import UsageError
 from harness.progress import Progress
 from harness.signals import tidy_signals
 from harness.store import Manifest
-from harness.sweeps import Summary
+from harness.summary import Interrupted, Lost, Summary
 
 
 def main(arguments: list[str]) -> int:
@@ -27,8 +27,10 @@ def main(arguments: list[str]) -> int:
                 return report(go_on_searching(folder, manifest))
             with Progress(len(manifest.runs), quiet=False) as progress:
                 return report(sweeps.carry_out(folder, progress=progress))
-        except sweeps.Interrupted as stop:
+        except Interrupted as stop:
             return interrupted(stop)
+        except Lost as loss:
+            return lost(loss)
 
 
 def go_on_searching(folder: Path, manifest: Manifest) -> Summary:

@@ -15,7 +15,7 @@ from harness.composer import Composer, composer, composing, shadowed, user_conf
 from harness.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
-    from harness.sweeps import Interrupted, Summary
+    from harness.summary import Interrupted, Lost, Summary
 
 LISTED = 20
 
@@ -49,8 +49,8 @@ def _refuse(message: str) -> NoReturn:
 def _train(args: Any, name: str) -> int:
     from harness.launching import launch
     from harness.signals import tidy_signals
+    from harness.summary import Interrupted, Lost
     from harness.sweeping import Preview
-    from harness.sweeps import Interrupted
 
     for folder in filter(None, (user_conf(), args.config_dir)):
         for path in shadowed(Path(folder)):
@@ -68,6 +68,8 @@ def _train(args: Any, name: str) -> int:
             return 0
         except Interrupted as stop:
             return interrupted(stop)
+        except Lost as loss:
+            return lost(loss)
     return report(summary)
 
 
@@ -113,6 +115,15 @@ def interrupted(stop: "Interrupted") -> int:
     print(f"harness: stopped: {done} of {total} runs are done and kept", file=sys.stderr)
     print(f"  to finish: {resume(summary)}", file=sys.stderr)
     return 143 if isinstance(stop.cause, Terminated) else 130
+
+
+def lost(loss: "Lost") -> int:
+    """What was done before a store that is required went away, and how to go on."""
+    summary = loss.summary
+    kept = f"{len(summary.ranked)} of {summary.total} runs are done and kept"
+    print(f"harness: {loss}", file=sys.stderr)
+    print(f"  {kept}; to go on: {resume(summary)}", file=sys.stderr)
+    return loss.exit_code
 
 
 def resume(summary: "Summary") -> str:

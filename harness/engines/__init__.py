@@ -1,6 +1,6 @@
 """Where stacks are trained: an engine is a generator of results, in the order they come."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -53,7 +53,7 @@ class Engine(NamedTuple):
 
         return self.workers or int(cpu_count())
 
-    def train(self, works: Iterable[Work], folder: str) -> Iterator[list[Result]]:
+    def train(self, works: Iterable[Work], folder: str) -> Generator[list[Result], None, None]:
         """Train stacks, each asked for when there is room for it; snapshots come on the way.
 
         `folder` is the sweep's, for engines that talk through files.

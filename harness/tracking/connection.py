@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from harness.errors import DiskError, HarnessError, TrackingError
+from harness.errors import DiskError, HarnessError, OutOfReach, TrackingError
 from harness.tracking import sqlite
 from harness.tracking.environment import surroundings
 from harness.tracking.uri import DATABASES, database_file, scheme, without_credentials
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PATIENCE = 20.0  # seconds that a store may be away, in all, before it counts as out of reach
+BUSY = 40.0  # seconds that another program may hold a SQLite file: it is there, and will be done
 _FULL = ("is full", "disk I/O error", "readonly database", "No space left", "File too large")
 _LASTING = (*_FULL, "malformed", "not a database", "no such table", "no such column", "unable to")
 _PASSING = (
@@ -39,8 +40,9 @@ class Connection:
         self.uri = uri
         self.repeated = False  # whether something was tried again, so that it may be there twice
         self._patience = PATIENCE if patience is None else patience
+        self.down = False  # whether the last call found the store away: it may be done
         self._client: MlflowClient | None = None
-        self._down = False
+        self.heard = time.monotonic()  # when a call last ended, well or not
 
     @property
     def client(self) -> "MlflowClient":
@@ -54,37 +56,37 @@ class Connection:
             from mlflow import MlflowClient
 
             if path is not None:
-                self._told(lambda: sqlite.prepare(path))
+                self.ask(lambda: sqlite.prepare(path))
             self.ask(lambda: self._reach())
             self._client = self.ask(lambda: MlflowClient(self.uri))
 
     def ask(self, action: Callable[[], T], again: Callable[[], T] | None = None) -> T:
         """What action() gives. After a failure that may pass it is tried again, as again().
 
-        DiskError, or TrackingError when the patience is used up or the failure will not pass.
+        DiskError; OutOfReach when the patience is used up; TrackingError if it will not pass.
         """
-        end = time.monotonic() + (0 if self._down else self._patience)
-        wait = 0.1
+        began, wait = time.monotonic(), 0.1
         with surroundings():
             while True:
                 try:
                     answer = action()
                 except Exception as error:
-                    self._down = may_pass(error) and time.monotonic() + wait > end
-                    if self._down or not may_pass(error):
+                    self.heard = time.monotonic()
+                    patience = 0 if self.down else self._patience_with(error)
+                    self.down = may_pass(error) and self.heard + wait > began + patience
+                    self.repeated |= self.down
+                    if self.down or not may_pass(error):
                         raise self._error(error) from error
                 else:
-                    self._down = False
+                    self.down, self.heard = False, time.monotonic()
                     return answer
                 time.sleep(wait)
                 wait = min(2 * wait, 3.0)
                 action, self.repeated = again or action, True
 
-    def _told(self, action: Callable[[], T]) -> T:
-        try:
-            return action()
-        except Exception as error:
-            raise self._error(error) from error
+    def _patience_with(self, error: Exception) -> float:
+        busy = "is locked" in str(error)
+        return BUSY if busy and self._patience == PATIENCE else self._patience
 
     def _reach(self) -> None:
         """Look whether a database server is there: MLflow itself would ask for 100 seconds."""
@@ -109,7 +111,7 @@ class Connection:
         text = f"{shown}: {reason.replace(user, '…') if user else reason}"
         if (isinstance(error, OSError) and _is_disk(error)) or any(t in reason for t in _FULL):
             return DiskError(text)
-        return TrackingError(text)
+        return (OutOfReach if may_pass(error) else TrackingError)(text)
 
 
 def may_pass(error: Exception) -> bool:
@@ -118,8 +120,8 @@ def may_pass(error: Exception) -> bool:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import OperationalError
 
-    if any(text in str(error) for text in _LASTING):
-        return False
+    if isinstance(error, HarnessError) or any(text in str(error) for text in _LASTING):
+        return isinstance(error, OutOfReach)
     if isinstance(error, MlflowException):
         return error.error_code in _PASSING
     if isinstance(error, OSError) and _is_disk(error):

@@ -16,6 +16,7 @@ SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # which it shows wherever tqdm is installed
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "PGCONNECT_TIMEOUT": "10",
 }
 LEVELS = {"mlflow": logging.CRITICAL, "alembic": logging.WARNING}
 ALLOCATIONS = 5_000  # between two collections: about 1 MB, which a cache holds

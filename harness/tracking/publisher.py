@@ -38,9 +38,11 @@ class Publisher:
     TrackingError: the store is out of reach, or refuses; DiskError: the disk does.
     """
 
-    def __init__(self, uri: str, manifest: Manifest, directory: Path) -> None:
+    def __init__(
+        self, uri: str, manifest: Manifest, directory: Path, patience: float | None = None
+    ) -> None:
         self.parent_run_id: str | None = None
-        self._connection, self._fit = Connection(uri), Fit()
+        self._connection, self._fit = Connection(uri, patience), Fit()
         self._writer = Writer(self._connection, self._fit)
         self._manifest, self._directory = manifest, directory
         self._tags: dict[str, str] = {}
@@ -50,6 +52,11 @@ class Publisher:
     @property
     def experiment_id(self) -> str:
         return self._writer.experiment_id
+
+    @property
+    def heard(self) -> float:
+        """When a call to the store last ended, well or not, by the monotonic clock."""
+        return self._connection.heard
 
     @property
     def finished(self) -> bool:
@@ -88,6 +95,8 @@ class Publisher:
     ) -> str:
         """Record a result, or what is new in a snapshot of a run that still runs; its run id."""
         with surroundings():
+            if self._connection.down:  # what seemed to fail may have been done
+                self._know(self._search(role="run"))
             there = self.published(planned, result)
             return there or self._publish(planned, result, files, params, tags)
 
@@ -130,15 +139,15 @@ class Publisher:
         data: Data,
         scaling: Mapping[str, list[float]],
     ) -> None:
-        """Keep the trained net as the run's model, once."""
+        """Keep the trained net as the run's model."""
         from harness.tracking import model
 
-        run = self._runs[planned.fingerprint]
-        if not run.model:
-            model.attach(
-                self._connection, self.experiment_id, run_id, planned, result, data, scaling
-            )
-            run.model = True
+        model.attach(self._connection, self.experiment_id, run_id, planned, result, data, scaling)
+        self._runs[planned.fingerprint].model = True
+
+    def has_model(self, planned: Planned) -> bool:
+        """Whether a published run's model is kept."""
+        return self._runs[planned.fingerprint].model
 
     def progress(self, metrics: Mapping[str, float]) -> None:
         """Show on the parent how far the sweep is; the step is seconds since it was planned."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from harness.errors import DiskError, TrackingError
+from harness.errors import DiskError, OutOfReach, TrackingError
 from harness.tracking import template
 from harness.tracking.uri import sqlite_uri
 
@@ -42,18 +42,22 @@ def prepare(path: Path) -> None:
 
 
 def is_store(path: Path) -> bool:
-    """Whether MLflow's tables are in the file; TrackingError if it is something else."""
+    """Whether MLflow's tables are in the file; TrackingError if it is something else.
+
+    OutOfReach if another program keeps it to itself.
+    """
     if not path.exists() or path.stat().st_size == 0:
         return False
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)) as base:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)) as base:
             tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master")}
             versions = (
                 "alembic_version" in tables
                 and base.execute("SELECT count(*) FROM alembic_version").fetchone()
             )
     except sqlite3.DatabaseError as error:
-        raise TrackingError(f"{path}: cannot be read as a database: {error}") from error
+        kind = OutOfReach if "is locked" in str(error) else TrackingError
+        raise kind(f"{path}: cannot be read as a database: {error}") from error
     if tables and "experiments" not in tables:
         raise TrackingError(f"{path}: a database of another program, not of MLflow")
     if tables and not (versions and versions[0]):

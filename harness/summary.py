@@ -1,0 +1,84 @@
+"""How a sweep (or a single run) ended, or was cut short."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import leaderboard
+from harness.contracts import SweepResult
+from harness.engines import Engine
+from harness.errors import HarnessError, TrackingError
+from harness.leaderboard import Standing
+from harness.results import sweep_result
+from harness.store import Manifest
+
+LONG = 60.0  # seconds after which it is worth a word that other engines are faster
+STATUS = {"ok": "finished", "pruned": "finished"}
+
+
+@dataclass
+class Summary:
+    """How a sweep (or a single run) ended."""
+
+    directory: Path
+    manifest: Manifest
+    uri: str
+    ranked: list[Standing] = field(default_factory=list)
+    run_ids: dict[str, str] = field(default_factory=dict)
+    parent_run_id: str | None = None
+    publishing_error: HarnessError | None = None
+    total: int = 0  # of runs; so far as is known, for a search
+    seconds: float = 0.0
+
+    @property
+    def trained_long(self) -> bool:
+        """Whether other processors would have been a help: training took most of a long time."""
+        spent = sum(s.metrics.get("train/seconds", 0.0) for s in self.ranked)
+        serial = Engine(**self.manifest.launcher).engine == "serial"
+        return serial and len(self.ranked) > 1 and spent > self.seconds / 2 > LONG / 2
+
+    @property
+    def best(self) -> Standing | None:
+        """The best run, if any ended well."""
+        return leaderboard.best(self.ranked, self.manifest.objective)
+
+    @property
+    def result(self) -> SweepResult:
+        """All of it, as people look at it."""
+        return sweep_result(
+            self.manifest, self.directory, self.ranked, self.run_ids, self.parent_run_id
+        )
+
+    @property
+    def counts(self) -> str:
+        """`36 finished, 0 diverged, 0 failed`"""
+        return counts([s.outcome for s in self.ranked])
+
+    @property
+    def unwell(self) -> list[Standing]:
+        """The runs that failed or diverged."""
+        return [s for s in self.ranked if s.outcome in ("failed", "diverged")]
+
+
+def counts(outcomes: Sequence[str]) -> str:
+    """How many ended how; more kinds of end are named if they occur."""
+    tally = Counter(STATUS.get(outcome, outcome) for outcome in outcomes)
+    names = ["finished", "diverged", "failed", *sorted(tally - Counter(finished=0))]
+    return ", ".join(f"{tally[name]} {name}" for name in dict.fromkeys(names))
+
+
+class Lost(TrackingError):
+    """The store is required and out of reach; everything trained is kept."""
+
+    def __init__(self, summary: Summary, cause: HarnessError) -> None:
+        super().__init__(f"{cause}\n  tracking.required=true: without it nothing is trained")
+        self.summary = summary
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came; everything trained is kept, and `directory` is where to resume."""
+
+    def __init__(self, summary: Summary, cause: BaseException) -> None:
+        super().__init__()
+        self.summary, self.cause = summary, cause
