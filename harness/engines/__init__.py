@@ -1,6 +1,6 @@
 """Where stacks are trained: an engine is a generator of results, in the order they come."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any, NamedTuple
