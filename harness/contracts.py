@@ -87,7 +87,11 @@ class Initializer(Protocol):
 
 
 class Activation(Protocol):
-    """h = σ(z), elementwise on any shape; float fields are (R, 1, 1)."""
+    """h = σ(z), elementwise on any shape; float fields are (R, 1, 1).
+
+    A `__call__(z, out=None)` may write h into `out`, an array of that shape and dtype, and return
+    it; a model asks for that to save a copy.
+    """
 
     def __call__(self, z: Array) -> Array:
         """h, in the shape and dtype of z."""
@@ -126,7 +130,10 @@ class Model(Protocol):
 
 
 class Loss(Protocol):
-    """What training minimises; float fields are (R, 1, 1), to be used before reducing."""
+    """What training minimises; float fields are (R, 1, 1), to be used before reducing.
+
+    A `with_gradient(prediction, y)` may return both results as a pair, where that saves work.
+    """
 
     task: ClassVar[str]  # "regression", "binary" or "multiclass": how y is encoded
 

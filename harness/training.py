@@ -1,6 +1,7 @@
 """Training. One run is a stack of one; a sweep is a stack of many. There is no other loop."""
 
 from collections.abc import Generator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,13 +107,24 @@ def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> tu
 def judge(stack: Stack, prediction: Array, y: Array, rows: Array) -> tuple[Array, Array]:
     """(A,) losses, penalty included, and dL/dprediction; together if the loss offers that."""
     agree("model.forward's prediction", prediction, y)
-    both = getattr(stack.loss, "with_gradient", None)
-    if both is None:
-        loss, delta = stack.loss(prediction, y), stack.loss.gradient(prediction, y)
+    function: Any = stack.loss
+    if gives_both(function.__class__):
+        loss, delta = function.with_gradient(prediction, y)
     else:
-        loss, delta = both(prediction, y)
+        loss, delta = function(prediction, y), function.gradient(prediction, y)
     agree("loss.gradient", delta, prediction)
     return with_penalty(stack, loss, rows), delta
+
+
+@cache
+def gives_both(loss: type) -> bool:
+    """Whether `with_gradient` speaks for its `__call__` and `gradient`, not for a parent's."""
+
+    def age(method: str) -> int:
+        owners = (at for at, owner in enumerate(loss.__mro__) if method in vars(owner))
+        return next(owners, len(loss.__mro__))
+
+    return age("with_gradient") <= min(age("__call__"), age("gradient"))
 
 
 def step(group: Group, cache: Any, delta: Array, done: Array, total: Array) -> tuple[Array, Any]:

@@ -4,6 +4,8 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 import psutil
@@ -13,6 +15,7 @@ from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import UsageError
 from harness.runs import train_stack
+from harness.search.pruning import Pruning
 from tests import forks
 from tests.commands import SHORT, harness, manifest
 from tests.conftest import make_config
@@ -114,12 +117,32 @@ def test_runs_have_the_same_bits_on_every_engine(engine, tmp_path):
 
 @every_engine
 def test_a_stack_whose_worker_dies_is_tried_once_more(engine, deadly, tmp_path):
+    """What is lost for good says why: here by an error that is no run's."""
     works = [
         work(make_config(activation=deadly), make_config(activation=deadly, seed=1)),
         *(work(make_config(activation={"name": name})) for name in ("tanh", "relu")),
+        replace(work(make_config()), pruning=Pruning("best", ())),
     ]
     came = finals(engine.train(works, str(tmp_path / "folder")))
+    lost = came.pop("sigmoid0")
     assert [result.outcome for result in came.values()] == ["ok"] * 4
+    assert lost.outcome == "failed"
+    assert "the worker died, twice: " in lost.reason
+    assert "UsageError: hydra.sweeper.pruner: there is no 'best'" in lost.reason
+
+
+def test_a_stack_that_cannot_be_sent_costs_other_workers_nothing(tmp_path):
+    from harness.engines.processes_engine import Crew
+
+    crew = Crew(ENGINES[0], str(tmp_path))
+    try:
+        going = crew.submit(work(make_config(epochs=500)))
+        lost = crew.wait([crew.submit(work(make_config(activation={"name": Lock()})))], None)
+        assert "pickle" in lost.lost
+        while not (came := crew.wait([going], None)).done:
+            assert not came.lost
+    finally:
+        crew.close()
 
 
 def test_only_a_stack_that_is_lost_twice_fails(deadly, place, capsys):
@@ -160,13 +183,22 @@ def test_an_engine_is_asked_for_more_only_when_a_worker_is_free(tmp_path):
     assert len(finals([first, *results])) == 4
 
 
-@pytest.mark.parametrize("engine", ["processes", "ray", "submitit"])
-def test_an_engine_that_is_not_installed_says_what_to_install(engine, monkeypatch):
-    library = {"processes": "loky.process_executor"}.get(engine, engine)
+@pytest.mark.parametrize(
+    ("engine", "library", "install"),
+    [
+        ("processes", "loky.process_executor", "loky"),
+        ("ray", "ray", "'harness[ray]'"),
+        ("submitit", "submitit", "'harness[slurm]'"),
+    ],
+)
+def test_an_engine_that_is_not_installed_says_what_to_install(
+    engine, library, install, monkeypatch
+):
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.delitem(sys.modules, f"harness.engines.{engine}_engine", raising=False)
-    with pytest.raises(UsageError, match=r"pip install 'harness\[(ray|slurm)\]'|pip install loky"):
+    with pytest.raises(UsageError) as refusal:
         Engine(engine).check()
+    assert str(refusal.value) == f"hydra.launcher.engine={engine}: pip install {install} first"
 
 
 LONG = ["-m", "seed=1,2", "epochs=1000000", "figures=none", "hydra.sweep.dir=here"]

@@ -11,6 +11,7 @@ from harness_plugins.losses import MSE, SoftmaxCrossEntropy
 from harness.compose import build
 from harness.numerics import takes_out
 from harness.runs import Training
+from harness.training import gives_both
 from tests.conftest import make_config
 from tests.test_training import assert_same
 
@@ -31,8 +32,6 @@ def apart(loss):
     """A loss like this one that computes itself and its gradient each on its own."""
 
     class Apart(type(loss)):
-        with_gradient = None
-
         def __call__(self, prediction, y):
             return loss(prediction, y)
 
@@ -72,6 +71,29 @@ def test_a_loss_without_a_gradient_beside_it_gives_the_same_bits(dataset, loss, 
     results = trained(config, loss=loss), trained(config, loss=apart(loss))
     for one, other in zip(*results, strict=True):
         assert_same(one, other)
+
+
+def test_a_loss_that_redefines_a_method_is_asked_for_each_on_its_own():
+    """Else its parent's `with_gradient` would be trained on, and nobody told."""
+
+    class Steeper(MSE):
+        def gradient(self, prediction, y):
+            return 2 * super().gradient(prediction, y)
+
+    class Both(MSE):
+        def with_gradient(self, prediction, y):
+            loss, delta = super().with_gradient(prediction, y)
+            return loss, 2 * delta
+
+    class Named(MSE):
+        """Inherits all three."""
+
+    config = make_config(optimizer={"name": "sgd", "learning_rate": 0.1})
+    twice = trained(make_config(optimizer={"name": "sgd", "learning_rate": 0.2}))
+    for loss, like in (Steeper(), twice), (Both(), twice), (Named(), trained(config)):
+        for one, other in zip(trained(config, loss=loss), like, strict=True):
+            assert_same(one, other)
+    assert [gives_both(kind) for kind in (Steeper, Both, Named)] == [False, True, True]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

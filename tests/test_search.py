@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 
 import optuna
@@ -204,6 +205,18 @@ def test_a_killed_search_goes_on_and_asks_for_no_more_than_was_wanted(place):
 )
 def test_what_cannot_be_searched_is_refused(workplace, capsys, arguments, said):
     assert said in refused(capsys, "-m", "hydra/sweeper=optuna", *arguments.split(" "))
+
+
+def test_a_search_without_optuna_says_what_to_install(workplace, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    said = refused(capsys, "-m", "hydra/sweeper=optuna", RATE)
+    assert said == "harness: hydra/sweeper=optuna: pip install 'harness[optuna]' first\n"
+
+
+def test_runs_are_pruned_by_numbers_from_the_environment(place, monkeypatch):
+    monkeypatch.setenv("LONG", "40")
+    asked = ["epochs=${oc.env:LONG}", "hydra.sweeper.pruner=median", "hydra.sweeper.n_trials=2"]
+    assert {run.outcome for run in search(RATE, *asked).runs} == {"ok"}
 
 
 @pytest.mark.parametrize("engine", ["serial", "processes"])

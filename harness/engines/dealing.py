@@ -1,5 +1,6 @@
 """Stacks dealt to workers, as many as there is room for; none is lost with a worker that dies."""
 
+import re
 import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -73,6 +74,13 @@ def dealt(works: Iterable[Work], crew: Crew) -> Iterator[list[Result]]:
             elif came.lost and work.fingerprints:
                 owed += work.singly() if alone or was_silent else [work]
             alone = False
+
+
+def why(error: BaseException) -> str:
+    """What became of a worker, in a line: if there is a traceback, the error at its end."""
+    lines = str(error).strip().splitlines()
+    errors = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception)\b", line)]
+    return errors[-1] if errors else f"{type(error).__name__}: {' '.join(lines[:2])}"
 
 
 class Silence:

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Hashable, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from itertools import count
 from multiprocessing import AuthenticationError
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from loky.process_executor import ProcessPoolExecutor
 
-from harness.engines.dealing import Came
+from harness.engines.dealing import Came, why
 from harness.engines.work import Work, train
 
 if TYPE_CHECKING:
@@ -34,14 +35,16 @@ class Crew:
         self._keys, self._secret = count(), secrets.token_bytes(16)
         self._listener = Listener(authkey=self._secret)
         threading.Thread(target=self._accept, daemon=True).start()
-        self._pool: Any = None
+        self._pool = self._workers()
         self._pids: dict[Hashable, int] = {}
 
     def submit(self, work: Work) -> Hashable:
         key = next(self._keys)
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.width, env=ONE_THREAD, initializer=_begin)
-        future = self._pool.submit(_work, self._listener.address, self._secret, key, work)
+        try:
+            future = self._pool.submit(_work, self._listener.address, self._secret, key, work)
+        except BrokenExecutor:  # a worker died, and loky has ended the others, too: begin anew
+            self._pool = self._workers()
+            return self.submit(work)
         future.add_done_callback(lambda done: self._ended(key, done))
         return key
 
@@ -51,9 +54,6 @@ class Crew:
                 came = self._inbox.get(timeout=seconds)
             except Empty:
                 return None
-            if came.lost and self._pool is not None:  # loky ends the others, too: begin anew
-                self._pool.shutdown(wait=False, kill_workers=True)
-                self._pool = None
             if came.key in keys:
                 return came
 
@@ -62,14 +62,16 @@ class Crew:
             os.kill(self._pids[key], signal.SIGKILL)
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, kill_workers=True)
+        self._pool.shutdown(wait=True, kill_workers=True)
         self._listener.close()
+
+    def _workers(self) -> Any:
+        return ProcessPoolExecutor(self.width, env=ONE_THREAD, initializer=_begin)
 
     def _ended(self, key: int, future: Any) -> None:
         if future.cancelled() or future.exception() is not None:
-            reason = "cancelled" if future.cancelled() else str(future.exception())
-            self._inbox.put(Came(key, [], lost=reason.partition("\n")[0] or "unknown"))
+            reason = "cancelled" if future.cancelled() else why(future.exception())
+            self._inbox.put(Came(key, [], lost=reason))
 
     def _accept(self) -> None:
         while True:

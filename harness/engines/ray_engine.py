@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from harness.engines.dealing import Came
+from harness.engines.dealing import Came, why
 from harness.engines.work import Work, train
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class Crew:
         except StopIteration:
             return Came(stream, [], done=True)
         except ray.exceptions.RayError as error:
-            reason = str(error).strip().partition("\n")[0]
-            return Came(stream, [], lost=reason or type(error).__name__)
+            return Came(stream, [], lost=why(error))
 
     def kill(self, key: Hashable) -> None:
         cancel: Any = ray.cancel

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from submitit import AutoExecutor
 
-from harness.engines.dealing import Came
+from harness.engines.dealing import Came, why
 from harness.engines.work import Work, train
 from harness.store import Result
 
@@ -47,8 +47,7 @@ class Crew:
                 try:
                     return Came(key, job.result(), done=True)
                 except Exception as error:  # submitit's, for whatever became of the job
-                    reason = str(error).strip().partition("\n")[0]
-                    return Came(key, [], lost=reason or type(error).__name__)
+                    return Came(key, [], lost=why(error))
             time.sleep(POLL)
 
     def kill(self, key: Hashable) -> None:

@@ -11,6 +11,7 @@ import yaml
 from harness import leaderboard, store
 from harness.errors import HarnessError
 from harness.leaderboard import Standing
+from harness.recording import resolved
 from harness.search.pruning import Pruning
 from harness.search.study import best, note, pruning_study, study_of
 from harness.store import Manifest, Planned, Result
@@ -72,7 +73,7 @@ class Search:
         fingerprint = standing.planned.fingerprint
         self._ended[fingerprint] = standing
         if self._pruned is not None:
-            note(self._pruned, result, standing.planned.config["epochs"])
+            note(self._pruned, result, int(resolved(standing.planned.config)["epochs"]))
         for number in self._askers.pop(fingerprint, []):
             self._settle(number)
 
