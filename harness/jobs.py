@@ -77,7 +77,12 @@ class Jobs:
         if not self.task.quiet:
             self._configure_log()
         with Progress(len(started), self.task.quiet) as progress:
-            summary = sweeps.carry_out(self.folder, search=search, progress=progress)
+            summary = sweeps.carry_out(
+                self.folder,
+                search=search,
+                progress=progress,
+                accept_drift=self.task.accept_drift,
+            )
         self.task.summary = summary
         ended: dict[int, list[Standing]] = {}
         for s in summary.ranked:

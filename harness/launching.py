@@ -37,8 +37,9 @@ class Task:
         quiet: bool = False,
         config_dir: str | None = None,
         config_name: str = "config",
+        accept_drift: bool | None = None,
     ) -> None:
-        self.command, self.quiet = tuple(command), quiet
+        self.command, self.quiet, self.accept_drift = tuple(command), quiet, accept_drift
         self.config_dir, self.config_name = config_dir, config_name
         self.summary: Summary | None = None
 
@@ -70,13 +71,20 @@ def launch(
     config_name: str = "config",
     quiet: bool = False,
     place: Sequence[str] = (),
+    accept_drift: bool | None = None,
 ) -> Summary:
     """Compose and carry out a run or a sweep; nothing is created before all of it is valid.
 
     `quiet` is for callers from Python: no progress, and their logging is left alone. `place` says
-    where to go on, and is no part of what was asked for.
+    where to go on, and is no part of what was asked for; `accept_drift` is that of `carry_out`.
     """
-    task = Task(overrides, quiet=quiet, config_dir=config_dir, config_name=config_name)
+    task = Task(
+        overrides,
+        quiet=quiet,
+        config_dir=config_dir,
+        config_name=config_name,
+        accept_drift=accept_drift,
+    )
     lines = [*overrides, *place]
     with composer(config_dir) as hydra:
         if multirun or _asks_for_a_sweep(hydra, config_name, lines):

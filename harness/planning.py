@@ -84,9 +84,7 @@ def examined(jobs: Iterable[Job], single: bool) -> list[Planned]:
 def examine(job: Job, parts: dict[str, Any]) -> Planned:
     """One run, built to see that it can be; raises as `build` does."""
     built, config = build(job.config), job.config
-    name = config["dataset"]["name"]
-    source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
-    inputs = inputs_of(prepare_for(built.member), name, source)
+    inputs = inputs_for(built, config)
     identity = fingerprint(config, inputs, built.plugins)
     shared = share(config, parts)
     return Planned((job.number,), identity, "", job.overrides, shared, inputs, built.plugins)
@@ -134,6 +132,13 @@ def _warn_of_direction(built: Built) -> None:
 def _told(error: HarnessError, job: Job, single: bool) -> str:
     """The error, and in a sweep the job that has it."""
     return str(error) if single else f"{error}\n  in job {job.number}: {' '.join(job.overrides)}"
+
+
+def inputs_for(built: Built, config: Config) -> tuple[dict[str, Any], ...]:
+    """The parts of a run's data."""
+    name = config["dataset"]["name"]
+    source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
+    return inputs_of(prepare_for(built.member), name, source)
 
 
 @lru_cache(maxsize=16)
@@ -214,9 +219,8 @@ def store_of(manifest: Manifest) -> str:
 
 def numerics(dtype: str) -> dict[str, Any]:
     """What the bits of a result depend on besides config and plugins."""
-    blas: dict[str, Any] = next(
-        (pool for pool in threadpool_info() if pool["user_api"] == "blas"), {}
-    )
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas: dict[str, Any] = min(pools, key=_not_numpys, default={})
     return {
         "harness": version("harness"),
         "numpy": np.__version__,
@@ -225,3 +229,8 @@ def numerics(dtype: str) -> dict[str, Any]:
         "threads": 1,
         "dtype": dtype,
     }
+
+
+def _not_numpys(pool: dict[str, Any]) -> bool:
+    """SciPy brings a BLAS of its own; which is loaded first is chance."""
+    return not any(part.startswith("numpy") for part in Path(pool["filepath"]).parts[-3:])

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
@@ -81,9 +81,14 @@ class Publishing:
                 do = partial(self._publish, planned, result, {})
                 self.outbox.put_passing(planned.fingerprint, do, SOON)
 
-    def finish(self, ranked: list[Standing], counts: str, status: str) -> None:
-        """Write what is known of the sweep as a whole, after all that was submitted."""
-        self.outbox.put(LAST, partial(self._finish, ranked, counts, status))
+    def finish(
+        self, ranked: list[Standing], counts: str, status: str, known: Collection[str]
+    ) -> None:
+        """Write what is known of the sweep as a whole, after all that was submitted.
+
+        Runs in MLflow that are none of those `known` are ghosts.
+        """
+        self.outbox.put(LAST, partial(self._finish, ranked, counts, status, known))
 
     def close(self, within: float = float("inf")) -> None:
         """Wait for all that was submitted; what was only to be shown is let go."""
@@ -155,7 +160,10 @@ class Publishing:
         seen = of_planned(planned, result, self.run_ids.get(planned.fingerprint), self.directory)
         return _plots(*draw_all(figures, seen), planned.name)
 
-    def _finish(self, ranked: list[Standing], counts: str, status: str) -> None:
+    def _finish(
+        self, ranked: list[Standing], counts: str, status: str, known: Collection[str]
+    ) -> None:
+        self.publisher.keep(known)
         if not self._news and self.publisher.finished:
             return
         objective = self.manifest.objective

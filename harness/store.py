@@ -60,6 +60,7 @@ class Result:
     last_epoch: int = 0
     reason: str = ""  # one line: why the outcome is not "ok"
     traceback: str = ""
+    drift: dict[str, Any] = field(default_factory=dict)  # if not trained with what was planned
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,13 @@ def _sync_directory(directory: Path) -> None:
 def lock(directory: Path, name: str = "manifest") -> FileLock:
     """A kernel lock of a sweep's folder: freed by death, however it comes."""
     return FileLock(directory / f".{name}.lock")
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Delete what processes that died while writing have left; nobody else may be at work."""
+    with lock(directory):
+        for path in (*directory.glob("manifest.json.*.tmp"), *directory.glob("results/*.tmp")):
+            path.unlink(missing_ok=True)
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:

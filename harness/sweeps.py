@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness import leaderboard, store
+from harness.drift import Present
 from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import HarnessError, UsageError
@@ -19,6 +20,7 @@ from harness.publishing import Publishing
 from harness.search.pruning import Pruning
 from harness.store import Manifest, Planned, Result
 from harness.summary import Interrupted, Lost, Summary
+from harness.turns import turn
 
 HASTE = 5.0  # seconds that a store may be away that is required, or written to again at the end
 PARTING = 6.0  # seconds for publishing what is left, after a signal
@@ -69,24 +71,29 @@ def carry_out(
     only: set[str] | None = None,
     search: Source | None = None,
     progress: Told = lambda total, results: None,
+    accept_drift: bool | None = None,
 ) -> Summary:
     """Train what the manifest (or a search) asks for and is not trained yet; publish; sum up.
 
     Only the manifest and the results on disk are read, so that this is also how a stopped sweep
     is resumed. `only` limits it to some runs, and leaves what is said of all of them to others.
-    Raises Interrupted, tidily, when a signal comes, and Lost when a required store is away.
+    Unless `accept_drift` is None, what is there now is compared with what was planned: UsageError
+    if it differs and that is not accepted. Raises Interrupted, tidily, when a signal comes, and
+    Lost when a required store is away.
     """
-    if only is not None:
-        return Errand(directory, only).run(progress)
-    with store.lock(directory, "at-work"):  # a second one waits, and then finds it all done
-        return Errand(directory, None, search).run(progress)
+    with turn(directory, min(only) if only else None):
+        return Errand(directory, only, search, accept_drift).run(progress)
 
 
 class Errand:
     """One carrying out of a manifest, or of part of it, or of a search."""
 
     def __init__(
-        self, directory: Path, only: set[str] | None, search: Source | None = None
+        self,
+        directory: Path,
+        only: set[str] | None,
+        search: Source | None = None,
+        accept_drift: bool | None = None,
     ) -> None:
         manifest = store.read_manifest(directory)
         uri = store_of(manifest)
@@ -96,6 +103,9 @@ class Errand:
         self.runs = {
             run.fingerprint: run for run in planned if only is None or run.fingerprint in only
         }
+        self.present = None if accept_drift is None else Present(manifest)
+        if self.present is not None and not accept_drift:
+            self.present.check(directory, *self._to_train(directory))
         self.required = bool(manifest.tracking.get("required"))
         patience = HASTE if self.required or only is not None else None
         self.publishing = Publishing(uri, manifest, directory, patience)
@@ -105,6 +115,13 @@ class Errand:
     @property
     def total(self) -> int:
         return len(self.runs) + (self.search.left if self.search else 0)
+
+    def _to_train(self, directory: Path) -> tuple[list[Planned], bool]:
+        """The runs that are still to be trained, and whether more will be asked for."""
+        runs = [*self.runs.values()]
+        if self.search and self.search.left:
+            return runs, True  # the others stand for the plugins of those to come
+        return [r for r in runs if store.read_result(directory, r.fingerprint) is None], False
 
     def run(self, progress: Told) -> Summary:
         """Do it; whatever happens, what is trained is on disk before it is published."""
@@ -156,6 +173,9 @@ class Errand:
         return result is not None
 
     def _take(self, results: Sequence[Result]) -> None:
+        if self.present is not None:
+            drift = self.present.drift
+            results = [replace(r, drift=drift(self.runs[r.fingerprint])) for r in results]
         going_on = [result for result in results if result.outcome == "running"]
         if going_on:
             self.in_hand |= {result.fingerprint: result for result in going_on}
@@ -181,7 +201,7 @@ class Errand:
         summary.total = self.total
         summary.ranked = leaderboard.rank(summary.ranked, summary.manifest.objective)
         if self.whole:
-            publishing.finish(summary.ranked, summary.counts, status)
+            publishing.finish(summary.ranked, summary.counts, status, {*self.runs})
         publishing.close(within)
         summary.parent_run_id = publishing.publisher.parent_run_id
         summary.publishing_error = publishing.error

@@ -17,7 +17,7 @@ LAYERS = [
     {"stopping", "settings", "construct", "config", "recording"},
     {"store", "evaluation", "compose", "tracking", "figures"},
     {"net", "leaderboard", "runs"},
-    {"engines", "outbox", "planning", "results", "search"},
+    {"engines", "outbox", "planning", "results", "search", "drift", "turns"},
     {"grouping", "publishing", "progress", "summary"},
     {"sweeps"},
     {"complaints", "composer", "fast_loader", "jobs", "launching", "outputs", "signals"},

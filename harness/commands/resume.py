@@ -19,21 +19,28 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "folder", type=Path, help="of the run or sweep: the one with manifest.json"
     )
-    folder = parser.parse_args(arguments).folder.absolute()
+    parser.add_argument(
+        "--accept-drift",
+        action="store_true",
+        help="train with what is there now, where plugins, data or libraries have changed",
+    )
+    args = parser.parse_args(arguments)
+    folder, accept = args.folder.absolute(), args.accept_drift
     manifest = store.read_manifest(folder)
     with tidy_signals():
         try:
             if manifest.search is not None:
-                return report(go_on_searching(folder, manifest))
+                return report(go_on_searching(folder, manifest, accept))
             with Progress(len(manifest.runs), quiet=False) as progress:
-                return report(sweeps.carry_out(folder, progress=progress))
+                summary = sweeps.carry_out(folder, progress=progress, accept_drift=accept)
+                return report(summary)
         except Interrupted as stop:
             return interrupted(stop)
         except Lost as loss:
             return lost(loss)
 
 
-def go_on_searching(folder: Path, manifest: Manifest) -> Summary:
+def go_on_searching(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:
     """What a search tries next has to be composed: the same command again, in the same folder."""
     from harness.launching import launch
 
@@ -51,4 +58,5 @@ def go_on_searching(folder: Path, manifest: Manifest) -> Summary:
         config_dir=manifest.search["config_dir"],
         config_name=manifest.search["config_name"],
         place=[f"hydra.sweep.dir='{there}'"],
+        accept_drift=accept_drift,
     )

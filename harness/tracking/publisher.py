@@ -1,7 +1,7 @@
 """Writes a sweep to MLflow: a parent run, and each result once, however often it is published."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ class Recorded:
 
     run_id: str
     artifacts: str  # where its files go
+    started: int  # milliseconds since 1970
     begun: bool = False  # whether its params, inputs and tags are there
     ended: bool = False
     published: str = ""
@@ -47,6 +48,7 @@ class Publisher:
         self._manifest, self._directory = manifest, directory
         self._tags: dict[str, str] = {}
         self._runs: dict[str, Recorded] = {}  # by fingerprint; the parent's is ""
+        self._latest = manifest.created
         self._shown: dict[str, float] = {}  # the parent's metrics as they are
 
     @property
@@ -120,7 +122,8 @@ class Publisher:
         self._writer.save(run.run_id, run.artifacts, files)
         self._log(run, planned, result, params, about)
         if result.outcome != records.RUNNING:
-            self._writer.end(run.run_id, records.STATUS[result.outcome], result.ended)
+            ended = max(result.ended, run.started)  # the clock may have been set back
+            self._writer.end(run.run_id, records.STATUS[result.outcome], ended)
             run.ended, run.published = True, str(result.ended)
             if self._manifest.single:
                 self._tidy()
@@ -156,11 +159,16 @@ class Publisher:
             return
         from mlflow.entities import Metric
 
-        now, names = int(time.time() * 1000), self._fit.names(new)
-        step = max(0, now - self._manifest.created) // 1000
+        now, names = self._now(), self._fit.names(new)
+        step = (now - self._manifest.created) // 1000
         points = [Metric(names[key], value, now, step) for key, value in new.items()]
         self._writer.batch(self.parent_run_id, points)
         self._shown |= new
+
+    def keep(self, known: Collection[str]) -> None:
+        """Delete what the store holds of this sweep but the parent and these fingerprints."""
+        for ghost in [key for key in self._runs if key and key not in known]:
+            self._writer.discard(self._runs.pop(ghost).run_id)
 
     def finish(
         self,
@@ -181,7 +189,7 @@ class Publisher:
         self._writer.save(parent.run_id, parent.artifacts, every)
         note = whole_lines(note)
         self._writer.batch(parent.run_id, tags={**records.shown_tags(note), **tags})
-        self._writer.end(parent.run_id, status, int(time.time() * 1000))
+        self._writer.end(parent.run_id, status, self._now())
 
     def _log(
         self,
@@ -195,7 +203,9 @@ class Publisher:
         if run.unread:
             run.points, run.unread = self._writer.history(run.run_id, run.unread), ()
         if not run.begun:
-            self._writer.inputs(run.run_id, records.inputs(planned, self._fit))
+            self._writer.inputs(
+                run.run_id, records.inputs(result.drift.get("inputs", planned.inputs), self._fit)
+            )
         points = records.metrics(result, self._fit, run.points)
         self._writer.batch(run.run_id, points, {} if run.begun else params, tags)
         run.begun = True
@@ -204,6 +214,11 @@ class Publisher:
         else:  # there may be many thousands of runs; who publishes it again asks the store
             keys = [*(key for key, _ in run.points), *(point.key for point in points)]
             run.points, run.unread = {}, tuple(dict.fromkeys(keys))
+
+    def _now(self) -> int:
+        """Milliseconds since 1970, never less than before: the clock may be set back."""
+        self._latest = max(self._latest, int(time.time() * 1000))
+        return self._latest
 
     def _tidy(self) -> None:
         """Delete what a lost answer left twice."""
@@ -239,6 +254,7 @@ def recorded(run: "Run") -> Recorded:
     return Recorded(
         run_id=run.info.run_id,
         artifacts=run.info.artifact_uri,
+        started=run.info.start_time,
         ended=ended,
         published=tags.get(records.PUBLISHED, "") if ended else "",
         model=records.MODEL in tags,

@@ -58,14 +58,18 @@ def parent_tags(manifest: Manifest) -> dict[str, str]:
 
 def run_tags(planned: Planned, result: Result, parent: str | None) -> dict[str, str]:
     """What one run is tagged with besides; how it ended counts only once the run has ended."""
+    plugins = result.drift.get("plugins", planned.plugins)
     tags = {
         "harness.role": "run",
         "harness.fingerprint": planned.fingerprint,
-        "harness.plugins": json.dumps(planned.plugins, ensure_ascii=False),
+        "harness.plugins": json.dumps(plugins, ensure_ascii=False),
         "hydra.overrides": shlex.join(planned.overrides),
     }
     if result.outcome != RUNNING:
         tags |= {"harness.outcome": result.outcome, PUBLISHED: str(result.ended)}
+    if drift := result.drift:
+        tags |= {"harness.numerics": json.dumps(drift["numerics"], ensure_ascii=False)}
+        tags |= {"harness.drift": "\n".join(drift["diff"])}
     return tags | ({"mlflow.parentRunId": parent} if parent else {})
 
 
@@ -139,7 +143,7 @@ def metrics(result: Result, fit: Fit, there: Mapping[Point, float]) -> list["Met
         Metric(names[key], value, time, step)
         for key, curve in result.curves.items()
         for step, value, time in _points(curve)
-        if (names[key], step) not in there and not (key in finals and step == last)
+        if there.get((names[key], step)) != value and not (key in finals and step == last)
     ]
     return found + [
         Metric(names[key], value, result.ended, last)
@@ -155,7 +159,7 @@ def _points(curve: Curve) -> Iterable[tuple[int, float, int]]:
             yield int(step), float(value), int(time)
 
 
-def inputs(planned: Planned, fit: Fit) -> list["DatasetInput"]:
+def inputs(parts: Iterable[Mapping[str, Any]], fit: Fit) -> list["DatasetInput"]:
     """The parts of the data as dataset inputs, each with its own digest."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -170,7 +174,7 @@ def inputs(planned: Planned, fit: Fit) -> list["DatasetInput"]:
             ),
             [InputTag("mlflow.data.context", str(part["context"]))],
         )
-        for part in planned.inputs
+        for part in parts
     ]
 
 
