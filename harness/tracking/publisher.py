@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +10,12 @@ from harness.store import Manifest, Planned, Result
 from harness.tracking import records
 from harness.tracking.connection import Connection
 from harness.tracking.environment import surroundings
+from harness.tracking.known import Recorded, recorded
 from harness.tracking.limits import Fit, whole_lines
 from harness.tracking.writer import Writer
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-
-
-@dataclass(slots=True)
-class Recorded:
-    """What the store is known to hold of one run."""
-
-    run_id: str
-    artifacts: str  # where its files go
-    started: int  # milliseconds since 1970
-    begun: bool = False  # whether its params, inputs and tags are there
-    ended: bool = False
-    published: str = ""
-    model: bool = False
-    unread: tuple[str, ...] = ()  # metrics whose points are there but not known here
-    points: dict[records.Point, float] = field(default_factory=dict)
 
 
 class Publisher:
@@ -245,18 +230,3 @@ class Publisher:
                 self._runs[key] = recorded(run)
             known.append(self._runs[key])
         return known
-
-
-def recorded(run: "Run") -> Recorded:
-    """What a run from the store says of itself."""
-    ended = run.info.status != "RUNNING"
-    tags = run.data.tags
-    return Recorded(
-        run_id=run.info.run_id,
-        artifacts=run.info.artifact_uri,
-        started=run.info.start_time,
-        ended=ended,
-        published=tags.get(records.PUBLISHED, "") if ended else "",
-        model=records.MODEL in tags,
-        unread=tuple(run.data.metrics),
-    )
