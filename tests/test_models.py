@@ -6,7 +6,7 @@ from harness_plugins.activations.smooth import Sigmoid, Tanh
 from harness_plugins.initializers import Normal
 from harness_plugins.losses import MSE
 from harness_plugins.models import MLP, Linear
-from harness_plugins.optimizers import SGD
+from harness_plugins.optimizers.momentum import SGD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -2,20 +2,15 @@ import math
 
 import numpy as np
 import pytest
-from harness_plugins.optimizers import SGD, Adam, AdamW
+from harness_plugins.optimizers.adam import Adam, Adamax, AdamW, AMSGrad, NAdam
+from harness_plugins.optimizers.momentum import SGD, Lion
+from harness_plugins.optimizers.scaled import Adagrad, RMSprop
 
 from harness.stack import columns
+from tests.references.optimizers import CASES
 
-RATES = (0.001, 0.01, 0.05, 0.3)
-STACKS = [
-    [SGD(rate) for rate in RATES],
-    [SGD(rate, momentum) for rate, momentum in zip(RATES, (0, 0.5, 0.9, 0.99), strict=True)],
-    [SGD(rate, 0.9, nesterov=True) for rate in RATES],
-    [Adam(rate, b1, b2, eps) for rate, b1, b2, eps in zip(
-        RATES, (0, 0.5, 0.9, 0.99), (0.9, 0, 0.99, 0.999), (1e-8, 1e-3, 1e-6, 1), strict=True
-    )],
-    [AdamW(rate, weight_decay=decay) for rate, decay in zip(RATES, (0, 1, 0.1, 5), strict=True)],
-]  # fmt: skip
+BY_HAND = [plugins for name in ("sgd", "adam", "adamw") for plugins in CASES[name].stacks]
+STACKS = [plugins for case in CASES.values() for plugins in case.stacks]
 each_stack = pytest.mark.parametrize("plugins", STACKS, ids=lambda plugins: repr(plugins[1]))
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -58,7 +53,7 @@ def adam_by_hand(o, w, steps):
     return w
 
 
-@each_stack
+@pytest.mark.parametrize("plugins", BY_HAND, ids=lambda plugins: repr(plugins[1]))
 def test_the_trajectory_is_that_of_the_formula(plugins):
     weights = start()
     after, _ = descend(columns(plugins, 2, float), weights, 20)
@@ -112,13 +107,14 @@ def test_leaves_its_inputs_alone_and_hands_none_of_them_out(plugins, dtype):
     assert not any(np.shares_memory(change, part) for part in after)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), SGD(0.1, 0.9, nesterov=True), Adam()], ids=repr)
-def test_without_a_gradient_nothing_moves(optimizer):
-    weights = start()
+@each_stack
+def test_without_a_gradient_nothing_moves_but_by_decay(plugins):
+    weights, optimizer = start(), columns(plugins, 2, float)
+    decay = getattr(optimizer, "weight_decay", 0.0)
     state = optimizer.init(weights)
     for _ in range(3):
         change, state = optimizer.update(np.zeros_like(weights), state, weights)
-        assert (change == 0).all()
+        np.testing.assert_allclose(change, -optimizer.learning_rate * decay * weights, rtol=1e-15)
 
 
 def test_weight_decay_pulls_even_without_a_gradient():
@@ -128,7 +124,7 @@ def test_weight_decay_pulls_even_without_a_gradient():
 
 
 def test_momentum_0_is_gradient_descent_to_the_bit():
-    weights, optimizer = start(), columns([SGD(rate) for rate in RATES], 2, float)
+    weights, optimizer = start(), columns([SGD(rate) for rate in (0.01, 0.3, 1, 2)], 2, float)
     state = optimizer.init(weights)
     for step in range(5):
         gradient = gradient_at(weights, step)
@@ -147,6 +143,20 @@ def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient():
     assert (state.square == gradient**2).all()
 
 
+def test_each_step_of_lion_is_the_learning_rate_whatever_the_gradient():
+    weights, optimizer = start(), Lion(0.25)
+    after, _ = descend(optimizer, weights, 1)
+    np.testing.assert_allclose(np.abs(after - weights), 0.25, rtol=1e-14)
+
+
+def test_a_variance_that_rounds_to_less_than_0_is_0():
+    optimizer, gradient = RMSprop(alpha=0.5, centered=True), np.full((1, 3), 0.1)
+    state = optimizer.init(gradient)
+    for _ in range(100):
+        change, state = optimizer.update(gradient, state, gradient)
+        assert np.isfinite(change).all()
+
+
 @pytest.mark.parametrize(
     ("plugin", "fields"),
     [
@@ -161,6 +171,13 @@ def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient():
         (AdamW, {"epsilon": math.inf}),
         (AdamW, {"weight_decay": -0.1}),
         (AdamW, {"weight_decay": math.inf}),
+        (Adamax, {"epsilon": 0.0}),
+        (AMSGrad, {"beta2": 1.0}),
+        (NAdam, {"momentum_decay": -1.0}),
+        (Lion, {"weight_decay": -0.1}),
+        (Adagrad, {"initial_accumulator_value": -0.1}),
+        (RMSprop, {"alpha": 1.0}),
+        (RMSprop, {"momentum": 1.0}),
     ],
 )
 def test_bad_fields_are_refused(plugin, fields):

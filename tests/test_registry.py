@@ -188,7 +188,7 @@ def test_every_built_in_plugin_is_ok_and_comes_by_our_entry_points(listed):
 
 def test_one_plugin_is_shown_with_its_source_and_fields(capsys):
     out = harness(capsys, "plugins", "optimizer", "sgd").out
-    assert "optimizer=sgd: harness_plugins.optimizers:SGD of harness" in out
+    assert "optimizer=sgd: harness_plugins.optimizers.momentum:SGD of harness" in out
     assert "fields: learning_rate=0.05, momentum=0.0, nesterov=false" in out
     assert describe("dataset", "csv").startswith("path (required), target (required), task=null")
 

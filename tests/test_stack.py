@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from harness_plugins.optimizers import SGD
+from harness_plugins.optimizers.momentum import SGD
 
 from harness.compose import build
 from harness.stack import Change, Streams, columns, float_fields, signature, start
