@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.contracts import Array
 from harness.data import Prepared, decode
-from harness.stack import Group, Member, stack
+from harness.stack import Group, Member, Saved, stack
 from harness.stopping.ledger import Ended
 from harness.training import for_all, predict
 from harness.weights import Shapes
@@ -59,6 +59,16 @@ class Histories:
         self._asked = any(member.metrics_every for member in members)
         self._prepared, self._shapes = prepared, shapes
         self.points: list[dict[str, list[tuple[int, float, float]]]] = [{} for _ in members]
+
+    def saved(self, run: int) -> Saved:
+        """The points of a run, by `metric` and its key."""
+        return {f"metric {key}": np.array(noted) for key, noted in self.points[run].items()}
+
+    def restore(self, run: int, saved: Saved) -> None:
+        """The points that a run had before."""
+        for name, noted in saved.items():
+            if name.startswith("metric "):
+                self.points[run][name.removeprefix("metric ")] = [*map(tuple, noted.tolist())]
 
     def see(self, runs: Array, group: Group, seconds: float) -> None:
         """Note (epoch, seconds, value) of each metric, for the runs whose turn it is."""

@@ -1,28 +1,30 @@
 """One stack of runs, from configs to results."""
 
-import copy
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from harness import checkpoints
 from harness.compose import build
 from harness.contracts import Array
-from harness.data import Prepared, prepare_for, stream
+from harness.data import prepare_for
 from harness.errors import HarnessError
 from harness.evaluation import Histories, finals_of
 from harness.memory import keep_freed_memory, undisturbed
 from harness.recording import Config
-from harness.stack import Change, Group, Member, Streams, start
+from harness.stack import Change, Group, Member, Saved, start
 from harness.stopping import Watch
 from harness.stopping.ledger import Ended
 from harness.store import Curve, Result
-from harness.training import for_all, predict, train
-from harness.weights import Shapes, join, split
+from harness.training import Epoch, begin, for_all, predict, train
+from harness.weights import Shapes, split
 
 SNAPSHOT_SECONDS = 2.5
 
@@ -34,16 +36,18 @@ def train_stack(
     configs: Sequence[Config],
     slots: int | None = None,
     prune: Prune | None = None,
+    kept: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Iterator[list[Result]]:
     """Train runs that share a signature, at most `slots` at once (None: all); the others wait.
 
-    Lists come every few seconds: snapshots of the runs in training (outcome "running"), and one
-    final result of each run soon after it ended. A run ends early (outcome "pruned") where
+    Lists come every few seconds: snapshots of the runs in training (outcome "running"), now and
+    then with a checkpoint, and one final result of each run soon after it ended. Runs go on from
+    the checkpoints `kept` of them. A run ends early (outcome "pruned") where
     `prune(fingerprint, epoch, judged loss)` says so; it is asked about 20 times a run. If a stack
     raises, those in training are trained again one by one, so that only the one at fault fails.
     """
     keep_freed_memory()
-    waiting = list(zip(fingerprints, configs, strict=True))
+    waiting, latest = list(zip(fingerprints, configs, strict=True)), dict(kept)
     while waiting:
         told: set[str] = set()
         begun = slots or len(waiting)
@@ -51,9 +55,10 @@ def train_stack(
             training = None
             with _pools().limit(limits=1, user_api="blas"), undisturbed():
                 members = [build(config).member for _, config in waiting]
-                training = Training(members, [f for f, _ in waiting], slots, prune)
+                training = Training(members, [f for f, _ in waiting], slots, prune, latest)
                 for results in training.results():
                     told |= {r.fingerprint for r in results if r.outcome != "running"}
+                    latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
                     yield results
             return
         except Exception as error:
@@ -64,7 +69,7 @@ def train_stack(
                 yield [failure(suspects[0][0], error)]
             else:
                 for fingerprint, config in suspects:
-                    yield from train_stack([fingerprint], [config], prune=prune)
+                    yield from train_stack([fingerprint], [config], None, prune, latest)
             waiting = waiting[begun:]
 
 
@@ -84,27 +89,20 @@ def failure(fingerprint: str, error: BaseException) -> Result:
 
 
 class Clock:
-    """Seconds since a start, and those as wall-clock time, even if the wall clock is set back."""
+    """Seconds since 1970, never back to what was before, even if the wall clock is set back."""
 
-    def __init__(self) -> None:
-        self._start, self._wall = time.perf_counter(), time.time()
+    def __init__(self, after: float = 0.0) -> None:
+        self._ahead = max(time.time(), after) - time.perf_counter()
 
     def seconds(self) -> float:
-        return time.perf_counter() - self._start
-
-    def at(self, seconds: float) -> int:
-        """Milliseconds since 1970."""
-        return int((self._wall + seconds) * 1000)
-
-    def times(self, seconds: Array) -> Array:
-        """Milliseconds since 1970, of many."""
-        return ((self._wall + seconds) * 1000).astype(np.int64)
+        return self._ahead + time.perf_counter()
 
 
 class Training:
     """The training of one stack, watched: who is done, who comes, and what is kept of each.
 
-    Runs are numbered as they are given; the first `slots` begin at once.
+    Runs are numbered as they are given; the first `slots` begin at once, or go on from the
+    checkpoints `kept` of them.
     """
 
     def __init__(
@@ -113,16 +111,21 @@ class Training:
         fingerprints: Sequence[str],
         slots: int | None = None,
         prune: Prune | None = None,
+        kept: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         self.members, self.fingerprints = members, fingerprints
         self.slots, self.begun = slots or len(members), 0
-        self.prepared, self.clock = prepare_for(members[0]), Clock()
+        self.saved = checkpoints.unpacked([kept.get(name) for name in fingerprints])
+        latest = max((float(saved["seconds"]) for saved in self.saved.values()), default=0.0)
+        self.prepared, self.clock = prepare_for(members[0]), Clock(latest)
+        self.every = min(m.checkpoint_seconds or np.inf for m in members)
         self.pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in members if m.timeout)])
         self.data = self._ready("train")
-        self.group, self.shapes = self._next(self.slots)
+        group, self.shapes = self._next(self.slots)
         asked = None if prune is None else self._asking(prune)
-        self.watch = Watch(self.group.stack.members, self.group.rows, asked)
+        self.watch = Watch(group.stack.members, group.rows, asked, self.clock.seconds())
         self.history = Histories(members, self.prepared, self.shapes)
+        self.group = self._restored(group)
 
     def _ready(self, part: str) -> tuple[Array, Array]:
         return self.prepared.ready(part, self.members[0].loss.task, self.members[0].dtype)
@@ -135,15 +138,42 @@ class Training:
         rows, shapes, streams = begin(members, self.prepared, x.shape[1], y.shape[1])
         return start(members, rows, streams), shapes
 
+    def _restored(self, group: Group) -> Group:
+        """Those whom the watch saw come last, but where they were if they are known."""
+        before, known = len(self.watch.runs) - len(group.rows), dict[int, Saved]()
+        for at, run in enumerate(self.watch.runs[before:].tolist()):
+            saved = self.saved.pop(run, None)
+            if saved is not None and checkpoints.fits(saved, group, at):
+                known[at] = saved
+                self.history.restore(run, saved)
+        if not known:
+            return group
+        self.watch.restore({before + at: saved for at, saved in known.items()})
+        return checkpoints.restored(group, known)
+
+    def _checkpoints(self, epoch: Epoch) -> dict[str, bytes]:
+        """Of the runs in training, if they are due; to be taken before the epoch is seen."""
+        kept, now = dict[str, bytes](), self.clock.seconds()
+        for at, run in enumerate(self.watch.runs.tolist()):
+            parts = self.watch.saved(at, now), self.history.saved(run)
+            kept[self.fingerprints[run]] = checkpoints.pack(epoch, at, *parts)
+        return kept
+
     def _asking(self, prune: Prune) -> Callable[[int, int, float], bool]:
         return lambda run, epoch, loss: prune(self.fingerprints[run], epoch, loss)
 
     def results(self) -> Iterator[list[Result]]:
-        """Every few seconds what runs left that ended, and snapshots of those that go on."""
+        """Every few seconds what runs left that ended, and snapshots of those that go on.
+
+        Both snapshots and checkpoints are due when they would be late after the next epoch.
+        """
         held_out = self._ready("validation") if "validation" in self.prepared.rows else None
-        epochs, told = train(self.group, *self.data, self.shapes), -SNAPSHOT_SECONDS
+        yield self._snapshots({})
+        epochs, told = train(self.group, *self.data, self.shapes), self.clock.seconds()
+        before, due = told, told + self.every
         epoch = next(epochs)
         while True:
+            kept = {} if epoch.states is None else self._checkpoints(epoch)
             loss = None if held_out is None else self._loss(epoch.group, *held_out)
             now = self.clock.seconds()
             self.history.see(self.watch.runs, epoch.group, now)
@@ -151,9 +181,12 @@ class Training:
             change = None if stays is None else self._change(stays)
             if not len(self.watch.runs):
                 break
-            if now - told >= self.pace or len(self.watch.ended) >= self.slots:
-                told = now
-                yield self._finals() + self._snapshots()
+            then, before, due = 2 * now - before, now, now + self.every if kept else due
+            if kept or then - told >= self.pace or len(self.watch.ended) >= self.slots:
+                yield self._finals() + self._snapshots(kept)
+                told = before = self.clock.seconds()
+            if then >= due:
+                change = (change or Change(np.ones(len(epoch.loss), bool)))._replace(keep=True)
             epoch = epochs.send(change)
         yield self._finals()
 
@@ -167,7 +200,7 @@ class Training:
             return Change(stays)
         fresh, _ = self._next(room)
         self.watch.admit(fresh.stack.members, fresh.rows)
-        return Change(stays, fresh)
+        return Change(stays, self._restored(fresh))
 
     def _finals(self) -> list[Result]:
         """What those left who have ended; they are forgotten here."""
@@ -180,9 +213,10 @@ class Training:
         self.watch.ledger.forget([end.run for end in ended])
         return results
 
-    def _snapshots(self) -> list[Result]:
+    def _snapshots(self, kept: Mapping[str, bytes]) -> list[Result]:
         going_on = self.watch.going_on()
-        return self._results(going_on, [{} for _ in going_on])
+        results = self._results(going_on, [{} for _ in going_on])
+        return [replace(r, checkpoint=kept.get(r.fingerprint, b"")) for r in results]
 
     def _results(self, runs: Sequence[Ended], finals: Sequence[dict[str, float]]) -> list[Result]:
         curves = self.watch.curves([run.run for run in runs])
@@ -193,8 +227,8 @@ class Training:
         return Result(
             self.fingerprints[run.run],
             run.outcome,
-            self.clock.at(run.began),
-            self.clock.at(run.ended),
+            int(run.began * 1000),
+            int(run.ended * 1000),
             self._curves(run.run, points),
             finals,
             [layer[0].copy() for layer in split(run.row[None], self.shapes)] if over else [],
@@ -205,27 +239,11 @@ class Training:
 
     def _curves(self, run: int, points: Array) -> dict[str, Curve]:
         epochs, seconds, train_loss, validation = points
-        steps, times = epochs.astype(int), self.clock.times(seconds)
-        curves = {"train/loss": Curve(steps, train_loss, times)}
+        steps, times = epochs.astype(int), (seconds * 1000).astype(np.int64)
+        curves = {"train/loss": Curve(steps, train_loss, times)} if len(steps) else {}
         if np.isfinite(validation).any():
             curves["val/loss"] = Curve(steps, validation, times)
         for key, noted in self.history.points[run].items():
             at, seconds, values = np.array(noted).T
-            curves[key] = Curve(at.astype(int), values, self.clock.times(seconds))
+            curves[key] = Curve(at.astype(int), values, (seconds * 1000).astype(np.int64))
         return curves
-
-
-def begin(
-    members: Sequence[Member], prepared: Prepared, features: int, outputs: int
-) -> tuple[Array, Shapes, Streams]:
-    """The first weights of each run as rows, their shapes, and each run's own generators."""
-    rows, streams = [], Streams([], [])
-    for member in members:
-        rng = copy.deepcopy(prepared.rng)  # `rng: single` goes on where the data left it
-        weights = rng or stream(member.seed, "weights")
-        layers = member.model.init(weights, member.initializer, features, outputs)
-        layers = [np.asarray(array, member.dtype) for array in layers]
-        rows.append(join([array[None] for array in layers]))
-        streams.batches.append(rng or stream(member.seed, "batches"))
-        streams.dropout.append(rng or stream(member.seed, "dropout"))
-    return np.concatenate(rows), [array.shape for array in layers], streams

@@ -22,6 +22,7 @@ from harness.contracts import (
 )
 
 P = TypeVar("P")
+Saved = dict[str, Array]  # what is kept of one run in training
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Member:
     timeout: float | None = None
     log_every: int | None = None
     metrics_every: int | None = None
+    checkpoint_seconds: float | None = None
 
 
 def signature(member: Member) -> Hashable:
@@ -161,6 +163,11 @@ class Streams(NamedTuple):
     batches: list[np.random.Generator]
     dropout: list[np.random.Generator]
 
+    def states(self) -> list[Any]:
+        """Where each run's are, in plain values."""
+        pairs = zip(self.batches, self.dropout, strict=True)
+        return [[rng.bit_generator.state for rng in pair] for pair in pairs]
+
 
 class Group(NamedTuple):
     """A runs in training: all there is of each, a row a run."""
@@ -170,6 +177,7 @@ class Group(NamedTuple):
     rows: Array  # (A, P) weights
     state: Any  # the optimizer's
     streams: Streams
+    loss: Array  # (A,) met in the epoch behind each; what went before is not known
 
     def take(self, keep: Array) -> "Group":
         """Those whom the mask (A,) keeps."""
@@ -180,6 +188,7 @@ class Group(NamedTuple):
             self.rows[at],
             by_leaf(lambda part: part[at], self.state),
             Streams(*([each[i] for i in at] for each in self.streams)),
+            self.loss[at],
         )
 
     def join(self, others: "Group") -> "Group":
@@ -190,14 +199,16 @@ class Group(NamedTuple):
             np.concatenate([self.rows, others.rows]),
             by_leaf(lambda *parts: np.concatenate(parts), self.state, others.state),
             Streams(*(a + b for a, b in zip(self.streams, others.streams, strict=True))),
+            np.concatenate([self.loss, others.loss]),
         )
 
 
 class Change(NamedTuple):
-    """Who of A runs stays (A,), and who comes."""
+    """Who of A runs stays (A,), and who comes; and whether their streams are to be kept."""
 
     stays: Array
     fresh: Group | None = None
+    keep: bool = False
 
     def of(self, group: Group) -> Group:
         """The group after the change."""
@@ -208,8 +219,8 @@ class Change(NamedTuple):
 
 def start(members: Sequence[Member], rows: Array, streams: Streams) -> Group:
     """Runs before their first epoch."""
-    own = stack(members)
-    return Group(own, np.zeros(len(rows), int), rows, own.optimizer.init(rows), streams)
+    own, zero = stack(members), np.zeros(len(rows))
+    return Group(own, zero.astype(int), rows, own.optimizer.init(rows), streams, zero)
 
 
 def by_leaf(function: Callable[..., Any], *states: Any) -> Any:

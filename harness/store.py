@@ -61,6 +61,7 @@ class Result:
     reason: str = ""  # one line: why the outcome is not "ok"
     traceback: str = ""
     drift: dict[str, Any] = field(default_factory=dict)  # if not trained with what was planned
+    checkpoint: bytes = b""  # of a snapshot, now and then; see harness.checkpoints
 
 
 @dataclass(frozen=True)
@@ -213,9 +214,8 @@ def read_result(directory: Path, fingerprint: str) -> Result | None:
 
 def pack(result: Result) -> bytes:
     """A result as the bytes of an npz: plain arrays, and one JSON text for the rest."""
-    plain = {
-        name: value for name, value in vars(result).items() if name not in ("curves", "weights")
-    }
+    apart = ("curves", "weights", "checkpoint")
+    plain = {name: value for name, value in vars(result).items() if name not in apart}
     arrays = {f"layer{i}": array for i, array in enumerate(result.weights)}
     for i, curve in enumerate(result.curves.values()):
         arrays |= {f"curve{i}_{part}": array for part, array in curve._asdict().items()}

@@ -6,9 +6,9 @@ from contextlib import closing
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from harness import leaderboard, store
+from harness import checkpoints, leaderboard, store
 from harness.drift import Present
 from harness.engines import Engine
 from harness.engines.work import Work
@@ -159,7 +159,9 @@ class Errand:
         while True:
             pending = [run for run in asked if not self._is_trained(run)]
             pruning = None if self.search is None else self.search.pruning
-            yield from stacks(pending, self.engine, pruning)
+            for work in stacks(pending, self.engine, pruning):
+                names = [name for name in work.fingerprints if not self._drift(self.runs[name])]
+                yield replace(work, kept=checkpoints.read(self.summary.directory, names))
             if self.search is None or not (asked := self.search.ask()):
                 return
             new = {run.fingerprint: run for run in asked if run.fingerprint not in self.runs}
@@ -172,11 +174,16 @@ class Errand:
             self._keep(result)
         return result is not None
 
+    def _drift(self, run: Planned) -> dict[str, Any]:
+        """What is otherwise than when it was planned; no checkpoint survives that."""
+        return {} if self.present is None else self.present.drift(run)
+
     def _take(self, results: Sequence[Result]) -> None:
-        if self.present is not None:
-            drift = self.present.drift
-            results = [replace(r, drift=drift(self.runs[r.fingerprint])) for r in results]
-        going_on = [result for result in results if result.outcome == "running"]
+        results = [replace(r, drift=self._drift(self.runs[r.fingerprint])) for r in results]
+        for result in results:
+            if result.checkpoint:
+                checkpoints.write(self.summary.directory, result.fingerprint, result.checkpoint)
+        going_on = [replace(r, checkpoint=b"") for r in results if r.outcome == "running"]
         if going_on:
             self.in_hand |= {result.fingerprint: result for result in going_on}
             self.publishing.show([(self.runs[r.fingerprint], r) for r in going_on])
@@ -187,6 +194,7 @@ class Errand:
                 self._keep(result)
 
     def _keep(self, result: Result) -> None:
+        checkpoints.remove(self.summary.directory, result.fingerprint)
         self._submit(result)
         standing = leaderboard.standing(self.runs[result.fingerprint], result)
         self.summary.ranked.append(standing)

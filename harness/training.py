@@ -1,5 +1,6 @@
 """Training. One run is a stack of one; a sweep is a stack of many. There is no other loop."""
 
+import copy
 from collections.abc import Generator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -7,8 +8,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.contracts import Array, Uniform
-from harness.stack import Change, Group, Stack
+from harness.data import Prepared, stream
+from harness.stack import Change, Group, Member, Stack, Streams
 from harness.weights import Shapes, join, split
+
+
+def begin(
+    members: Sequence[Member], prepared: Prepared, features: int, outputs: int
+) -> tuple[Array, Shapes, Streams]:
+    """The first weights of each run as rows, their shapes, and each run's own generators."""
+    rows, streams = [], Streams([], [])
+    for member in members:
+        rng = copy.deepcopy(prepared.rng)  # `rng: single` goes on where the data left it
+        weights = rng or stream(member.seed, "weights")
+        layers = member.model.init(weights, member.initializer, features, outputs)
+        layers = [np.asarray(array, member.dtype) for array in layers]
+        rows.append(join([array[None] for array in layers]))
+        streams.batches.append(rng or stream(member.seed, "batches"))
+        streams.dropout.append(rng or stream(member.seed, "dropout"))
+    return np.concatenate(rows), [array.shape for array in layers], streams
 
 
 class Epoch(NamedTuple):
@@ -16,6 +34,7 @@ class Epoch(NamedTuple):
 
     group: Group  # nothing of it is written again, but its streams go on
     loss: Array  # (A,) training loss, penalty included; see train
+    states: list[Any] | None = None  # of the streams, so that from here all can be had again
 
 
 Epochs = Generator[Epoch, Change | None, None]
@@ -27,7 +46,8 @@ def train(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
     x (N, features) and y (N, outputs) are shared. For a full batch the loss of epoch e is that
     of the weights after e updates; for mini-batches it is the mean of the batch losses met in
     epoch e (epoch 0: one pass before training). Sending a Change lets runs leave and others take
-    their place; neither changes a bit of those who stay.
+    their place; neither changes a bit of those who stay. A group that was kept at any epoch is
+    yielded again as it was then.
     """
     size = group.stack.members[0].batch_size
     if size is None or size >= len(x):
@@ -46,45 +66,53 @@ def _full_batch(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
             uniform = uniforms(group.streams.dropout, x.dtype)
             total = np.full((runs, 1), epochs, x.dtype)
             done = group.number[:, None].astype(x.dtype)
+        states = kept(group, change)  # before the streams go on
         prediction, cache = stack.model.forward(
             split(group.rows, shapes), seen, stack.activation, uniform
         )
         loss, delta = judge(stack, prediction, truth, group.rows)
-        change = yield Epoch(group, loss)
+        change = yield Epoch(group, loss, states)
         if change is not None:
             done = np.minimum(done, total - 1)  # those at their end leave after a last idle step
         if change is None or change.stays.any():
             move, state = step(group, cache, delta, done, total)
             rows, done = group.rows + move, done + 1
-            group = Group(stack, group.number + 1, rows, state, group.streams)
+            group = Group(stack, group.number + 1, rows, state, group.streams, group.loss)
         if change is not None:
             group = change.of(group)
 
 
 def _mini_batches(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> Epochs:
-    loss = opening(group, x, y, shapes)
+    change: Change | None = None
+    group = opening(group, x, y, shapes)
     while True:
-        change = yield Epoch(group, loss)
-        if change is not None and not change.stays.any() and change.fresh is not None:
-            group, loss = change.fresh, opening(change.fresh, x, y, shapes)
+        change = yield Epoch(group, group.loss, kept(group, change))
+        if change is None:
+            group = one_epoch(group, x, y, shapes, size)
             continue
-        if change is not None:
-            group = group.take(change.stays)
-        group, loss = one_epoch(group, x, y, shapes, size)
-        if change is not None and change.fresh is not None:  # they begin, the others went on
-            loss = np.concatenate([loss, opening(change.fresh, x, y, shapes)])
-            group = group.join(change.fresh)
+        some_stay = change.stays.any()
+        if some_stay:
+            group = one_epoch(group.take(change.stays), x, y, shapes, size)
+        if change.fresh is not None:  # they begin, the others went on
+            fresh = opening(change.fresh, x, y, shapes)
+            group = group.join(fresh) if some_stay else fresh
 
 
-def opening(group: Group, x: Array, y: Array, shapes: Shapes) -> Array:
-    """(A,) losses before training."""
+def kept(group: Group, change: Change | None) -> list[Any] | None:
+    """The states of the streams, if they are asked for."""
+    return group.streams.states() if change is not None and change.keep else None
+
+
+def opening(group: Group, x: Array, y: Array, shapes: Shapes) -> Group:
+    """The group with the losses before training, where they are not known yet."""
     prediction = predict(group.stack, group.rows, shapes, x)
     loss = group.stack.loss(prediction, for_all(y, len(group.rows)))
-    return with_penalty(group.stack, loss, group.rows)
+    loss = with_penalty(group.stack, loss, group.rows)
+    return group._replace(loss=np.where(group.number > 0, group.loss, loss))
 
 
-def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> tuple[Group, Array]:
-    """The group after each run's pass over the data in its own order, and its mean losses (A,)."""
+def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> Group:
+    """The group after each run's pass over the data in its own order."""
     stack, rows = group.stack, group.rows.copy()  # changed in place until the epoch is over
     group, layers = group._replace(rows=rows), split(rows, shapes)
     uniform = uniforms(group.streams.dropout, x.dtype)
@@ -101,7 +129,7 @@ def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> tu
         losses += loss
         move, state = step(group, cache, delta, done, total)
         group, rows, done = group._replace(state=state), np.add(rows, move, out=rows), done + 1
-    return group._replace(number=group.number + 1), losses / len(starts)
+    return group._replace(number=group.number + 1, loss=losses / len(starts))
 
 
 def judge(stack: Stack, prediction: Array, y: Array, rows: Array) -> tuple[Array, Array]:

@@ -59,7 +59,6 @@ RANGES = [
     ("dataset.samples=1", "leaves none in that part"),
 ]
 LATER = [
-    "run.checkpoint_seconds=5",
     "hydra.job.chdir=true",
 ]
 

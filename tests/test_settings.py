@@ -72,6 +72,7 @@ RANGES = [
     ({"run__timeout": 0}, "run.timeout=0.0: finite, above 0, or null"),
     ({"run__timeout": float("inf")}, "run.timeout=inf: finite, above 0, or null"),
     ({"repeats": 0}, "repeats=0: at least 1"),
+    ({"run__checkpoint_seconds": 0}, "run.checkpoint_seconds=0.0: finite, above 0, or null"),
     ({"figures__best": -1}, "figures.best=-1: at least 0"),
     ({"tracking__log_every": 0}, "tracking.log_every=0: above 0, or null"),
     ({"tracking__metrics_every": -1}, "tracking.metrics_every=-1: above 0, or null"),
@@ -79,7 +80,6 @@ RANGES = [
 ]
 LATER = [
     ({"figures__timeline": True}, "figures.timeline=true"),
-    ({"run__checkpoint_seconds": 5}, "run.checkpoint_seconds=5.0"),
 ]
 
 

@@ -17,7 +17,7 @@ def members(*changes):
 
 def epoch(number, loss, rows):
     numbers = np.full(len(loss), number)
-    return Epoch(Group(None, numbers, np.asarray(rows, float), None, None), loss)
+    return Epoch(Group(None, numbers, np.asarray(rows, float), None, None, loss), loss)
 
 
 class Seen:

@@ -62,8 +62,7 @@ def dealt(works: Iterable[Work], crew: Crew) -> Iterator[list[Result]]:
             silence.end(crew)
             continue
         if came.results:
-            ended = {r.fingerprint for r in came.results if r.outcome != "running"}
-            out[came.key] = out[came.key].without(ended)
+            out[came.key] = out[came.key].after(came.results)
             yield came.results
         silence.heard(came.key, out[came.key].timeout)
         if came.done or came.lost:

@@ -1,7 +1,7 @@
 """What an engine is given: stacks to train, and how a worker trains one."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from harness.recording import Config
 from harness.runs import train_stack
@@ -18,13 +18,17 @@ class Work:
     slots: int | None = None  # how many are trained at once; the others wait for a place
     pruning: Pruning | None = None
     timeout: float | None = None  # seconds of silence after which its worker is lost
+    kept: Mapping[str, bytes] = field(default_factory=dict)  # checkpoints
 
-    def without(self, done: set[str]) -> "Work":
-        """The same without the runs that have ended."""
+    def after(self, results: Sequence[Result]) -> "Work":
+        """What is left of it: without the runs that have ended, with the latest checkpoints."""
+        done = {result.fingerprint for result in results if result.outcome != "running"}
         pairs = zip(self.fingerprints, self.configs, strict=True)
-        kept = [(name, config) for name, config in pairs if name not in done]
-        names, configs = tuple(name for name, _ in kept), tuple(config for _, config in kept)
-        return replace(self, fingerprints=names, configs=configs)
+        left = [(name, config) for name, config in pairs if name not in done]
+        names, configs = tuple(name for name, _ in left), tuple(config for _, config in left)
+        latest = {result.fingerprint: result.checkpoint for result in results if result.checkpoint}
+        kept = {name: each for name, each in {**self.kept, **latest}.items() if name in names}
+        return replace(self, fingerprints=names, configs=configs, kept=kept)
 
     def singly(self) -> list["Work"]:
         """Each run as a stack of its own."""
@@ -39,4 +43,4 @@ def train(work: Work) -> Iterator[list[Result]]:
     """
     yield []
     prune = None if work.pruning is None else pruner(work.pruning)
-    yield from train_stack(work.fingerprints, work.configs, work.slots, prune)
+    yield from train_stack(work.fingerprints, work.configs, work.slots, prune, work.kept)

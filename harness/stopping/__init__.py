@@ -1,12 +1,12 @@
 """Who is done, and what is remembered of each run: its curve, its best weights, its end."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from harness.contracts import Array
-from harness.stack import Member
+from harness.stack import Member, Saved
 from harness.stopping.ledger import NEVER, Ended, Ledger, Standing, before
 from harness.training import Epoch
 
@@ -29,11 +29,18 @@ class Watch:
     when `prune` says so, or at the end. Who ended waits in `ended` to be fetched.
     """
 
-    def __init__(self, members: Sequence[Member], rows: Array, prune: Prune | None = None) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        rows: Array,
+        prune: Prune | None = None,
+        seconds: float = 0.0,
+    ) -> None:
         self.ended: list[Ended] = []
         self.ledger = Ledger()
         self._prune, self._validated = prune, members[0].validation > 0
-        self._clock = self._seconds = self._worked = 0.0
+        self._clock = self._seconds = seconds
+        self._worked = 0.0
         self._count = 0
         self._standing = self._enter(members, rows)
         self._look()
@@ -49,10 +56,25 @@ class Watch:
         self._standing = self._standing.join(self._enter(members, rows))
         self._look()
 
+    def saved(self, at: int, seconds: float) -> Saved:
+        """What is remembered of one run before it is seen again."""
+        now, spent = self._standing, (seconds - self._clock) / len(self.runs)
+        [points] = self.ledger.curves([int(now.run[at])])
+        worked, left = self._worked + spent - now.worked[at], now.until[at] - seconds
+        about = {"points": points, "worked": worked, "left": left, "seconds": np.float64(seconds)}
+        return now.saved(at) | about
+
+    def restore(self, saved: Mapping[int, Saved]) -> None:
+        """Put those at these places, who were not seen here yet, to where they were."""
+        self._standing = self._standing.restored(saved, self._clock)
+        for at, kept in saved.items():
+            self.ledger.restore(int(self.runs[at]), kept["points"])
+        self._look()
+
     def _look(self) -> None:
         """See when something but training is due next."""
         now = self._standing
-        limits = np.minimum(now.limit, now.timeout)
+        limits = np.minimum(now.until, now.timeout)
         self._limited = bool((now.patience < NEVER).any() or np.isfinite(limits).any())
         self._wait = 0
 
@@ -116,7 +138,7 @@ class Watch:
         self._note(now, due[:, 0])
         over = now.epoch >= now.period[:, 2]
         impatient = now.epoch - now.since >= now.patience
-        late = self._seconds - now.began >= now.limit
+        late = self._seconds >= now.until
         slow = self._worked - now.worked >= now.timeout
         leaves = over | slow | impatient | late
         if self._prune is not None:

@@ -1,17 +1,19 @@
 """What is remembered of runs: while they train, at points of their curves, and at their end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from harness.contracts import Array
-from harness.stack import Member
+from harness.stack import Member, Saved
 
 POINTS = 200  # a curve keeps about so many, unless asked otherwise
 QUESTIONS = 20  # so often is asked whether to prune a run
 NEVER = np.iinfo(int).max
+KEPT = ["began", "epoch", "loss", "validation", "rows", "since", "reference"]
+KEPT += ["best_epoch", "best_loss", "best_rows"]
 
 
 class Ended(NamedTuple):
@@ -47,7 +49,7 @@ class Standing:
     reference: Array
     patience: Array
     min_delta: Array
-    limit: Array  # of seconds, after which a run ends well
+    until: Array  # in seconds, after which a run ends well
     timeout: Array  # of seconds that are its own, after which it fails
     period: Array  # (A, 3) epochs from point to point, from question to question, in all
 
@@ -59,6 +61,20 @@ class Standing:
         """These, and the others after them."""
         pairs = zip(vars(self).values(), vars(others).values(), strict=True)
         return Standing(*(np.concatenate(pair) for pair in pairs))
+
+    def saved(self, at: int) -> Saved:
+        """What is remembered of one run, but for what its stack tells."""
+        return {f"standing_{name}": getattr(self, name)[at] for name in KEPT}
+
+    def restored(self, saved: Mapping[int, Saved], seconds: float) -> "Standing":
+        """The same, with the runs at these places as they were."""
+        same = Standing(*(part.copy() for part in vars(self).values()))
+        for at, run in saved.items():
+            for name in KEPT:
+                getattr(same, name)[at] = run[f"standing_{name}"]
+            same.worked[at] -= run["worked"]
+            same.until[at] = seconds + run["left"]
+        return same
 
 
 def questioned_every(epochs: int) -> int:
@@ -89,7 +105,7 @@ def before(
         reference=infinite,
         patience=np.array([m.patience or NEVER for m in members]),
         min_delta=np.array([m.min_delta for m in members]),
-        limit=np.array([m.max_seconds or np.inf for m in members]),
+        until=began + np.array([m.max_seconds or np.inf for m in members]),
         timeout=np.array([m.timeout or np.inf for m in members]),
         period=np.column_stack([point, question, [m.epochs for m in members]]),
     )
@@ -107,6 +123,10 @@ class Ledger:
     ) -> None:
         """A point of each of these runs, (A,) each."""
         self._noted.append((run, epoch, loss, validation, seconds))
+
+    def restore(self, run: int, points: Array) -> None:
+        """The (4, points) that a run had before."""
+        self._add(np.vstack([np.full(points.shape[1], run), points]))
 
     def curves(self, runs: Sequence[int]) -> list[Array]:
         """(4, points) of each run: epochs, seconds, training and validation losses."""
@@ -127,7 +147,9 @@ class Ledger:
         run, epoch, loss, validation = (
             np.concatenate([noted[at] for noted in self._noted]) for at in range(4)
         )
-        fresh = np.stack([run, epoch, seconds, loss, validation])
-        points = np.concatenate([self._points, fresh.astype(float)], axis=1)
-        self._points = points[:, np.argsort(points[0], kind="stable")]
+        self._add(np.stack([run, epoch, seconds, loss, validation]).astype(float))
         self._noted.clear()
+
+    def _add(self, fresh: Array) -> None:
+        points = np.concatenate([self._points, fresh], axis=1)
+        self._points = points[:, np.argsort(points[0], kind="stable")]

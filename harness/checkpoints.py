@@ -1,0 +1,99 @@
+"""A checkpoint: all there is of one run amid its training, so that it goes on to the same bits."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import npz
+from harness.contracts import Array
+from harness.stack import Group, Saved, by_leaf
+from harness.store import write_atomically
+from harness.training import Epoch
+
+SCHEMA = 1
+
+
+def pack(epoch: Epoch, at: int, *besides: Saved) -> bytes:
+    """What there is of one run of a stack, and what is known besides, as the bytes of an npz."""
+    assert epoch.states is not None
+    text = json.dumps({"schema": SCHEMA, "streams": epoch.states[at]})
+    about = np.frombuffer(text.encode(), np.uint8)
+    own = _own(epoch.group, at) | {"loss": np.array(epoch.loss[at], float), "about": about}
+    return npz.pack({name: array for part in (own, *besides) for name, array in part.items()})
+
+
+def _own(group: Group, at: int) -> Saved:
+    state = {f"state{i}": np.asarray(part[at]) for i, part in enumerate(_leaves(group.state))}
+    return {"number": np.asarray(group.number[at]), "row": group.rows[at], **state}
+
+
+def _leaves(state: Any) -> list[Array]:
+    """The arrays of an optimizer's state."""
+    found: list[Array] = []
+    by_leaf(found.append, state)
+    return found
+
+
+def restored(group: Group, known: Mapping[int, Saved]) -> Group:
+    """The group with the runs at these places as they were."""
+    number, rows, loss = group.number.copy(), group.rows.copy(), group.loss.copy()
+    state = by_leaf(np.array, group.state)
+    for at, run in known.items():
+        number[at], rows[at], loss[at] = run["number"], run["row"], run["loss"]
+        for i, part in enumerate(_leaves(state)):
+            part[at] = run[f"state{i}"]
+        for rngs, stood in zip(group.streams, _about(run)["streams"], strict=True):
+            rngs[at].bit_generator.state = stood
+    return Group(group.stack, number, rows, state, group.streams, loss)
+
+
+def fits(saved: Saved, group: Group, at: int) -> bool:
+    """Whether it is of a run like this: the same arrays, of the same shapes and dtypes."""
+    fresh = _own(group, at)
+    own = {name for name in saved if name in fresh or name.startswith("state")}
+    return own == fresh.keys() and all(
+        saved[name].shape == fresh[name].shape and saved[name].dtype == fresh[name].dtype
+        for name in fresh
+    )
+
+
+def unpacked(contents: Sequence[bytes | None]) -> dict[int, Saved]:
+    """Those that are there and whole, by their place."""
+    found = {}
+    for at, content in enumerate(contents):
+        try:
+            saved = npz.unpack(content or b"")
+            if _about(saved)["schema"] == SCHEMA:
+                found[at] = saved
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _about(saved: Saved) -> Any:
+    return json.loads(saved["about"].tobytes())
+
+
+def write(directory: Path, fingerprint: str, content: bytes) -> None:
+    """Keep a run's latest checkpoint in its sweep's folder."""
+    path = _path(directory, fingerprint)
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, content)
+
+
+def read(directory: Path, fingerprints: Iterable[str]) -> dict[str, bytes]:
+    """The checkpoints that there are of these runs."""
+    paths = {fingerprint: _path(directory, fingerprint) for fingerprint in fingerprints}
+    return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
+
+
+def remove(directory: Path, fingerprint: str) -> None:
+    """The run has ended: its checkpoint is of no more use."""
+    _path(directory, fingerprint).unlink(missing_ok=True)
+
+
+def _path(directory: Path, fingerprint: str) -> Path:
+    return directory / "checkpoints" / f"{fingerprint}.npz"
