@@ -9,8 +9,10 @@ from omegaconf.errors import (
     ConfigKeyError,
     OmegaConfBaseException,
     ReadonlyConfigError,
+    UnsupportedInterpolationType,
 )
 
+from harness.recording import RESOLVERS
 from harness.registry import unknown
 
 NOISE = ("Error parsing override", "LexerNoViableAlt", "See https://", "^")
@@ -55,6 +57,8 @@ def _of_a_value(error: OmegaConfBaseException) -> str:
     if isinstance(error, ReadonlyConfigError) and name == "name":
         return f"{key} is fixed: choose another plugin with {group}=…"
     first = str(error.msg or error).partition("\n")[0]
+    if isinstance(error, UnsupportedInterpolationType):
+        first += f"; allowed: {', '.join(RESOLVERS)}"
     if first.endswith("is not Optional"):
         first = "null is not allowed"
     return f"{key}: {first}" if key else first

@@ -16,6 +16,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from harness import harmless
 from harness.complaints import told
 from harness.config import GROUPS
 from harness.errors import HarnessError, UsageError
@@ -54,7 +55,9 @@ class Composer(Hydra):
         """Hydra's own, once; asked again (by Hydra itself) it gives the same config."""
         if self.composed is None:
             with composing(overrides):
-                self.composed = super().compose_config(config_name, overrides, *more, **options)
+                composed = super().compose_config(config_name, overrides, *more, **options)
+                harmless.check(composed.hydra)
+                self.composed = composed
             current(self.composed)
         elif options.get("with_log_configuration"):
             hydra = self.composed.hydra
@@ -93,7 +96,8 @@ def composer(config_dir: str | None = None) -> Iterator[Composer]:
     try:
         hydra = Composer.create_main_hydra2("harness", search_path(config_dir))
         hydra.config_loader = cast(Any, FastLoader(hydra.config_loader))
-        yield hydra  # type: ignore[misc]
+        with harmless.known_resolvers():
+            yield hydra  # type: ignore[misc]
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(told(error)) from error
     finally:

@@ -7,7 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 from omegaconf import Container, DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import (
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    UnsupportedInterpolationType,
+)
 from omegaconf.resolvers import oc
 
 from harness.errors import UsageError
@@ -15,6 +19,10 @@ from harness.errors import UsageError
 Config = dict[str, Any]
 
 NOT_RECORDED = ("tracking", "figures", "run", "hydra")
+RESOLVERS = (
+    "hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys",
+    "oc.dict.values", "oc.env", "oc.select",
+)  # fmt: skip
 _BARE = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z][\w./:-]*", re.IGNORECASE)
 
 
@@ -76,7 +84,10 @@ def _plainly() -> Iterator[None]:
     except MissingMandatoryValue as error:
         raise UsageError(f"{error.full_key} must be given") from error
     except OmegaConfBaseException as error:
-        raise UsageError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+        what = str(error).partition("\n")[0]
+        if isinstance(error, UnsupportedInterpolationType):
+            what += f"; allowed: {', '.join(RESOLVERS)}"
+        raise UsageError(f"{error.full_key}: {what}") from error
 
 
 @contextmanager

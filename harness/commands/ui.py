@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -41,7 +42,13 @@ def main(arguments: list[str]) -> int:
     """Serve until Ctrl-C, which is the normal end; return the exit code."""
     parser = argparse.ArgumentParser(prog="harness ui", description=__doc__)
     parser.add_argument("--port", type=int, help=f"else the first free one from {PORT}")
-    asked = parser.parse_args(arguments).port
+    parser.add_argument("--host", default=HOST, help=f"to listen on, else {HOST}")
+    parser.add_argument(
+        "--allow-remote", action="store_true", help="needed for a --host that others can reach"
+    )
+    args = parser.parse_args(arguments)
+    check_host(args.host, args.allow_remote)
+    asked = args.port
     uri = tracking_uri(None, Path.cwd())
     if scheme(uri) in SERVERS:
         show(links(connect(uri), without_credentials(uri)))
@@ -49,12 +56,26 @@ def main(arguments: list[str]) -> int:
     check(uri)
     try:
         with tidy_signals():
-            serve(uri, free_port(asked))
+            serve(uri, free_port(asked, args.host), args.host)
     except Terminated:
         raise
     except KeyboardInterrupt:
         return 0
     return 1
+
+
+def check_host(host: str, allowed: bool) -> None:
+    """Whoever reaches the UI may read and delete all that is recorded: it asks for no password."""
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise UsageError(f"--host {host}: {error.strerror}") from error
+    if all(ip_address(each[4][0]).is_loopback for each in found):
+        return
+    danger = f"--host {host}: others can reach it, and may read and delete all that is recorded"
+    if not allowed:
+        raise UsageError(f"{danger}\n--allow-remote serves it all the same")
+    print(f"harness: warning: {danger}", file=sys.stderr)
 
 
 def check(uri: str) -> None:
@@ -69,13 +90,13 @@ def check(uri: str) -> None:
         )
 
 
-def free_port(asked: int | None) -> int:
+def free_port(asked: int | None, host: str = HOST) -> int:
     """The port asked for, else the first free one; UsageError if it is not to be had."""
     for port in [asked] if asked is not None else range(PORT, PORT + 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                probe.bind((host, port))
             except (OSError, OverflowError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 continue
@@ -85,10 +106,10 @@ def free_port(asked: int | None) -> int:
     raise UsageError(f"port {asked or PORT} cannot be used: {reason}")
 
 
-def serve(uri: str, port: int) -> None:
+def serve(uri: str, port: int, host: str = HOST) -> None:
     """Run the server until a signal comes; TrackingError if it stops by itself."""
-    base = f"http://{HOST}:{port}"
-    with TemporaryFile() as output, server(uri, port, output) as process:
+    base = f"http://{host}:{port}"
+    with TemporaryFile() as output, server(uri, port, output, host) as process:
         found = links(connect(uri), base)  # while the server starts
         wait_until_it_answers(process, base)
         if process.poll() is None:
@@ -100,10 +121,12 @@ def serve(uri: str, port: int) -> None:
 
 
 @contextmanager
-def server(uri: str, port: int, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def server(
+    uri: str, port: int, output: IO[bytes], host: str = HOST
+) -> Iterator[subprocess.Popen[bytes]]:
     """An MLflow server on the store; it is stopped with all its processes at the end."""
     settings = {**SETTINGS, **files(uri), **os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     process = subprocess.Popen(
         [*command, "--workers", "1"],
         env=settings,

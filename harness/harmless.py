@@ -1,0 +1,82 @@
+"""What a config may do is to name things: here is refused whatever could make it run code."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from omegaconf import Container, OmegaConf
+from omegaconf.basecontainer import BaseContainer
+
+from harness.construct import allow
+from harness.recording import RESOLVERS
+
+LOGGING = (
+    "logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "logging.Formatter",
+    "logging.handlers.RotatingFileHandler", "logging.handlers.TimedRotatingFileHandler",
+    "colorlog.ColoredFormatter", "rich.logging.RichHandler",
+)  # fmt: skip
+STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
+
+
+@contextmanager
+def known_resolvers() -> Iterator[None]:
+    """Meanwhile interpolations are Hydra's and OmegaConf's own: others would run their code."""
+    known = BaseContainer._resolvers
+    others = {name: known.pop(name) for name in [*known] if name not in RESOLVERS}
+    try:
+        yield
+    finally:
+        for name, resolver in others.items():
+            known.setdefault(name, resolver)
+
+
+def check(hydra: Any) -> None:
+    """UsageError where Hydra's node names code that Hydra or `logging` would call."""
+    for part in ("hydra_logging", "job_logging"):
+        _check_logging(_plain(hydra.get(part), False), f"hydra.{part}")
+    for part in ("launcher", "sweeper"):
+        node = _plain(hydra.get(part), False)
+        target = str(node.get("_target_", "")) if isinstance(node, dict) else ""
+        good = target.startswith(("hydra_plugins.", "hydra._internal.core_plugins."))
+        allow(good or not target, f"hydra.{part}._target_={target}: choose one by its name")
+    for name, callback in (_plain(hydra.get("callbacks"), True) or {}).items():
+        _check_callback(callback, f"hydra.callbacks.{name}")
+
+
+def _plain(node: Any, resolve: bool) -> Any:
+    return OmegaConf.to_container(node, resolve=resolve) if isinstance(node, Container) else node
+
+
+def _check_logging(node: Any, where: str) -> None:
+    """What `logging.config` would import or call is one of a few classes."""
+    if isinstance(node, str):
+        plain = not node.startswith(("ext:", "${")) or node.startswith(("${hydra.", "${hydra:"))
+        allow(plain or node in STREAMS, _said(where, node, STREAMS))
+    pairs = (
+        node.items() if isinstance(node, dict) else enumerate(node if type(node) is list else ())
+    )
+    for key, value in pairs:
+        if key in ("()", "class"):
+            allow(value in LOGGING, _said(f"{where}.{key}", value, LOGGING))
+        _check_logging(value, f"{where}.{key}")
+
+
+def _check_callback(node: Any, where: str) -> None:
+    """`_target_` is a class made for it, and nothing in it has a target of its own."""
+    from hydra.experimental.callback import Callback
+    from hydra.utils import get_class
+
+    if not isinstance(node, dict):
+        return
+    inner = {key: value for key, value in node.items() if key != "_target_"}
+    allow("_target_" not in repr(inner), f"{where}: _target_ is not allowed inside a callback")
+    target = node.get("_target_", "")
+    try:
+        good = issubclass(get_class(str(target)), Callback)
+    except Exception:
+        good = False
+    allow(good, f"{where}._target_={target}: a subclass of hydra.experimental.callback.Callback")
+
+
+def _said(where: str, value: Any, allowed: tuple[str, ...]) -> str:
+    return f"{where}={value}: one of {', '.join(allowed)}"
