@@ -49,7 +49,6 @@ class Publishing:
         self._while_open.enter_context(rare_collections())
         self._ended: set[str] = set()  # runs whose end was submitted: their snapshots are stale
         self._told = time.monotonic()
-        self._news = False  # whether anything was published that was not there
         required = bool(manifest.tracking.get("required"))  # then training does not go on
         self.outbox = Outbox(self._open, lambda: self.publisher.heard, quiet=required)
 
@@ -110,7 +109,7 @@ class Publishing:
             self.publisher.progress({"sweep/trained": float(trained)})
 
     def _publish(self, planned: Planned, result: Result, files: Mapping[str, bytes]) -> str:
-        self._news, tags = True, self._tags(planned, result)
+        tags = self._tags(planned, result)
         run_id = self.publisher.publish(planned, result, files, params(planned.config), tags)
         self.run_ids[planned.fingerprint] = run_id
         return run_id
@@ -164,7 +163,7 @@ class Publishing:
         self, ranked: list[Standing], counts: str, status: str, known: Collection[str]
     ) -> None:
         self.publisher.keep(known)
-        if not self._news and self.publisher.finished:
+        if self.publisher.finished:
             return
         objective = self.manifest.objective
         winner = leaderboard.best(ranked, objective)

@@ -188,9 +188,9 @@ def test_resuming_a_finished_sweep_changes_nothing(swept, capsys):
     before = {r.info.run_id: r.to_dictionary() for r in children}
     assert main(["resume", folder]) == 3
     assert capsys.readouterr().out == done.out
-    parents, after = runs_of(client)
+    [parent], after = runs_of(client)
     assert {r.info.run_id: r.to_dictionary() for r in after} == before
-    assert len(parents) == 1
+    assert parent.info.status == "FINISHED"
 
 
 def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):

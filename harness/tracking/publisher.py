@@ -47,7 +47,7 @@ class Publisher:
 
     @property
     def finished(self) -> bool:
-        """Whether the parent run has ended, by what was in the store at first."""
+        """Whether the parent run has ended well, and nothing was published since."""
         return "" in self._runs and self._runs[""].ended
 
     def open(self) -> None:
@@ -60,7 +60,8 @@ class Publisher:
         elif parents := self._search(role="sweep"):
             self._know([*parents, *self._search(role="run")])
             self._shown = dict(parents[0].data.metrics)
-            self._writer.go_on(parents[0].info.run_id)
+            if parents[0].info.status != "FINISHED":
+                self._go_on(self._runs[""])
         else:  # a parent comes first, so that there are no runs yet either
             tags = self._tags | records.parent_tags(self._manifest)
             same, about = self._filter(role="sweep"), self._manifest
@@ -96,14 +97,15 @@ class Publisher:
         tags: Mapping[str, str],
     ) -> str:
         about = {**tags, **self._tags, **records.run_tags(planned, result, self.parent_run_id)}
+        if self.finished:
+            self._go_on(self._runs[""])
         run = self._runs.get(planned.fingerprint)
         if run is None:
             same = self._filter(fingerprint=planned.fingerprint)
             made = self._writer.create(planned.name, result.started, about, same)
             run, about = self._know([made])[0], {}
         elif run.ended and result.outcome == records.RUNNING:
-            self._writer.go_on(run.run_id)
-            run.ended = False
+            self._go_on(run)
         self._writer.save(run.run_id, run.artifacts, files)
         self._log(run, planned, result, params, about)
         if result.outcome != records.RUNNING:
@@ -175,6 +177,11 @@ class Publisher:
         note = whole_lines(note)
         self._writer.batch(parent.run_id, tags={**records.shown_tags(note), **tags})
         self._writer.end(parent.run_id, status, self._now())
+
+    def _go_on(self, run: Recorded) -> None:
+        """A run that had ended has more to come."""
+        self._writer.go_on(run.run_id)
+        run.ended = False
 
     def _log(
         self,

@@ -1,0 +1,74 @@
+"""kill -9 at any moment and at every durable write: each run is done exactly once all the same."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.crashes import Disturbed
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
+)
+CRASHES = int(os.environ.get("CRASHES", "52"))  # in all; more of them for a longer hunt
+SEED = int(os.environ.get("CRASH_SEED", random.randrange(10**6)))
+GRID = ("seed=range(3)", "activation=tanh,relu", "epochs=40")
+SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")
+SWEEPS = {
+    "grid": GRID,
+    "batches": (*GRID, "batch_size=4"),
+    "search": (*SEARCH, "optimizer.learning_rate=tag(log,interval(1e-3,1))"),
+    "processes": (*GRID, "hydra.launcher.engine=processes", "hydra.launcher.workers=2"),
+}
+
+
+@pytest.mark.parametrize("kind", SWEEPS)
+def test_a_sweep_killed_at_random_moments_does_each_run_once(tmp_path, kind):
+    print(f"CRASH_SEED={SEED}")
+    chance = random.Random(f"{SEED} {kind}")
+    undisturbed = Disturbed(tmp_path / "calm", *SWEEPS[kind])
+    began = time.monotonic()
+    assert undisturbed.finish().code == 0
+    takes = time.monotonic() - began
+    calm = undisturbed.results() if kind != "search" else None
+    kills, number = 0, 0
+    while kills < CRASHES / len(SWEEPS):
+        sweep = Disturbed(tmp_path / str(number), *SWEEPS[kind])
+        kills, number = kills + killed(sweep, chance, takes), number + 1
+        sweep.check(6, calm)
+    print(f"{kind}: {kills} kills of {number} sweeps")
+
+
+def killed(sweep, chance, takes):
+    """Kill it again and again, until it ends by itself before that; how often."""
+    kills = 0
+    while True:
+        going = sweep.start()
+        try:
+            code = going.wait(chance.uniform(0.1, 1.0) * takes)
+            assert code == 0, going.said()
+            return kills
+        except TimeoutError:
+            going.signal(signal.SIGKILL)
+            code = going.wait()
+            kills += code == -signal.SIGKILL
+
+
+def test_a_sweep_killed_at_any_durable_write_does_each_run_once(tmp_path):
+    """Each kill is at a later write than the one before; every write, if CRASHES asks for many."""
+    print(f"CRASH_SEED={SEED}")
+    chance, line = random.Random(SEED), ("seed=1,2", "epochs=3")
+    calm = Disturbed(tmp_path / "calm", *line)
+    assert calm.finish().code == 0
+    number = kills = 0
+    while True:
+        number += 1 if CRASHES >= 200 else chance.randint(1, 7)
+        sweep = Disturbed(tmp_path / str(number), *line)
+        if sweep.start("tests.crashes:die_at_write", number).wait() == 0:
+            break
+        done, kills = sweep.finish(), kills + 1
+        assert done.code == 0, (number, done.err)
+        sweep.check(2, calm.results())
+    print(f"{kills} kills of {number} writes")
