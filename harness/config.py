@@ -70,14 +70,19 @@ def twin(kind: str, name: str) -> type:
     if any(f.name == "name" for f in fields(plugin)):
         raise PluginError(f"{origin(kind, name)}: the field name `name` is reserved")
     try:
-        hints = typing.get_type_hints(plugin)
+        made = mirrored(plugin, name)
     except Exception as error:
         raise PluginError(f"{origin(kind, name)}: a field's type is unknown: {error}") from error
-    columns: list[Any] = [("name", str, field(default=name))]
-    columns += [(f.name, _accepted(hints[f.name]), _default(f)) for f in fields(plugin) if f.init]
-    made = make_dataclass(plugin.__name__, columns)
     made.__module__, made.__qualname__ = __name__, f"twin_{kind}_{name.encode().hex()}"
     return made
+
+
+def mirrored(plugin: type, name: str) -> type:
+    """A dataclass of a name and a plugin's fields, of types that OmegaConf knows."""
+    hints = typing.get_type_hints(plugin)
+    columns: list[Any] = [("name", str, field(default=name))]
+    columns += [(f.name, _accepted(hints[f.name]), _default(f)) for f in fields(plugin) if f.init]
+    return make_dataclass(plugin.__name__, columns)
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,7 @@ LAYERS = [
     {"complaints", "composer", "fast_loader", "jobs", "launching", "outputs", "signals"},
     {"grid"},
     {"sweeping"},
-    {"api"},
+    {"api", "checks"},
     {"commands"},
     {"cli"},
 ]
@@ -45,7 +45,7 @@ HOMES = {
         "harness/commands/train.py",
         "plugins/hydra_plugins/",
     ),
-    "rich": ("harness/progress.py",),
+    "rich": ("harness/commands/check.py", "harness/progress.py"),
     "loky": ("harness/engines/",),
     "ray": ("harness/engines/ray_engine.py",),
     "submitit": ("harness/engines/submitit_engine.py",),

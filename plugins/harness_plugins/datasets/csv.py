@@ -42,7 +42,7 @@ class CSV:
     """
 
     path: str
-    target: Any  # a column's name, or several
+    target: str | tuple[str, ...]  # a column's name, or several
     task: Literal["regression", "classification"] | None = None  # None: text is classified
 
     def __post_init__(self) -> None:

@@ -1,0 +1,85 @@
+"""What an activation must do: bend each number, and know its own slope."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from harness.checks.kit import (
+    Call,
+    Case,
+    Kind,
+    Skip,
+    expect,
+    expect_like,
+    expect_near,
+    expect_same,
+    expect_slope,
+)
+from harness.contracts import Array
+from harness.numerics import takes_out
+
+HEADING = "Activations"
+
+
+def use(activation: Any, case: Case, call: Call) -> dict[str, Array]:
+    z = case.normal("z", 5, 4, scale=3)
+    h = call(activation, z)
+    return {"h": h, "derivative": call(activation.derivative, z, h)}
+
+
+KIND = Kind("activation", use, HEADING, ndim=3)
+
+
+def check_activation_takes_any_shape(activation: Any) -> None:
+    """Each number on its own: any leading axes, none, empty ones, units before examples."""
+    z = Case((0,)).normal("z", 2, 3, 4, 5, scale=3)[0]
+    h = activation(z.ravel()).reshape(z.shape)
+    slope = activation.derivative(z.ravel(), h.ravel()).reshape(z.shape)
+    for view in (np.ravel, np.copy, np.matrix_transpose, lambda a: a[0], lambda a: a[:, :0]):
+        seen = view(z)
+        came = activation(seen)
+        for what, each, due in (("h", came, h), ("h'", activation.derivative(seen, came), slope)):
+            expect_like(f"{what} of z {seen.shape}", each, seen.shape, z.dtype, HEADING)
+            expect_near(f"{what} of z {seen.shape}", each, view(due), HEADING, 1e-12)
+
+
+def check_activation_derivative_is_its_slope(activation: Any) -> None:
+    z = np.linspace(-8, 8, 257) + 0.0123  # off the kinks, which lie at round numbers
+    slope = activation.derivative(z, activation(z))
+    expect_slope("derivative(z, h)", slope, lambda nudge: activation(z + nudge), HEADING)
+
+
+def check_activation_is_finite_far_out(activation: Any) -> None:
+    for z, h, slope in _far_out(activation):
+        for what, values in (("h", h), ("derivative", slope)):
+            bad = z[~np.isfinite(values)]
+            came = f"{values[~np.isfinite(values)]} at z = {bad}, {z.dtype}"
+            expect(not bad.size, f"a finite {what} for z from -1000 to 1000", came, HEADING)
+
+
+def check_activation_warns_of_nothing(activation: Any) -> None:
+    with np.errstate(all="raise", under="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            [*_far_out(activation)]
+        except (FloatingPointError, Warning) as error:
+            expect(False, "no warning for z from -1000 to 1000", error, HEADING)
+
+
+def _far_out(activation: Any) -> Any:
+    for dtype in (np.float32, np.float64):
+        z = np.array([-1e3, -200, -50, -1, 0, 1, 50, 200, 1e3], dtype)
+        h = activation(z)
+        yield z, h, activation.derivative(z, h)
+
+
+def check_activation_writes_where_out_says(activation: Any) -> None:
+    if not takes_out(type(activation).__call__):
+        raise Skip("it offers no `out`")
+    z = Case().normal("z", 7, 33, scale=3)
+    out = np.full((4, 8, 33), 9.0)
+    h = activation(z, out=out[:, :-1])
+    expect_same("what is returned", h, activation(z), HEADING)
+    expect_same("what is written to `out`", out[:, :-1].copy(), activation(z), HEADING)
+    expect((out[:, -1] == 9).all(), "nothing written beside `out`", out[:, -1], HEADING)

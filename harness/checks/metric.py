@@ -1,0 +1,107 @@
+"""What a metric must do: a finite number a run, best where the prediction is right."""
+
+from typing import Any
+
+import numpy as np
+
+from harness.checks.kit import Call, Case, Kind, expect, expect_class_variable, expect_like
+from harness.contracts import Array
+
+HEADING = "Metrics"
+RUNS, EXAMPLES = 4, 60
+
+
+class Exam:
+    """Predictions of known worth for one truth: targets, or probabilities and codes."""
+
+    def __init__(self, classes: int, case: Case = Case()) -> None:  # noqa: B008 it is frozen
+        self.classes, self.case, rng = classes, case, case.rng("truth")
+        codes: Array = np.arange(EXAMPLES) % max(classes, 1)
+        self.y = codes if classes else rng.normal(3, 2, (EXAMPLES, 2))
+
+    def graded(self) -> Array:
+        """(4, N, …): right, nearly right, poor, and wrong."""
+        rng = self.case.rng("errors")
+        if not self.classes:
+            away = np.multiply.outer([0, 0.1, 1, 10], rng.normal(0.5, 1, self.y.shape))
+            return np.asarray((self.y + away).astype(self.case.dtype))
+        said = np.stack([self.y] * 4)
+        for grade, share in enumerate((0, 0.2, 0.6, 1)):
+            wrong = rng.permutation(EXAMPLES)[: round(share * EXAMPLES)]
+            said[grade, wrong] = (said[grade, wrong] + 1) % self.classes
+        sure = said[..., None] == np.arange(self.classes)
+        odds = np.where(sure, 100, 1) + 0.1 * rng.random(sure.shape)
+        return np.asarray((odds / odds.sum(axis=-1, keepdims=True)).astype(self.case.dtype))
+
+
+def exams(metric: Any, case: Case = Case()) -> list[Exam]:  # noqa: B008 it is frozen
+    """Those that a metric can be put to: the contract does not ask what task it is for.
+
+    If it answers both, it is for that which it gives the better mark to a right prediction.
+    """
+    found, problem = [], ""
+    for each in ([Exam(0, case)], [Exam(2, case), Exam(10, case)]):
+        try:
+            marks = [metric(exam.graded(), exam.y) for exam in each]
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            continue
+        if all(np.shape(mark) == (RUNS,) for mark in marks):
+            good = sum(_better(metric, mark) for mark in marks)
+            found.append((good, each))
+        else:
+            problem = f"the shape {np.shape(marks[0])} for {RUNS} runs"
+    expect(found, "(R,) from (R, N, targets), or (R, N, classes) and codes", problem, HEADING)
+    return max(found, key=lambda pair: pair[0] > 0)[1]
+
+
+def _better(metric: Any, mark: Array) -> float:
+    """By how much the right prediction is better than the wrong one."""
+    gain = float(mark[0] - mark[-1])
+    return gain if metric.greater_is_better else -gain
+
+
+def use(metric: Any, case: Case, call: Call) -> dict[str, Array]:
+    made = {}
+    for exam in exams(metric, case._replace(members=(0, 1, 2, 3))):
+        prediction = exam.graded()[list(case.members)]
+        made[f"value of {exam.classes or 'no'} classes"] = call(metric, prediction, exam.y)
+    return made
+
+
+KIND = Kind("metric", use, HEADING)
+
+
+def check_metric_says_which_way_is_better(metric: Any) -> None:
+    expect_class_variable(metric, "greater_is_better", (True, False), HEADING)
+
+
+def check_metric_is_one_number_a_run(metric: Any) -> None:
+    for exam in exams(metric):
+        for runs in (1, 3):
+            value = metric(exam.graded()[:runs], exam.y)
+            expect_like(f"the value of {runs} runs", value, (runs,), float, HEADING)
+
+
+def check_metric_is_finite(metric: Any) -> None:
+    for exam in exams(metric):
+        marks = metric(exam.graded(), exam.y)
+        expect(np.isfinite(marks).all(), "finite from right to wrong", marks, HEADING)
+
+
+def check_metric_is_best_when_all_is_right(metric: Any) -> None:
+    way = "greatest" if metric.greater_is_better else "least"
+    for exam in exams(metric):
+        marks = metric(exam.graded(), exam.y)
+        signed = marks if metric.greater_is_better else -marks
+        good = signed[0] >= signed.max()
+        came = ", ".join(f"{mark:.4g}" for mark in marks)
+        expect(good, f"{way} where all is right: right, nearly, poor, wrong", came, HEADING)
+
+
+def check_metric_tells_right_from_wrong(metric: Any) -> None:
+    marks = [metric(exam.graded(), exam.y) for exam in exams(metric)]
+    good = any(_better(metric, mark) > 0 for mark in marks)
+    way = "greater" if metric.greater_is_better else "less"
+    came = "; ".join(f"{mark[0]:.4g} and {mark[-1]:.4g}" for mark in marks)
+    expect(good, f"{way} for a right prediction than for a wrong one", came, HEADING)

@@ -1,0 +1,154 @@
+"""What a model must do: predictions from weights, and for each weight its true gradient."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.checks.kit import (
+    Call,
+    Case,
+    Kind,
+    expect,
+    expect_like,
+    expect_near,
+    expect_same,
+    expect_slope,
+    plainly,
+)
+from harness.contracts import Array, Arrays
+from harness.numerics import tanh
+from harness.stack import columns
+from harness.weights import Shapes, join, split
+
+HEADING = "Models"
+
+
+@dataclass(frozen=True)
+class Bend:
+    """h = tanh(κz): an activation without a kink."""
+
+    curvature: float = 1.0
+
+    def __call__(self, z: Array) -> Array:
+        return tanh(self.curvature * z)
+
+    def derivative(self, z: Array, h: Array) -> Array:
+        return self.curvature * (1 - h * h)
+
+
+def drawn(rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+    """An initializer."""
+    return rng.normal(0, 0.7, (fan_in + 1, fan_out))
+
+
+class Cache:
+    """What a model keeps for itself: nobody else looks inside."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+
+class Net:
+    """A model with weights for the runs of a case; its methods are called as the loop does."""
+
+    def __init__(self, model: Any, case: Case, features: int = 3, outputs: int = 2) -> None:
+        self.model, self.case = model, case
+        made = [model.init(case.rng("w", r), drawn, features, outputs) for r in case.members]
+        self.shapes: Shapes = [array.shape for array in made[0]]
+        rows = join([np.stack(layer) for layer in zip(*made, strict=True)])
+        self.rows = (rows + case.normal("shift", rows.shape[1], scale=0.2)).astype(case.dtype)
+        slopes = [Bend(0.5 + 0.25 * r) for r in case.members]
+        self.activation = columns(slopes, 3, case.dtype)
+
+    def forward(self, rows: Array, x: Array, uniform: Any = None, call: Call = plainly) -> Any:
+        """Predictions, and the cache in its box."""
+
+        def method(layers: Arrays, x: Array, activation: Any) -> tuple[Array, Cache]:
+            prediction, cache = self.model.forward(layers, x, activation, uniform)
+            return prediction, Cache(cache)
+
+        return call(method, split(rows, self.shapes), x, self.activation)
+
+    def backward(self, cache: Cache, delta: Array, call: Call = plainly) -> Arrays:
+        arrays: Arrays = call(lambda delta: self.model.backward(cache.inner, delta), delta)
+        return arrays
+
+
+def use(model: Any, case: Case, call: Call) -> dict[str, Array]:
+    net = Net(model, case)
+    x, delta = case.normal("x", 7, 3), case.normal("delta", 7, 2)
+    prediction, cache = net.forward(net.rows, x, case.uniform(), call)
+    gradient = net.backward(cache, delta, call)
+    full = np.broadcast_to(Case((0,), case.dtype).normal("x", 33, 3)[0], (len(delta), 33, 3))
+    made = {"prediction": prediction, "prediction for x that all runs share": None}
+    made["prediction for x that all runs share"], cache = net.forward(net.rows, full, None, call)
+    shared = net.backward(cache, case.normal("delta", 33, 2), call)
+    for name, arrays in (("gradient", gradient), ("gradient at shared x", shared)):
+        made |= {f"{name}, array {i},": array for i, array in enumerate(arrays)}
+    return made
+
+
+KIND = Kind("model", use, HEADING)
+
+
+def scenes(model: Any) -> Iterator[tuple[Net, Array, Array]]:
+    """Nets of several shapes, with x (R, N, features) and dL/dprediction."""
+    shapes = ((1, 1, 1), (1, 3, 2), (2, 2, 1), (5, 4, 3), (6, 1, 2), (3, 2, 5))
+    for seed, (batch, features, outputs) in enumerate(shapes):
+        case = Case((0, 1), seed=seed)
+        x, delta = case.normal("x", batch, features), case.normal("delta", batch, outputs)
+        yield Net(model, case, features, outputs), x, delta
+
+
+def check_model_makes_one_runs_weights(model: Any) -> None:
+    first, second = (model.init(np.random.default_rng(s), drawn, 3, 2) for s in (0, 1))
+    is_list = isinstance(first, list) and all(isinstance(array, np.ndarray) for array in first)
+    expect(is_list, "init returns a list of arrays", type(first).__name__, HEADING)
+    for i, (array, other) in enumerate(zip(first, second, strict=True)):
+        expect_like(f"array {i} under another seed", other, array.shape, float, HEADING)
+        expect(np.isfinite(array).all(), f"finite numbers in array {i}", array, HEADING)
+
+
+def check_model_gradient_is_its_slope(model: Any) -> None:
+    for net, x, delta in scenes(model):
+        gradient = net.backward(net.forward(net.rows, x, net.case.uniform())[1], delta)
+        for i, (part, shape) in enumerate(zip(gradient, net.shapes, strict=True)):
+            expect_like(f"gradient, array {i}", part, (2, *shape), float, HEADING)
+            moved = [np.zeros((2, *each)) for each in net.shapes]
+            moved[i] = net.case.normal("direction", *shape)
+
+            def along(step: float, net: Net = net, x: Array = x, d: Array = delta,
+                      moved: Arrays = moved) -> Array:  # fmt: skip
+                there = net.rows + step * join(moved)
+                prediction = net.forward(there, x, net.case.uniform())[0]
+                return np.asarray((prediction * d).sum(axis=(1, 2)))
+
+            slope = (part * moved[i]).sum(axis=tuple(range(1, part.ndim)))
+            what = f"gradient, array {i} of {x.shape[1]} examples, along a direction, of run"
+            expect_slope(what, slope, along, HEADING)
+
+
+def check_model_predicts_in_the_right_shape(model: Any) -> None:
+    """A batch of one too."""
+    for net, x, delta in scenes(model):
+        what = f"the prediction for x {x.shape}"
+        expect_like(what, net.forward(net.rows, x)[0], delta.shape, float, HEADING)
+
+
+def check_model_is_sure_of_itself_outside_training(model: Any) -> None:
+    """Without `uniform` there is no dropout: equal examples get equal predictions."""
+    net = Net(model, Case())
+    x = Case().normal("x", 1, 3).repeat(16, axis=1)
+    prediction = net.forward(net.rows, x)[0]
+    expect_near("equal examples' prediction", prediction, prediction[:, :1], HEADING, 1e-9)
+
+
+def check_model_leaves_its_cache_alone(model: Any) -> None:
+    """The same `backward` twice gives the same."""
+    for net, x, delta in scenes(model):
+        cache = net.forward(net.rows, x, net.case.uniform())[1]
+        first = [array.copy() for array in net.backward(cache, delta)]
+        for i, again in enumerate(net.backward(cache, delta)):
+            expect_same(f"gradient, array {i}, a second time", again, first[i], HEADING)

@@ -1,0 +1,154 @@
+"""Runs checks: on installed plugins for the command line, on instances for pytest."""
+
+import traceback
+import typing
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields
+from enum import Enum
+from functools import partial
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.checks import declaration, purity, rows
+from harness.checks.kit import Failure, Kind, Skip, changed
+from harness.errors import PluginError
+from harness.registry import load
+
+Check = Callable[[Any], None]
+NO_ROWS = ("initializer", "dataset", "figure")
+
+
+def checks_of(kind: str) -> dict[str, Check]:
+    """Every check of a kind, by what it says of a plugin."""
+    own = import_module(f"harness.checks.{kind}")
+    known: Kind = own.KIND
+    shared = (declaration, purity) if kind in NO_ROWS else (declaration, purity, rows)
+    found: dict[str, Check] = {}
+    for module in shared:
+        for name, check in _named(module, "check_plugin_"):
+            found[name] = partial(check, kind=known)
+    if kind == "figure":
+        del found["returns_new_arrays"]  # it returns none
+    return found | dict(_named(own, f"check_{kind}_"))
+
+
+def _named(module: Any, prefix: str) -> list[tuple[str, Callable[..., None]]]:
+    every = vars(module).items()
+    return [(n.removeprefix(prefix), check) for n, check in every if n.startswith(prefix)]
+
+
+def parametrize_checks(kind: str, *plugins: Any) -> Any:
+    """A pytest decorator: a test with the argument `check` runs for each check of each plugin.
+
+    @parametrize_checks("activation", Swish(), Swish(beta=2.5))
+    def test_contract(check):
+        check()
+    """
+    import pytest
+
+    cases = [
+        pytest.param(partial(quietly, check, plugin), id=f"{label(plugin)}-{name}")
+        for plugin in plugins
+        for name, check in checks_of(kind).items()
+    ]
+    return pytest.mark.parametrize("check", cases)
+
+
+def label(plugin: Any) -> str:
+    """`swish-beta=2.5`: the class and the fields that differ from their defaults."""
+    own = [f for f in fields(plugin) if f.init and getattr(plugin, f.name) != f.default]
+    settings = [f"{f.name}={_text(getattr(plugin, f.name))}" for f in own]
+    return "-".join([type(plugin).__name__.lower(), *settings])
+
+
+def _text(value: Any) -> str:
+    return str(value.name if isinstance(value, Enum) else value).replace(" ", "")
+
+
+def quietly(check: Check, plugin: Any) -> None:
+    """A check as the training loop works: what is out of range gives inf or NaN, no warning."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(plugin)
+
+
+def variants(plugin: Any) -> list[Any]:
+    """A plugin, and with each other value of a bool, a Literal or an Enum, where it takes it."""
+    hints = typing.get_type_hints(type(plugin))
+    found = [plugin]
+    for f in fields(plugin):
+        for value in _choices(hints[f.name]) if f.init else ():
+            other = changed(plugin, **{f.name: value})
+            if other is not None and value != getattr(plugin, f.name):
+                found.append(other)
+    return found
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return tuple(hint)
+    return (True, False) if hint is bool else ()
+
+
+class Outcome(NamedTuple):
+    """How one check of one plugin ended: "passed", "failed" or "skipped", and why."""
+
+    plugin: str  # kind/name, and the settings of a variant
+    check: str
+    result: str
+    detail: str = ""
+
+
+def report(kind: str, name: str) -> Iterator[Outcome]:
+    """The outcome of every check of an installed plugin, and of its variants."""
+    title = f"{kind}/{name}"
+    try:
+        plugins = instances(kind, name)
+    except Skip as skip:
+        yield Outcome(title, "all", "skipped", str(skip))
+    except PluginError as error:
+        yield Outcome(title, "can_be_imported", "failed", str(error))
+    except Exception as error:
+        yield Outcome(title, "has_usable_defaults", "failed", _told(error))
+    else:
+        for plugin in plugins:
+            settings = label(plugin).partition("-")[2]
+            shown = f"{title} {settings}" if settings else title
+            for check_name, check in checks_of(kind).items():
+                yield Outcome(shown, check_name, *outcome(check, plugin))
+
+
+def instances(kind: str, name: str) -> list[Any]:
+    """An installed plugin with its defaults, and its variants; Skip if it needs fields."""
+    cls = load(kind, name)
+    needed = [
+        f.name
+        for f in fields(cls)
+        if f.init and f.default is MISSING and f.default_factory is MISSING
+    ]
+    if needed:
+        raise Skip(f"{', '.join(needed)} must be given: check an instance with parametrize_checks")
+    return variants(cls())
+
+
+def outcome(check: Check, plugin: Any) -> tuple[str, str]:
+    """How a check of a plugin ends, and why."""
+    try:
+        quietly(check, plugin)
+    except Skip as skip:
+        return "skipped", str(skip)
+    except Failure as failure:
+        return "failed", str(failure)
+    except (Exception, SystemExit) as error:
+        return "failed", _told(error)
+    return "passed", ""
+
+
+def _told(error: BaseException) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error}\nraised in {last.filename}, line {last.lineno}"

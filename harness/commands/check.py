@@ -1,0 +1,79 @@
+"""`harness check [KIND/NAME ...]`: whether plugins keep the contract, and if not, why."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from harness.checks.running import Outcome, report
+from harness.construct import allow_name
+from harness.contracts import KINDS
+from harness.registry import names
+
+
+def main(arguments: list[str]) -> int:
+    """Check all plugins, all of a kind, or those named; 1 if something failed, else 0."""
+    parser = argparse.ArgumentParser(prog="harness check", description=__doc__)
+    known = f"one of {', '.join(KINDS)}"
+    parser.add_argument("what", nargs="*", metavar="KIND[/NAME]", help=f"KIND is {known}")
+    asked = parser.parse_args(arguments).what
+    plugins = [plugin for what in asked or KINDS for plugin in _plugins(what)]
+    in_detail = bool(asked) and all("/" in what for what in asked)
+    tally: Counter[str] = Counter()
+    outcomes = (outcome for kind, name in plugins for outcome in report(kind, name))
+    show = _table if sys.stdout.isatty() else _lines
+    show(_counted(outcomes, tally), in_detail)
+    print("checks: " + ", ".join(f"{tally[r]} {r}" for r in ("passed", "failed", "skipped")))
+    return 1 if tally["failed"] else 0
+
+
+def _plugins(what: str) -> list[tuple[str, str]]:
+    """(kind, name) of what `KIND` or `KIND/NAME` means; UsageError if there is none such."""
+    kind, _, name = what.partition("/")
+    allow_name("kind", kind, KINDS)
+    if not name:
+        return [(kind, each) for each in names(kind)]
+    allow_name(kind, name, names(kind))
+    return [(kind, name)]
+
+
+def _counted(outcomes: Iterable[Outcome], tally: Counter[str]) -> Iterator[Outcome]:
+    for outcome in outcomes:
+        tally[outcome.result] += 1
+        yield outcome
+
+
+def _summed(outcomes: Iterable[Outcome], in_detail: bool) -> Iterator[Outcome]:
+    """Each outcome, or one for all that passed of a plugin."""
+    plugin, passed = "", 0
+    for outcome in outcomes:
+        if outcome.plugin != plugin:
+            if passed:
+                yield Outcome(plugin, f"{passed} checks", "passed")
+            plugin, passed = outcome.plugin, 0
+        if outcome.result == "passed" and not in_detail:
+            passed += 1
+        else:
+            yield outcome
+    if passed:
+        yield Outcome(plugin, f"{passed} checks", "passed")
+
+
+def _lines(outcomes: Iterable[Outcome], in_detail: bool) -> None:
+    for plugin, check, result, detail in _summed(outcomes, in_detail):
+        apart = "\n    " if result == "failed" else ": "
+        print(f"{plugin}: {check} {result}", *detail.splitlines(), sep=apart, flush=True)
+
+
+def _table(outcomes: Iterable[Outcome], in_detail: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {"passed": "green", "failed": "red", "skipped": "yellow"}
+    table, console = Table("plugin", "check", "result", "why"), Console()
+    with console.status("checking") as status:
+        for plugin, check, result, detail in _summed(outcomes, in_detail):
+            status.update(f"checking {plugin}")
+            table.add_row(Text(plugin), check, Text(result, colours[result]), Text(detail))
+    console.print(table)
