@@ -11,9 +11,9 @@ from harness.config import GROUPS, build_plugin
 from harness.construct import allow, allow_name, build_dataclass
 from harness.contracts import Activation, DataError, Figure, Loss, Metric, Model
 from harness.data import Prepared, prepare_for
-from harness.errors import HarnessError, PluginError, UsageError
+from harness.errors import PluginError, UsageError
 from harness.recording import Config, as_text, resolved
-from harness.registry import load, names, origin, provenance
+from harness.registry import at_work, load, names, origin, provenance
 from harness.settings import Settings
 from harness.stack import Member
 
@@ -70,16 +70,12 @@ def build(config: Config) -> Built:
 
 
 def _loaded(member: Member, name: str) -> Prepared:
-    try:
-        return prepare_for(member)
-    except (HarnessError, DataError):
-        raise
-    except OSError as error:
-        path = str(error.filename or f"dataset {name}")
-        raise DataError(error.strerror or str(error), path) from error
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise PluginError(f"{origin('dataset', name)} failed in load: {problem}") from error
+    with at_work(origin("dataset", name), "failed in load"):
+        try:
+            return prepare_for(member)
+        except OSError as error:
+            path = str(error.filename or f"dataset {name}")
+            raise DataError(error.strerror or str(error), path) from error
 
 
 def net(config: Config) -> tuple[Model, Activation, Loss, str]:
@@ -115,13 +111,12 @@ def check_loss(member: Member, config: Config, prepared: Prepared) -> None:
     fits = task in LOSSES[data.task] and not (task == "binary" and classes != 2)
     if fits:
         y = prepared.ready("train", task, member.dtype)[1][None, :1]
-        try:
-            member.loss(np.zeros_like(y), y)  # class weights, say, must be as many as the classes
-        except ValueError as error:
-            raise UsageError(f"loss={config['loss']['name']}: {error}") from error
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-            raise PluginError(f"{origin('loss', config['loss']['name'])}: {problem}") from error
+        name = config["loss"]["name"]
+        with at_work(origin("loss", name), "failed in __call__"):
+            try:
+                member.loss(np.zeros_like(y), y)  # class weights must be as many as the classes
+            except ValueError as error:
+                raise UsageError(f"loss={name}: {error}") from error
         return
     fitting = [name for name in names("loss") if _fits(name, data.task, classes)]
     what = f"{classes} classes" if data.task == "classification" else "regression"

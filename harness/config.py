@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.construct import allow, build_dataclass
 from harness.contracts import KINDS
 from harness.errors import PluginError, UsageError
-from harness.registry import load, origin, table
+from harness.registry import at_work, load, origin, table
 
 GROUPS = tuple(kind for kind in KINDS if kind not in ("metric", "figure"))
 
@@ -27,15 +27,11 @@ def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
     name = given.pop("name", "")
     allow(name != "", f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`")
     plugin, where = load(kind, name), kind if kind in GROUPS else f"{kind} {name}"
-    try:
-        return build_dataclass(plugin, given, where)
-    except UsageError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{kind}={name}: {error}") from error
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise PluginError(f"{origin(kind, name)} failed in __post_init__: {problem}") from error
+    with at_work(origin(kind, name), "failed in __post_init__"):
+        try:
+            return build_dataclass(plugin, given, where)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{kind}={name}: {error}") from error
 
 
 def schema(kind: str, name: str) -> DictConfig:

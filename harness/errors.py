@@ -3,6 +3,8 @@
 Unusable data has its own error, `contracts.DataError`, because datasets raise it.
 """
 
+import signal
+
 
 class HarnessError(Exception):
     """One to three lines for a person: what is wrong, where, and what is allowed."""
@@ -36,5 +38,16 @@ class OutOfReach(TrackingError):
     """The tracking store does not answer, or is busy: later it may."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, as an exception that no plugin's `except Exception` swallows."""
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, as an exception that no plugin's `except Exception` swallows, nor raises itself."""
+
+
+class Terminated(Stopped):
+    """SIGTERM, alike."""
+
+
+def from_outside(error: BaseException) -> bool:
+    """Whether no plugin raised this: a signal did, or whoever asks for results wants no more."""
+    if type(error) is KeyboardInterrupt:  # in Python's own handling of Ctrl-C: perhaps
+        return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return isinstance(error, Stopped | GeneratorExit)

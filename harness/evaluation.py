@@ -31,8 +31,13 @@ def evaluate(
                 own["test/loss"] = float(loss)
         said = decode(outputs.astype(float), together.loss, prepared.scaling)
         truth = prepared.raw(part)[1]
+        said.setflags(write=False)
+        truth.setflags(write=False)
         for name, metric in dict.fromkeys(asked for m in members for asked in m.metrics):
             values = metric(said, truth)
+            if np.shape(values) != (len(rows),):
+                came = f"returned numbers of shape {np.shape(values)}"
+                raise TypeError(f"metric.__call__ {came}, and {(len(rows),)} is expected")
             for own, member, value in zip(numbers, members, values, strict=True):
                 if (name, metric) in member.metrics:
                     own[f"{prefix}/{name}"] = float(value)

@@ -9,6 +9,7 @@ from harness.compose import build
 from harness.data import prepare_for
 from harness.engines import Engine
 from harness.engines.work import Work
+from harness.errors import from_outside
 from harness.search.pruning import Pruning
 from harness.stack import Member, signature
 from harness.store import Planned
@@ -46,8 +47,13 @@ def largest(member: Member, stack_bytes: int) -> int:
     prepared = prepare_for(member)
     x, y = prepared.ready("train", member.loss.task, member.dtype)
     rng = np.random.default_rng(0)
-    layers = member.model.init(rng, member.initializer, x.shape[1], y.shape[1])
-    numbers, widths = sum(a.size for a in layers), sum(a.shape[-1] for a in layers)
+    try:
+        layers = member.model.init(rng, member.initializer, x.shape[1], y.shape[1])
+        numbers, widths = sum(a.size for a in layers), sum(a.shape[-1] for a in layers)
+    except BaseException as error:  # its run will fail; who is at fault is said there
+        if from_outside(error):
+            raise
+        return 1
     batch = min(member.batch_size or len(x), len(x))
     each = x.itemsize * (5 * numbers + batch * (x.shape[1] + 3 * widths))
     return int(np.clip(stack_bytes // each, 1, LARGEST_STACK))

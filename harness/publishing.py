@@ -21,6 +21,7 @@ from harness.leaderboard import Standing
 from harness.net import scaling_of
 from harness.outbox import LAST, Outbox
 from harness.recording import as_text, params
+from harness.registry import origin
 from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result
 from harness.tracking.environment import rare_collections
@@ -212,11 +213,12 @@ class Publishing:
 
 
 def _plots(
-    drawn: Mapping[str, bytes], failed: Mapping[str, Exception], of: str
+    drawn: Mapping[str, bytes], failed: Mapping[str, BaseException], of: str
 ) -> dict[str, bytes]:
     """Artifacts of what was drawn; a warning for what was not."""
     for name, error in failed.items():
-        log.warning("figure %s of %s: %s: %s", name, of, type(error).__name__, error)
+        where, kind = origin("figure", name), type(error).__name__
+        log.warning("%s failed in draw for %s: %s: %s", where, of, kind, error)
     return {f"plots/{file}": content for file, content in drawn.items()}
 
 

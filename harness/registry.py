@@ -2,15 +2,16 @@
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from harness.contracts import KINDS
-from harness.errors import PluginError
+from harness.contracts import KINDS, DataError
+from harness.errors import HarnessError, PluginError, from_outside
 
 # What a class of a kind says of itself besides its methods.
 SAYS = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
@@ -84,15 +85,26 @@ def unknown(what: str, name: str, allowed: list[str]) -> str:
     return f"{what}: there is no {name!r}.{hint} Available: {', '.join(allowed) or 'none'}"
 
 
+@contextmanager
+def at_work(where: Origin, problem: str) -> Iterator[None]:
+    """Meanwhile a plugin works: what it raises, SystemExit too, becomes a PluginError."""
+    try:
+        yield
+    except (HarnessError, DataError):
+        raise
+    except BaseException as error:
+        if from_outside(error):
+            raise
+        text = f"{where} {problem}: {type(error).__name__}: {error}"
+        raise PluginError(text.removesuffix(": ")) from error
+
+
 @cache
 def load(kind: str, name: str) -> type:
     """The class behind `kind=name`; PluginError names the distribution and what is wrong."""
     where = origin(kind, name)
-    try:
+    with at_work(where, "cannot be imported"):
         plugin = table()[kind][name][0].load()
-    except (Exception, SystemExit) as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise PluginError(f"{where} cannot be imported: {problem}") from error
     if not (isinstance(plugin, type) and is_dataclass(plugin)):
         raise PluginError(f"{where} is not a dataclass: {where.value}")
     if not plugin.__dataclass_params__.frozen:  # type: ignore[attr-defined]

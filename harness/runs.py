@@ -15,15 +15,16 @@ from harness import checkpoints
 from harness.compose import build
 from harness.contracts import Array
 from harness.data import prepare_for
-from harness.errors import HarnessError
+from harness.errors import from_outside
 from harness.evaluation import Histories, finals_of
+from harness.faults import reason
 from harness.memory import keep_freed_memory, undisturbed
 from harness.recording import Config
 from harness.stack import Change, Group, Member, Saved, start
 from harness.stopping import Watch
 from harness.stopping.ledger import Ended
 from harness.store import Curve, Result
-from harness.training import Epoch, begin, for_all, predict, train
+from harness.training import Epoch, begin, for_all, losses, predict, train
 from harness.weights import Shapes, split
 
 SNAPSHOT_SECONDS = 2.5
@@ -61,12 +62,14 @@ def train_stack(
                     latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
                     yield results
             return
-        except Exception as error:
+        except BaseException as error:
+            if from_outside(error):
+                raise
             if training is not None:
                 begun = training.begun
             suspects = [run for run in waiting[:begun] if run[0] not in told]
             if len(suspects) == 1:
-                yield [failure(suspects[0][0], error)]
+                yield [failure(*suspects[0], error)]
             else:
                 for fingerprint, config in suspects:
                     yield from train_stack([fingerprint], [config], None, prune, latest)
@@ -79,13 +82,12 @@ def _pools() -> Any:
     return ThreadpoolController()
 
 
-def failure(fingerprint: str, error: BaseException) -> Result:
+def failure(fingerprint: str, config: Config, error: BaseException) -> Result:
     """The result of a run that raised: its traceback, and no weights."""
     now = int(time.time() * 1000)
     text = "".join(traceback.format_exception(error))
-    named = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
-    reason = f"{named}{error}".splitlines()[0]
-    return Result(fingerprint, "failed", now, now, reason=reason, traceback=text)
+    why = reason(error, config)
+    return Result(fingerprint, "failed", now, now, reason=why, traceback=text)
 
 
 class Clock:
@@ -192,7 +194,7 @@ class Training:
 
     def _loss(self, group: Group, x: Array, y: Array) -> Array:
         prediction = predict(group.stack, group.rows, self.shapes, x)
-        return group.stack.loss(prediction, for_all(y, len(group.rows)))
+        return losses(group.stack, prediction, for_all(y, len(group.rows)))
 
     def _change(self, stays: Array) -> Change:
         room = self.slots - int(np.count_nonzero(stays))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from harness.errors import Terminated
+from harness.errors import Stopped, Terminated
 
 
 @contextmanager
 def tidy_signals() -> Iterator[None]:
-    """Meanwhile a first signal raises KeyboardInterrupt (or Terminated), a second one exits.
+    """Meanwhile a first signal raises Stopped (or Terminated), a second one exits.
 
     The handlers are set even if the shell started us with SIGINT ignored, as `&` does.
     """
@@ -21,7 +21,7 @@ def tidy_signals() -> Iterator[None]:
         if seen:
             os._exit(128 + number)
         seen.append(number)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise Terminated if number == signal.SIGTERM else Stopped
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, handle) for number in numbers]

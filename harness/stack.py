@@ -220,6 +220,7 @@ class Change(NamedTuple):
 def start(members: Sequence[Member], rows: Array, streams: Streams) -> Group:
     """Runs before their first epoch."""
     own, zero = stack(members), np.zeros(len(rows))
+    rows.setflags(write=False)
     return Group(own, zero.astype(int), rows, own.optimizer.init(rows), streams, zero)
 
 

@@ -67,6 +67,7 @@ def _full_batch(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
             total = np.full((runs, 1), epochs, x.dtype)
             done = group.number[:, None].astype(x.dtype)
         states = kept(group, change)  # before the streams go on
+        group.rows.setflags(write=False)  # plugins leave the weights alone
         prediction, cache = stack.model.forward(
             split(group.rows, shapes), seen, stack.activation, uniform
         )
@@ -106,7 +107,7 @@ def kept(group: Group, change: Change | None) -> list[Any] | None:
 def opening(group: Group, x: Array, y: Array, shapes: Shapes) -> Group:
     """The group with the losses before training, where they are not known yet."""
     prediction = predict(group.stack, group.rows, shapes, x)
-    loss = group.stack.loss(prediction, for_all(y, len(group.rows)))
+    loss = losses(group.stack, prediction, for_all(y, len(group.rows)))
     loss = with_penalty(group.stack, loss, group.rows)
     return group._replace(loss=np.where(group.number > 0, group.loss, loss))
 
@@ -114,33 +115,36 @@ def opening(group: Group, x: Array, y: Array, shapes: Shapes) -> Group:
 def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> Group:
     """The group after each run's pass over the data in its own order."""
     stack, rows = group.stack, group.rows.copy()  # changed in place until the epoch is over
-    group, layers = group._replace(rows=rows), split(rows, shapes)
+    seen_rows = read_only(rows.view())
+    group, layers = group._replace(rows=seen_rows), split(seen_rows, shapes)
     uniform = uniforms(group.streams.dropout, x.dtype)
     order = np.stack([rng.permutation(len(x)) for rng in group.streams.batches])
     starts = range(0, len(x), size)
     done = (group.number[:, None] * len(starts)).astype(x.dtype)
     total = np.full_like(done, stack.members[0].epochs * len(starts))
-    losses = np.zeros(len(rows), x.dtype)
+    sums = np.zeros(len(rows), x.dtype)
     for at in starts:
         batch = order[:, at : at + size]
         seen, truth = read_only(x.take(batch, axis=0)), read_only(y.take(batch, axis=0))
         prediction, cache = stack.model.forward(layers, seen, stack.activation, uniform)
         loss, delta = judge(stack, prediction, truth, rows)
-        losses += loss
+        sums += loss
         move, state = step(group, cache, delta, done, total)
         group, rows, done = group._replace(state=state), np.add(rows, move, out=rows), done + 1
-    return group._replace(number=group.number + 1, loss=losses / len(starts))
+    return group._replace(number=group.number + 1, loss=sums / len(starts))
 
 
 def judge(stack: Stack, prediction: Array, y: Array, rows: Array) -> tuple[Array, Array]:
     """(A,) losses, penalty included, and dL/dprediction; together if the loss offers that."""
-    agree("model.forward's prediction", prediction, y)
+    agree("model.forward", prediction, y)
     function: Any = stack.loss
     if gives_both(function.__class__):
         loss, delta = function.with_gradient(prediction, y)
+        agree("loss.with_gradient", loss, rows[:, 0])
     else:
-        loss, delta = function(prediction, y), function.gradient(prediction, y)
+        loss, delta = losses(stack, prediction, y), function.gradient(prediction, y)
     agree("loss.gradient", delta, prediction)
+    delta.setflags(write=False)
     return with_penalty(stack, loss, rows), delta
 
 
@@ -159,20 +163,31 @@ def step(group: Group, cache: Any, delta: Array, done: Array, total: Array) -> t
     """How update number `done` of `total` (A, 1) moves the rows, and the optimizer's state."""
     stack, rows = group.stack, group.rows
     gradient = join(stack.model.backward(cache, delta))
-    agree("model.backward's gradients", gradient, rows)
+    agree("model.backward", gradient, rows)
     gradient = clipped(stack, penalised(stack, gradient, rows))
     move, state = stack.optimizer.update(gradient, group.state, rows)
-    agree("optimizer.update's change", move, rows)
+    agree("optimizer.update", move, rows)
     factor = stack.schedule(done, total)
-    agree("schedule's factor", factor, done)
+    agree("schedule.__call__", factor, done)
     return move * factor, state
+
+
+def losses(stack: Stack, prediction: Array, y: Array) -> Array:
+    """(A,) losses, without penalty."""
+    loss = stack.loss(prediction, y)
+    agree("loss.__call__", loss, prediction[:, 0, 0])
+    return loss
 
 
 def agree(what: str, array: Array, like: Array) -> None:
     """TypeError if a plugin returned another shape or dtype than the contract asks for."""
-    if array.shape != like.shape or array.dtype != like.dtype:
-        came, due = f"{array.dtype} {array.shape}", f"{like.dtype} {like.shape}"
-        raise TypeError(f"{what}: {due} is expected, and {came} came")
+    try:
+        good = array.shape == like.shape and array.dtype == like.dtype
+    except AttributeError:
+        good = False
+    if not good:
+        came = f"{array.dtype} {array.shape}" if hasattr(array, "dtype") else type(array).__name__
+        raise TypeError(f"{what} returned {came}, and {like.dtype} {like.shape} is expected")
 
 
 def with_penalty(stack: Stack, loss: Array, rows: Array) -> Array:

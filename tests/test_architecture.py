@@ -16,7 +16,7 @@ LAYERS = [
     {"training", "registry"},
     {"stopping", "settings", "construct", "config", "recording", "harmless"},
     {"store", "evaluation", "compose", "tracking", "figures"},
-    {"checkpoints", "net", "leaderboard"},
+    {"checkpoints", "net", "leaderboard", "faults"},
     {"runs"},
     {"engines", "outbox", "planning", "results", "search", "drift", "turns"},
     {"grouping", "publishing", "progress", "summary"},

@@ -69,7 +69,7 @@ def dealt(works: Iterable[Work], crew: Crew) -> Iterator[list[Result]]:
             work, was_silent = out.pop(came.key), silence.forget(came.key)
             if came.lost and alone and len(work.fingerprints) == 1:
                 error = Hung(work.timeout) if was_silent else WorkerDied(came.lost)
-                yield [failure(work.fingerprints[0], error)]
+                yield [failure(work.fingerprints[0], work.configs[0], error)]
             elif came.lost and work.fingerprints:
                 owed += work.singly() if alone or was_silent else [work]
             alone = False

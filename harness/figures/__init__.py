@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.contracts import Figure
+from harness.errors import from_outside
 
 __all__ = ["draw", "draw_all"]
 
@@ -29,18 +30,20 @@ def draw(plugin: Figure, name: str, result: Any) -> tuple[str, bytes]:
 
 def draw_all(
     figures: Mapping[str, Figure], result: Any
-) -> tuple[dict[str, bytes], dict[str, Exception]]:
+) -> tuple[dict[str, bytes], dict[str, BaseException]]:
     """Contents by file name of all that apply, and what went wrong by plugin name.
 
     A figure that fails is no reason to lose the others, or the run.
     """
     files: dict[str, bytes] = {}
-    failed: dict[str, Exception] = {}
+    failed: dict[str, BaseException] = {}
     for name, plugin in figures.items():
         try:
             if plugin.applies(result):
                 file, content = draw(plugin, name, result)
                 files[file] = content
-        except Exception as error:
+        except BaseException as error:  # a plugin's SystemExit, too
+            if from_outside(error):
+                raise
             failed[name] = error
     return files, failed

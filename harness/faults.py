@@ -1,0 +1,87 @@
+"""Which plugin is at fault when a run raises, and what it was doing: the traceback tells.
+
+Nothing is wrapped on the way, so that this costs nothing when all is well.
+"""
+
+import linecache
+import re
+from collections.abc import Iterator
+from traceback import walk_tb
+from typing import Any
+
+import numpy as np
+
+from harness.compose import build
+from harness.errors import HarnessError
+from harness.recording import Config
+from harness.registry import Origin, load, origin
+from harness.stack import Member, columns
+
+HOOKS = {"load", "init", "forward", "backward", "__call__", "derivative", "gradient", "update"}
+HOOKS |= {"with_gradient", "probabilities"}
+CALL = re.compile(r"\b(model|loss|optimizer|schedule|metric)\.(\w+)")  # as our own lines have it
+
+
+def reason(error: BaseException, config: Config | None = None) -> str:
+    """One line: the plugin of this config that is at fault, if one is, and what is wrong."""
+    named = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
+    said = (f"{named}{error}".splitlines() or [""])[0].removesuffix(": ")
+    try:
+        return f"{_at_fault(error, config)}{said}" if config and named else said
+    except Exception:  # it cannot even be built again
+        return said
+
+
+def _at_fault(error: BaseException, config: Config) -> str:
+    built = build(config)
+    used = {load(p["kind"], p["name"]): origin(p["kind"], p["name"]) for p in built.plugins}
+    found = _working(error, used)
+    if found is None:
+        return ""
+    where, hook = found
+    if where.kind == "model":  # it may have been given something odd
+        return next(_odd(built.member, used), f"{where} failed in {hook}: ")
+    return f"{where} failed in {hook}: "
+
+
+def _working(error: BaseException, used: dict[type, Origin]) -> tuple[Origin, str] | None:
+    """The innermost hook that was running, or else that had just come back to the loop."""
+    found, kinds = None, {where.kind: where for where in used.values()}
+    for frame, line in walk_tb(error.__traceback__):
+        where, hook = used.get(type(frame.f_locals.get("self"))), frame.f_code.co_name
+        if where and hook in HOOKS:
+            found = where, hook
+        elif frame.f_globals.get("__package__") == "harness":
+            call = CALL.search(linecache.getline(frame.f_code.co_filename, line))
+            if call and call[2] in HOOKS and call[1] in kinds:
+                one = used.get(type(frame.f_locals.get(call[1])))  # of several metrics
+                found = one or kinds[call[1]], call[2]
+    return found
+
+
+def _odd(member: Member, used: dict[type, Origin]) -> Iterator[str]:
+    """What activation and initializer return that a model cannot work with."""
+    z = np.linspace(-1, 1, 6, dtype=member.dtype).reshape(1, 2, 3)
+    activation, layer = columns([member.activation], 3, z.dtype), np.zeros((3, 3))
+    tried: list[tuple[Any, str, Any, Any]] = [
+        (member.activation, "__call__", lambda: activation(z), z),
+        (member.activation, "derivative", lambda: activation.derivative(z, activation(z)), z),
+        (
+            member.initializer,
+            "__call__",
+            lambda: member.initializer(np.random.default_rng(0), 2, 3),
+            layer,
+        ),
+    ]
+    for plugin, hook, call, due in tried:
+        came = call()
+        if shown(came) != shown(due):
+            where = used[type(plugin)]
+            yield f"{where} failed in {hook}: {shown(due)} is expected, {shown(came)} came: "
+
+
+def shown(value: Any) -> str:
+    """An array by its dtype and shape; anything else by its type."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    return type(value).__name__

@@ -1,0 +1,151 @@
+"""Faults of strangers' plugins: they fail their own run, are told by name, and hurt no other."""
+
+import numpy as np
+import pytest
+
+from harness.runs import train_stack
+from tests.conftest import make_config
+from tests.strangers import strangers
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
+)
+BASES = {
+    "activation": "activations.Tanh",
+    "initializer": "initializers.Normal",
+    "loss": "losses.MSE",
+    "metric": "metrics.MAE",
+    "model": "models.MLP",
+    "optimizer": "optimizers.SGD",
+    "schedule": "schedules.Constant",
+}
+HOOKS = [
+    ("activation", "__call__"),
+    ("activation", "derivative"),
+    ("initializer", "__call__"),
+    ("loss", "__call__"),
+    ("loss", "with_gradient"),
+    ("metric", "__call__"),
+    ("model", "init"),
+    ("model", "forward"),
+    ("model", "backward"),
+    ("optimizer", "init"),
+    ("optimizer", "update"),
+    ("schedule", "__call__"),
+]
+SOURCE = """
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+from harness_plugins import {module}
+
+@dataclass(frozen=True)
+class Mine({base}):
+    temper: float = 1.0
+
+    def {hook}(self, *given):
+        came = super().{hook}(*given)
+        if np.any(np.asarray(self.temper) < 0):
+            {fault}
+        return came
+"""
+RAISES = "raise ArithmeticError('I will not')"
+RETURNED = {
+    "nothing": "return None",
+    "a list": "return ['no']",
+    "another shape": "return came[..., None]",
+}
+EXITS = {
+    "SystemExit": ("sys.exit(0)", "SystemExit: 0"),
+    "KeyboardInterrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "GeneratorExit's like": ("raise type('Odd', (BaseException,), {})('oh')", "Odd: oh"),
+    "recursion": ("return self(*given) if len(given) == 1 else None", "RecursionError: "),
+}
+WRITES = {
+    ("loss", "with_gradient"): "given[1][:] = 0",
+    ("model", "forward"): "given[0][0][:] = 0",
+    ("model", "backward"): "given[1][:] = 0",
+    ("optimizer", "update"): "given[2][:] = 0",
+    ("metric", "__call__"): "given[1][:] = 0",
+}
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Runs with a plugin that misbehaves in one hook where its temper is below 0: the results."""
+    with strangers(tmp_path / "site-packages") as installed:
+
+        def train(kind, hook, fault, *tempers, **changes):
+            module, _, _ = BASES[kind].partition(".")
+            source = SOURCE.format(module=module, base=BASES[kind], hook=hook, fault=fault)
+            installed.install("moody", source, **{f"{kind}__mine": "Mine"})
+            given = [{"name": "mine", "temper": temper} for temper in tempers]
+            if kind == "metric":
+                given = [[{"mine": {"temper": temper}}] for temper in tempers]
+            place = "metrics" if kind == "metric" else kind
+            configs = [make_config(**{place: each}, **changes) for each in given]
+            names = [str(temper) for temper in tempers]
+            every = [r for results in train_stack(names, configs) for r in results]
+            return [r for r in every if r.outcome != "running"]
+
+        yield train
+
+
+def said(kind, hook):
+    return f"{kind} plugin 'mine' (moody 1.2) failed in {hook}: "
+
+
+@pytest.mark.parametrize(("kind", "hook"), HOOKS)
+def test_what_a_plugin_raises_is_told_by_plugin_and_hook(trained, kind, hook):
+    if kind == "model":  # its fields are the same in a stack
+        [bad] = trained(kind, hook, RAISES, -1.0)
+    else:
+        fine, bad = trained(kind, hook, RAISES, 1.0, -1.0)
+        [alone] = [*train_stack(["a"], [make_config()])][-1] if kind == "optimizer" else [fine]
+        assert fine.outcome == "ok"
+        assert all(np.array_equal(*each) for each in zip(fine.weights, alone.weights, strict=True))
+    assert (bad.outcome, bad.reason) == (
+        "failed",
+        said(kind, hook) + "ArithmeticError: I will not",
+    )
+    assert "I will not" in bad.traceback
+
+
+@pytest.mark.parametrize("what", RETURNED)
+@pytest.mark.parametrize(("kind", "hook"), [each for each in HOOKS if each[1] != "init"])
+def test_what_a_plugin_should_not_return_is_told_by_plugin_and_hook(trained, kind, hook, what):
+    several = kind in ("model", "optimizer") or hook == "with_gradient"
+    shape = "return (came[0][..., None], *came[1:])" if several else RETURNED[what]
+    [bad] = trained(kind, hook, shape if what == "another shape" else RETURNED[what], -1.0)
+    assert bad.outcome == "failed"
+    assert bad.reason.startswith(said(kind, hook)), bad.reason
+
+
+@pytest.mark.parametrize("what", EXITS)
+def test_a_plugin_cannot_end_the_program(trained, what, monkeypatch):
+    import signal
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a worker
+    try:
+        fault, why = EXITS[what]
+        fine, bad = trained("activation", "__call__", fault, 1.0, -1.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert fine.outcome == "ok"
+    assert bad.reason.startswith(said("activation", "__call__") + why)
+
+
+@pytest.mark.parametrize("batch_size", [None, 16])
+@pytest.mark.parametrize(("kind", "hook"), WRITES)
+def test_a_plugin_cannot_write_into_what_others_read(trained, kind, hook, batch_size):
+    fault = WRITES[kind, hook]
+    [bad] = trained(kind, hook, fault, -1.0, batch_size=batch_size)
+    assert bad.outcome == "failed"
+    assert "read-only" in bad.reason
+
+
+def test_numbers_that_are_not_finite_end_a_run_as_diverged(trained):
+    nan = "return np.where(self.temper < 0, np.nan, came)"
+    fine, bad = trained("activation", "__call__", nan, 1.0, -1.0)
+    assert (fine.outcome, bad.outcome) == ("ok", "diverged")
