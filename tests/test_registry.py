@@ -169,7 +169,7 @@ def test_a_dataset_or_a_loss_that_raises_is_told_before_anything_is_created(
     others.install("bad-data", source + loads, dataset__mine="Mine")
     others.install("bad-loss", source + call, loss__mine="Mine")
     assert "(bad-data 1.2) failed in load: ZeroDivisionError" in refused(capsys, "dataset=mine")
-    assert "(bad-loss 1.2): ZeroDivisionError" in refused(capsys, "loss=mine")
+    assert "(bad-loss 1.2) failed in __call__: ZeroDivisionError" in refused(capsys, "loss=mine")
 
 
 def test_the_same_distribution_twice_on_the_path_is_one(others, tmp_path):
