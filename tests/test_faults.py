@@ -1,11 +1,15 @@
 """Faults of strangers' plugins: they fail their own run, are told by name, and hurt no other."""
 
+import os
 import signal
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
+from harness.engines.work import DREW, Work, train
 from harness.runs import train_stack
+from tests.commands import SHORT, harness
 from tests.conftest import make_config
 from tests.strangers import strangers
 
@@ -18,7 +22,7 @@ BASES = {
     "loss": "losses.MSE",
     "metric": "metrics.MAE",
     "model": "models.MLP",
-    "optimizer": "optimizers.SGD",
+    "optimizer": "optimizers.momentum.SGD",
     "schedule": "schedules.Constant",
 }
 HOOKS = [
@@ -73,24 +77,34 @@ WRITES = {
 
 
 @pytest.fixture
-def trained(tmp_path):
-    """Runs with a plugin that misbehaves in one hook where its temper is below 0: the results."""
+def mine(tmp_path):
+    """Installs a plugin that misbehaves in one hook where its temper is below 0."""
     with strangers(tmp_path / "site-packages") as installed:
 
-        def train(kind, hook, fault, *tempers, **changes):
+        def install(kind, hook, fault):
             module = BASES[kind].rpartition(".")[0]
             source = SOURCE.format(module=module, base=BASES[kind], hook=hook, fault=fault)
             installed.install("moody", source, **{f"{kind}__mine": "Mine"})
-            given = [{"name": "mine", "temper": temper} for temper in tempers]
-            if kind == "metric":
-                given = [[{"mine": {"temper": temper}}] for temper in tempers]
-            place = "metrics" if kind == "metric" else kind
-            configs = [make_config(**{place: each}, **changes) for each in given]
-            names = [str(temper) for temper in tempers]
-            every = [r for results in train_stack(names, configs) for r in results]
-            return [r for r in every if r.outcome != "running"]
 
-        yield train
+        yield install
+
+
+@pytest.fixture
+def trained(mine):
+    """Runs with such a plugin, a temper each: the results."""
+
+    def train(kind, hook, fault, *tempers, **changes):
+        mine(kind, hook, fault)
+        given = [{"name": "mine", "temper": temper} for temper in tempers]
+        if kind == "metric":
+            given = [[{"mine": {"temper": temper}}] for temper in tempers]
+        place = "metrics" if kind == "metric" else kind
+        configs = [make_config(**{place: each}, **changes) for each in given]
+        names = [str(temper) for temper in tempers]
+        every = [r for results in train_stack(names, configs) for r in results]
+        return [r for r in every if r.outcome != "running"]
+
+    return train
 
 
 def said(kind, hook):
@@ -104,7 +118,7 @@ def test_what_a_plugin_raises_is_told_by_plugin_and_hook(trained, kind, hook):
     else:
         fine, bad = trained(kind, hook, RAISES, 1.0, -1.0)
         [alone] = [*train_stack(["a"], [make_config()])][-1] if kind == "optimizer" else [fine]
-        assert fine.outcome == "ok"
+        assert fine.outcome == "ok", fine.traceback
         assert all(np.array_equal(*each) for each in zip(fine.weights, alone.weights, strict=True))
     assert (bad.outcome, bad.reason) == (
         "failed",
@@ -142,6 +156,35 @@ def test_a_plugin_cannot_write_into_what_others_read(trained, kind, hook, batch_
     [bad] = trained(kind, hook, fault, -1.0, batch_size=batch_size)
     assert bad.outcome == "failed"
     assert "read-only" in bad.reason
+
+
+def test_draws_from_the_global_generator_are_told_and_undone(mine):
+    mine("activation", "__call__", "np.random.random()")
+    fine, bad = ({"name": "mine", "temper": temper} for temper in (1.0, -1.0))
+    state = np.random.get_state()[1:3]  # noqa: NPY002
+    for config, reason in ((fine, ""), (bad, DREW)):
+        [*_, results] = train(Work(("a",), (make_config(activation=config),)))
+        assert [(r.outcome, r.reason) for r in results] == [("ok", reason)]
+        assert all(map(np.array_equal, np.random.get_state()[1:3], state))  # noqa: NPY002
+
+
+def test_a_fault_in_a_sweep_is_recorded_with_its_run_and_told_in_one_line(mine, place, capsys):
+    mine("model", "backward", RAISES)
+    swept = ("-m", *SHORT, "model=mine", "model.temper=1,-1", "hydra.sweep.dir=here")
+    code, out, err = harness(capsys, *swept)
+    why = said("model", "backward") + "ArithmeticError: I will not"
+    assert code == 3
+    assert "runs: 1 finished, 0 diverged, 1 failed" in out
+    assert f"failed: model.temper=-1: {why}" in err
+    assert "Traceback" not in err
+    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    runs = client.search_runs(["1"], f"tags.`harness.folder` = '{place / 'here'}'")
+    named = {run.info.run_name: run for run in runs}
+    bad, fine = named["model.temper=-1"], named["model.temper=1"]
+    assert (bad.info.status, fine.info.status) == ("FAILED", "FINISHED")
+    assert bad.data.tags["harness.reason"] == why
+    files = {file.path for file in client.list_artifacts(bad.info.run_id)}
+    assert {"traceback.txt", "config.yaml"} <= files
 
 
 def test_numbers_that_are_not_finite_end_a_run_as_diverged(trained):

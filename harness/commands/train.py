@@ -133,6 +133,8 @@ def resume(summary: "Summary") -> str:
 
 def report(summary: "Summary") -> int:
     """Print the closing lines that people and scripts read; the exit code."""
+    from harness.engines.work import DREW
+
     manifest = summary.manifest
     print(f"runs: {summary.counts}")
     if (best := summary.best) is not None:
@@ -148,6 +150,8 @@ def report(summary: "Summary") -> int:
         print(f"{s.outcome}: {s.planned.name}: {s.reason}", file=sys.stderr)
     if len(summary.unwell) > LISTED:
         print(f"and {len(summary.unwell) - LISTED} more", file=sys.stderr)
+    if drew := [s for s in summary.ranked if s.reason.endswith(DREW)]:
+        print(f"harness: {len(drew)} of {len(summary.ranked)} runs: {DREW}", file=sys.stderr)
     if summary.trained_long:
         print(
             "harness: training took most of the time: hydra.launcher.engine=processes trains on "

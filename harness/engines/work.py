@@ -1,12 +1,18 @@
 """What an engine is given: stacks to train, and how a worker trains one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from harness.recording import Config
 from harness.runs import train_stack
 from harness.search.pruning import Pruning, pruner
 from harness.store import Result
+
+DREW = "a plugin drew from np.random itself: not repeatable (harness check finds it)"
 
 
 @dataclass(frozen=True)
@@ -43,4 +49,25 @@ def train(work: Work) -> Iterator[list[Result]]:
     """
     yield []
     prune = None if work.pruning is None else pruner(work.pruning)
-    yield from train_stack(work.fingerprints, work.configs, work.slots, prune, work.kept)
+    with unrepeatable() as drew:
+        for results in train_stack(work.fingerprints, work.configs, work.slots, prune, work.kept):
+            yield [_noted(result) for result in results] if drew() else results
+
+
+@contextmanager
+def unrepeatable() -> Iterator[Callable[[], bool]]:
+    """Whether a plugin drew from NumPy's global generator meanwhile; nobody else does."""
+    before: Any = np.random.get_state()  # noqa: NPY002
+
+    def drew() -> bool:
+        now: Any = np.random.get_state()  # noqa: NPY002
+        return now[2:] != before[2:] or not np.array_equal(now[1], before[1])
+
+    try:
+        yield drew
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+def _noted(result: Result) -> Result:
+    return replace(result, reason="; ".join(filter(None, (result.reason, DREW))))
