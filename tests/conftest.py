@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from tests.commands import SHORT, harness
+from tests.servers import cluster
 
 settings.register_profile("here", deadline=None)  # how long an example takes is the machine's
 settings.load_profile("here")
@@ -126,3 +127,16 @@ def server(tmp_path):
     yield url
     os.killpg(process.pid, 15)
     process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A real PostgreSQL server of the tests' own."""
+    with cluster() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database(postgresql):
+    """The address of one database in it, for many tests: MLflow's tables take seconds to make."""
+    return postgresql.database("runs")

@@ -1,4 +1,4 @@
-"""What a sweep leaves in MLflow, in a SQLite file and over HTTP, and that it leaves it once."""
+"""What a sweep leaves in MLflow, once: in SQLite, in PostgreSQL and over HTTP."""
 
 import sqlite3
 import subprocess
@@ -27,11 +27,11 @@ def server(tmp_path_factory):
         yield uri
 
 
-@pytest.fixture(params=["sqlite", "http"])
-def uri(request, tmp_path):
-    if request.param == "http":
-        return request.getfixturevalue("server")
-    return sqlite_uri(tmp_path / "mlflow.db")
+@pytest.fixture(params=["sqlite", "http", "postgresql"])
+def uri(request, workplace):
+    if request.param == "sqlite":
+        return sqlite_uri(workplace / "mlflow.db")
+    return request.getfixturevalue("server" if request.param == "http" else "database")
 
 
 def publish_all(uri, tmp_path, sweep, outcome="ok"):
