@@ -47,6 +47,12 @@ def attach(
     def made() -> "LoggedModel":
         return there() or client.create_logged_model(experiment_id, "model", run_id)
 
+    def link() -> None:  # MLflow refuses what is linked already
+        outputs = client.get_run(run_id).outputs
+        if outputs is None or not outputs.model_outputs:
+            output = LoggedModelOutput(logged.model_id, step=result.last_epoch)
+            client.log_outputs(run_id, [output])
+
     logged = ask(made)
     with TemporaryDirectory() as directory:
         saved = Path(directory) / "model"
@@ -55,10 +61,7 @@ def attach(
             save(saved, new, planned, result, data, scaling)
         ask(lambda: client.log_model_artifacts(logged.model_id, str(saved)))
     ask(lambda: client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY))
-    outputs = ask(lambda: client.get_run(run_id)).outputs
-    if outputs is None or not outputs.model_outputs:
-        output = LoggedModelOutput(logged.model_id, step=result.last_epoch)
-        ask(lambda: client.log_outputs(run_id, [output]))
+    ask(link)
     ask(lambda: client.set_tag(run_id, MODEL, logged.model_id))
 
 
