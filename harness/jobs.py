@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from harness import sweeps
+from harness import store, sweeps
 from harness.composer import composing, current
 from harness.construct import allow
 from harness.launching import JobFailed, Task, launcher_of
@@ -56,7 +56,8 @@ class Jobs:
         """Make the sweep's folder, or join the sweep that is there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "multirun.yaml").exists():
-            OmegaConf.save(self.config, self.folder / "multirun.yaml")
+            text = OmegaConf.to_yaml(self.config)
+            store.write_atomically(self.folder / "multirun.yaml", text.encode())
         current(self.config)
         return sweeps.begin(self.folder, manifest)
 

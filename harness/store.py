@@ -131,8 +131,9 @@ def lock(directory: Path, name: str = "manifest") -> FileLock:
 def remove_leftovers(directory: Path) -> None:
     """Delete what processes that died while writing have left; nobody else may be at work."""
     with lock(directory):
-        for path in (*directory.glob("manifest.json.*.tmp"), *directory.glob("results/*.tmp")):
-            path.unlink(missing_ok=True)
+        for name in ("manifest.json.*", "multirun.yaml.*", "results/*"):
+            for path in directory.glob(f"{name}.tmp"):
+                path.unlink(missing_ok=True)
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:

@@ -1,6 +1,7 @@
 """Sweeps that are disturbed: started, killed, resumed, and looked at as a whole afterwards."""
 
 import os
+import resource
 import signal
 from collections import Counter
 from pathlib import Path
@@ -107,3 +108,15 @@ def die_at_write(number: int) -> None:
     for name in ("fsync", "replace", "rename"):
         setattr(os, name, counted(getattr(os, name)))
     event.listen(Engine, "commit", count)
+
+
+def be_nobody() -> None:
+    """In a program that begins: be a user who may write only where all may."""
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+def limit_files(size: int) -> None:
+    """In a program that begins: no file may grow beyond `size` bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -1,0 +1,39 @@
+"""A disk that refuses: exit 74, the file is named, and all goes on once there is room."""
+
+import os
+
+import pytest
+
+from tests.crashes import Disturbed
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning")
+]
+LINE = ("seed=1,2", "epochs=3")
+
+
+@pytest.mark.parametrize("size", [2_000, 20_000], ids=["the manifest", "the store"])
+def test_files_that_may_not_grow_are_disk_trouble_and_the_sweep_goes_on(tmp_path, size):
+    sweep = Disturbed(tmp_path / "limited", *LINE)
+    going = sweep.start("tests.crashes:limit_files", size)
+    assert going.wait() == 74, going.said()
+    _, err = going.said()
+    assert "Traceback" not in err
+    assert str(sweep.place) in err
+    assert sweep.finish().code == 0
+    sweep.check(2)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_folder_that_may_not_be_written_is_disk_trouble(tmp_path):
+    sweep = Disturbed(tmp_path / "forbidden", *LINE)
+    for folder in (sweep.place, *sweep.place.parents):
+        if folder.owner() == "root" and folder.is_relative_to("/tmp/"):
+            folder.chmod(0o755)
+    going = sweep.start("tests.crashes:be_nobody")
+    assert going.wait() == 74, going.said()
+    _, err = going.said()
+    assert 1 <= len(err.splitlines()) <= 3
+    assert str(sweep.place) in err
+    assert sweep.finish().code == 0
+    sweep.check(2)
