@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from harness_plugins.activations.piecewise import Hardtanh, ReLU
 from harness_plugins.activations.smooth import Sigmoid, Tanh
-from harness_plugins.losses import MSE, SoftmaxCrossEntropy
+from harness_plugins.losses import MSE, Huber, SoftmaxCrossEntropy
 
 from harness.compose import build
 from harness.numerics import takes_out
@@ -61,7 +61,9 @@ def test_an_activation_without_out_gives_the_same_bits(activation, dtype, size):
 
 
 @pytest.mark.parametrize(
-    ("dataset", "loss"), [("surface", MSE()), ("iris", SoftmaxCrossEntropy())], ids=str
+    ("dataset", "loss"),
+    [("surface", MSE()), ("surface", Huber(0.1)), ("iris", SoftmaxCrossEntropy())],
+    ids=str,
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_loss_without_a_gradient_beside_it_gives_the_same_bits(dataset, loss, dtype):

@@ -1,35 +1,15 @@
 import numpy as np
 import pytest
-from harness_plugins.losses import BCE, MSE, SoftmaxCrossEntropy
+from harness_plugins.losses import BCE, MSE, Hinge, Huber, SoftmaxCrossEntropy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from harness.stack import columns
+from tests.references.losses import CASES, WEIGHTS, example
 
-WEIGHTS = (0.5, 2.0, 3.0)
-STACKS = [
-    [MSE()] * 4,
-    [BCE()] * 4,
-    [SoftmaxCrossEntropy(smoothing) for smoothing in (0.0, 0.1, 0.5, 0.9)],
-    [SoftmaxCrossEntropy(smoothing, WEIGHTS) for smoothing in (0.0, 0.1, 0.5, 0.9)],
-]
-name = "{0[0].__class__.__name__}".format
-
-
-def example(loss, runs, n, outputs, seed=0, dtype=float):
-    """Linear outputs (R, N, outputs), and y as the loss wants it, which no one may write to."""
-    rng = np.random.default_rng(seed)
-    if loss.task == "regression":
-        y = rng.normal(size=(runs, n, outputs))
-    elif loss.task == "binary":
-        outputs, y = 1, rng.integers(0, 2, (runs, n, 1))
-    else:
-        outputs = 3
-        y = np.eye(outputs)[rng.integers(0, outputs, (runs, n))]
-    prediction, y = rng.normal(0, 3, (runs, n, outputs)).astype(dtype), y.astype(dtype)
-    prediction.flags.writeable = y.flags.writeable = False
-    return prediction, y
+STACKS = [plugins for case in CASES.values() for plugins in case.stacks]
+name = "{0[0]!r}".format
 
 
 @pytest.mark.parametrize("plugins", STACKS, ids=name)
@@ -86,7 +66,7 @@ def test_the_teaching_examples_of_half_a_mean_square():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_probabilities_are_one_in_sum(dtype):
-    for loss, outputs, classes in ((BCE(), 1, 2), (SoftmaxCrossEntropy(), 3, 3)):
+    for loss, outputs, classes in ((BCE(), 1, 2), (Hinge(), 1, 2), (SoftmaxCrossEntropy(), 3, 3)):
         p = np.random.default_rng(0).normal(0, 30, (2, 7, outputs)).astype(dtype)
         probabilities = loss.probabilities(p)
         assert probabilities.shape == (2, 7, classes)
@@ -120,6 +100,19 @@ def test_class_weights_make_a_weighted_mean(smoothing):
         np.testing.assert_allclose(loss(p, y)[r], expected, rtol=1e-13)
 
 
+def test_class_weights_of_two_classes_make_a_weighted_mean():
+    p, y = example(BCE(), 1, 20, 1)
+    each = [BCE()(p[:, i : i + 1], y[:, i : i + 1])[0] for i in range(20)]
+    weights = np.where(y[0, :, 0] == 1, 5.0, 0.5)
+    np.testing.assert_allclose(BCE((0.5, 5.0))(p, y), np.average(each, weights=weights))
+
+
+def test_a_hinge_asks_for_a_margin_of_1_and_no_more():
+    p, y = np.array([[[3.0], [0.5], [-1.0]]]), np.ones((1, 3, 1))
+    np.testing.assert_allclose(Hinge()(p, y), (0 + 0.5 + 2) / 3)
+    np.testing.assert_allclose(Hinge().gradient(p, y)[0, :, 0], [0, -1 / 3, -1 / 3])
+
+
 def test_equal_class_weights_change_nothing():
     p, y = example(SoftmaxCrossEntropy(), 2, 20, 3)
     plain, even = SoftmaxCrossEntropy(0.1), SoftmaxCrossEntropy(0.1, (7.0, 7.0, 7.0))
@@ -131,6 +124,13 @@ def test_bad_fields_are_refused():
     for smoothing in (-0.1, 1.0, np.nan):
         with pytest.raises(ValueError, match="label_smoothing must be in"):
             SoftmaxCrossEntropy(smoothing)
+    for delta in (0.0, np.inf):
+        with pytest.raises(ValueError, match="delta must be positive"):
+            Huber(delta)
+    with pytest.raises(ValueError, match="class_weights must be positive"):
+        BCE((1.0, -1.0))
+    with pytest.raises(ValueError, match="class_weights has 3 numbers for 2 classes"):
+        BCE(WEIGHTS)
     for weights in ((1.0, 0.0), (-1.0,), (np.inf, 1.0)):
         with pytest.raises(ValueError, match="class_weights must be positive"):
             SoftmaxCrossEntropy(class_weights=weights)

@@ -30,7 +30,11 @@ OPTIONS = [
     ("hydra/launcher=foo", "hydra/launcher: there is no 'foo'"),
     ("hydra.sweeper=basic", "hydra/sweeper=basic"),
     ("experiment=foo", "experiment: there is no 'foo'"),
-    ("loss=bce", "loss=bce is for binary and dataset=surface is regression: choose loss=mse"),
+    (
+        "loss=bce",
+        "loss=bce is for binary and dataset=surface is regression: "
+        "choose loss=huber or loss=log_cosh or loss=mae or loss=mse",
+    ),
     ("hydra.sweeper.plan=true", "hydra.sweeper.plan is for sweeps: add -m"),
     ("objective.metric=val/loss", "objective.metric: there is no 'val/loss'. Did you mean"),
 ]

@@ -2,19 +2,25 @@ import math
 
 import numpy as np
 import pytest
-from harness_plugins.schedules import Constant, Cosine, Step, WarmupCosine
+from harness_plugins.schedules import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    OneCycle,
+    Polynomial,
+    Step,
+    WarmupCosine,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.stack import columns
+from tests.references.schedules import CASES
 
-ALL = [Constant(), Step(), Step(3, 0.9), Cosine(), WarmupCosine(), WarmupCosine(0.0)]
-STACKS = [
-    [Constant()] * 4,
-    [Step(7, factor) for factor in (0.1, 0.5, 0.9, 1.0)],
-    [Cosine()] * 4,
-    [WarmupCosine(warmup) for warmup in (0.0, 0.1, 0.33, 0.9)],
-]
+STACKS = [plugins for case in CASES.values() for plugins in case.stacks]
+DEFAULTS = [type(case.stacks[0][0])() for case in CASES.values()]
+ALL = [*DEFAULTS, Exponential(0.1), Polynomial(30.0), WarmupCosine(0.0), OneCycle(0.0, 1e9)]
 
 
 def factors(schedule, total, dtype=float):
@@ -33,7 +39,7 @@ def test_a_factor_is_positive_and_at_most_1(schedule, total, dtype):
     assert (f <= 1).all()
 
 
-@pytest.mark.parametrize("plugins", STACKS, ids=lambda plugins: type(plugins[0]).__name__)
+@pytest.mark.parametrize("plugins", STACKS, ids=lambda plugins: repr(plugins[0]))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_stack_equals_its_members_alone(plugins, dtype):
     stacked, total = columns(plugins, 2, dtype), np.full((4, 1), 100, dtype)
@@ -88,6 +94,27 @@ def test_no_warmup_is_the_cosine():
     assert (factors(WarmupCosine(0.0), 30) == factors(Cosine(), 30)).all()
 
 
+def test_polynomial_of_power_1_is_a_straight_line():
+    np.testing.assert_allclose(factors(Polynomial(), 4), [1, 0.75, 0.5, 0.25])
+
+
+def test_one_cycle_is_highest_at_the_end_of_its_warmup():
+    f = factors(OneCycle(0.25, div_factor=10, final_div_factor=100), 40)
+    np.testing.assert_allclose(f[[0, 9, -1]], [0.1, 1, 0.001])
+    assert f.argmax() == 9
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("period", "growth"), [(5, 1), (5, 2), (1, 3), (3, 5), (1, 10)])
+def test_cosine_starts_again_from_1_where_a_period_ends(period, growth, dtype):
+    starts = [0]
+    while starts[-1] < 3000:
+        starts.append(starts[-1] + period * growth ** (len(starts) - 1))
+    f = factors(CosineRestarts(period, growth), 3000, dtype)
+    assert (f[starts[:-1]] == 1).all()
+    assert {*np.flatnonzero(np.diff(f) > 0) + 1} <= {*starts}
+
+
 def test_bad_fields_are_refused():
     with pytest.raises(ValueError, match="every must be 1 or more"):
         Step(every=0)
@@ -97,3 +124,15 @@ def test_bad_fields_are_refused():
     for warmup in (-0.1, 1.0, math.nan):
         with pytest.raises(ValueError, match="warmup must be in"):
             WarmupCosine(warmup)
+    for plugin, field, value in (
+        (Exponential, "gamma", 1.1),
+        (Exponential, "gamma", 0.0),
+        (Polynomial, "power", 0.0),
+        (OneCycle, "warmup", 1.0),
+        (OneCycle, "div_factor", 0.0),
+        (OneCycle, "final_div_factor", math.inf),
+        (CosineRestarts, "period", 0),
+        (CosineRestarts, "growth", 0),
+    ):
+        with pytest.raises(ValueError, match=f"{field} must be"):
+            plugin(**{field: value})

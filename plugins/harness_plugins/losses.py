@@ -1,12 +1,14 @@
 """Losses: how wrong a net is, as one number a run, and which way each prediction should move."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from harness.contracts import Array
-from harness.numerics import sigmoid, softmax, softplus
+from harness.numerics import sigmoid, softmax, softplus, tanh
+from harness_plugins.ranges import positive
 
 
 @dataclass(frozen=True)
@@ -29,22 +31,112 @@ class MSE:
 
 
 @dataclass(frozen=True)
+class MAE:
+    """L = mean |ŷ - y|, of slope 0 where ŷ = y."""
+
+    task: ClassVar[str] = "regression"
+
+    def __call__(self, prediction: Array, y: Array) -> Array:
+        return np.mean(np.abs(prediction - y), axis=(-2, -1))
+
+    def gradient(self, prediction: Array, y: Array) -> Array:
+        return np.sign(prediction - y) / examples(prediction)
+
+
+@dataclass(frozen=True)
+class Huber:
+    """L = mean of ½ e² where |e| ≤ δ, else δ (|e| - ½ δ), with e = ŷ - y; Huber, 1964 (AMS 35)."""
+
+    delta: float = 1.0
+
+    task: ClassVar[str] = "regression"
+
+    def __post_init__(self) -> None:
+        positive(delta=self.delta)
+
+    def __call__(self, prediction: Array, y: Array) -> Array:
+        return self.with_gradient(prediction, y)[0]
+
+    def gradient(self, prediction: Array, y: Array) -> Array:
+        return self.with_gradient(prediction, y)[1]
+
+    def with_gradient(self, prediction: Array, y: Array) -> tuple[Array, Array]:
+        """The loss and its gradient from one error: with c = e cut to ±δ it is c (e - ½ c)."""
+        error = prediction - y
+        cut = np.clip(error, -self.delta, self.delta)
+        return np.mean(cut * (error - 0.5 * cut), axis=(-2, -1)), cut / examples(prediction)
+
+
+@dataclass(frozen=True)
+class LogCosh:
+    """L = mean log cosh(ŷ - y): a half square near 0, |ŷ - y| - log 2 far out; of slope tanh."""
+
+    task: ClassVar[str] = "regression"
+
+    def __call__(self, prediction: Array, y: Array) -> Array:
+        size = np.abs(prediction - y)
+        return np.mean(size + softplus(-2 * size) - math.log(2), axis=(-2, -1))
+
+    def gradient(self, prediction: Array, y: Array) -> Array:
+        return tanh(prediction - y) / examples(prediction)
+
+
+@dataclass(frozen=True)
 class BCE:
-    """L = mean (-y log σ(p) - (1 - y) log(1 - σ(p))) of a linear output p (a logit), y in [0, 1].
+    """L = Σ w_y (-y log σ(p) - (1 - y) log(1 - σ(p))) / Σ w_y of a linear output p, y in [0, 1].
 
     Bishop, 2006 (Pattern Recognition and Machine Learning), section 4.3.2. Computed as
-    max(p, 0) - p y + log(1 + e^-|p|), which neither overflows nor cancels.
+    max(p, 0) - p y + log(1 + e^-|p|), which neither overflows nor cancels. The class weights
+    w₀, w₁, 1 if none are given, make a weighted mean, with w_y = (1 - y) w₀ + y w₁.
+    """
+
+    class_weights: tuple[float, ...] | None = None
+
+    task: ClassVar[str] = "binary"
+
+    def __post_init__(self) -> None:
+        check_weights(self.class_weights)
+        if self.class_weights is not None and len(self.class_weights) != 2:
+            given = len(self.class_weights)
+            raise ValueError(f"class_weights has {given} numbers for 2 classes")
+
+    def __call__(self, prediction: Array, y: Array) -> Array:
+        p = prediction
+        each = np.maximum(p, 0) - p * y + softplus(-np.abs(p))
+        if self.class_weights is None:
+            return np.mean(each, axis=(-2, -1))
+        return np.sum(self._share(y) * each, axis=(-2, -1))
+
+    def gradient(self, prediction: Array, y: Array) -> Array:
+        error = sigmoid(prediction) - y
+        return error / examples(y) if self.class_weights is None else self._share(y) * error
+
+    def probabilities(self, prediction: Array) -> Array:
+        return np.concatenate([sigmoid(-prediction), sigmoid(prediction)], axis=-1)
+
+    def _share(self, y: Array) -> Array:
+        """(R, N, 1) w_y / Σ w_y: the share of each example in the loss."""
+        zero, one = self.class_weights or (1.0, 1.0)
+        weights = (1 - y) * zero + y * one
+        return weights / np.sum(weights, axis=(-2, -1), keepdims=True)
+
+
+@dataclass(frozen=True)
+class Hinge:
+    """L = mean max(0, 1 - s p) of a linear output p, with side s = 2y - 1.
+
+    Cortes & Vapnik, 1995 (Machine Learning 20). A margin p is no log-odds: `probabilities`, σ(p),
+    have the side and the order of the examples right, and are not calibrated.
     """
 
     task: ClassVar[str] = "binary"
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        p = prediction
-        each = np.maximum(p, 0) - p * y + softplus(-np.abs(p))
-        return np.mean(each, axis=(-2, -1))
+        return np.mean(np.maximum(1 - (2 * y - 1) * prediction, 0), axis=(-2, -1))
 
     def gradient(self, prediction: Array, y: Array) -> Array:
-        return (sigmoid(prediction) - y) / examples(prediction)
+        side = 2 * y - 1
+        return np.where(side * prediction < 1, -side, 0) / examples(prediction)
 
     def probabilities(self, prediction: Array) -> Array:
         return np.concatenate([sigmoid(-prediction), sigmoid(prediction)], axis=-1)
@@ -66,8 +158,7 @@ class SoftmaxCrossEntropy:
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1), not {self.label_smoothing}")
-        if not all(0 < weight < np.inf for weight in self.class_weights or ()):
-            raise ValueError(f"class_weights must be positive, not {self.class_weights}")
+        check_weights(self.class_weights)
 
     def __call__(self, prediction: Array, y: Array) -> Array:
         return self.with_gradient(prediction, y)[0]
@@ -106,3 +197,9 @@ class SoftmaxCrossEntropy:
 def examples(prediction: Array) -> int:
     """How many numbers of one run the mean is over: N times the outputs."""
     return prediction.shape[-2] * prediction.shape[-1]
+
+
+def check_weights(weights: tuple[float, ...] | None) -> None:
+    """ValueError unless all are above 0 and finite."""
+    if not all(0 < weight < math.inf for weight in weights or ()):
+        raise ValueError(f"class_weights must be positive, not {weights}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.contracts import Array
+from harness_plugins.ranges import positive
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,92 @@ class WarmupCosine:
         rise = self.warmup * total_steps
         fall = half_wave((step - rise) / (total_steps - rise))
         return np.where(step < rise, (step + 1) / (rise + 1), fall)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """f(t) = γᵗ, the same share less after each update."""
+
+    gamma: float = 0.99
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gamma <= 1:
+            raise ValueError(f"gamma must be in (0, 1], not {self.gamma}")
+
+    def __call__(self, step: Array, total_steps: Array) -> Array:
+        return above_zero(self.gamma**step)
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """f(t) = (1 - t / T)^power, from 1 to almost 0 in T steps; Chen et al., 2018 (TPAMI 40)."""
+
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive(power=self.power)
+
+    def __call__(self, step: Array, total_steps: Array) -> Array:
+        return above_zero((1 - step / total_steps) ** self.power)
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """f(t) from 1 / div_factor up to 1, and down to 1 / (div_factor final_div_factor): half waves.
+
+    After Smith & Topin, 2018 (arXiv:1708.07120), as PyTorch computes it; `warmup` is the share of
+    the run in which it rises, and the optimizer's learning rate is the highest.
+    """
+
+    warmup: float = 0.3
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup must be in [0, 1), not {self.warmup}")
+        positive(div_factor=self.div_factor, final_div_factor=self.final_div_factor)
+
+    def __call__(self, step: Array, total_steps: Array) -> Array:
+        top, first = self.warmup * total_steps - 1, 1 / self.div_factor
+        last = first / self.final_div_factor
+        rising = (step <= top) & (top > 0)
+        ahead = half_wave(step / np.where(rising, top, 1))
+        rise = first * ahead + (1 - ahead)
+        fall = last + (1 - last) * half_wave((step - top) / (total_steps - 1 - top))
+        return np.where(rising, rise, fall)
+
+
+@dataclass(frozen=True)
+class CosineRestarts:
+    """f(t) = ½ (1 + cos(π s / P)), with s the steps since the last start from 1, then again.
+
+    P is `period` at first, and `growth` times as long after each restart; Loshchilov & Hutter,
+    2017 (arXiv:1608.03983).
+    """
+
+    period: int = 100
+    growth: int = 1
+
+    def __post_init__(self) -> None:
+        if self.period < 1:
+            raise ValueError(f"period must be 1 or more, not {self.period}")
+        if self.growth < 1:
+            raise ValueError(f"growth must be 1 or more, not {self.growth}")
+
+    def __call__(self, step: Array, total_steps: Array) -> Array:
+        if self.growth == 1:
+            return half_wave(step % self.period / self.period)
+        more, t = self.growth - 1, step.astype(float)  # in float32 a restart could come too late
+        ended = np.floor(np.log1p(t * more / self.period) / math.log(self.growth) + 1e-9)
+        grown = float(self.growth) ** ended
+        share = (t - self.period * (grown - 1) / more) / (self.period * grown)
+        return half_wave(share.astype(step.dtype))
+
+
+def above_zero(factor: Array) -> Array:
+    """The factor, or the least number there is, where it is too small to be one."""
+    return np.maximum(factor, np.finfo(factor.dtype).tiny)
 
 
 def half_wave(share: Array) -> Array:

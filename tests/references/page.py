@@ -4,11 +4,16 @@ from inspect import getdoc
 from pathlib import Path
 
 from harness import registry
-from tests.references import activations, optimizers
+from tests.references import activations, losses, optimizers, schedules
 from tests.references.case import SMALL
 
 PAGE = Path(__file__).parents[2] / "docs" / "builtins.md"
-KINDS = {"activation": activations, "optimizer": optimizers}
+KINDS = {
+    "activation": activations,
+    "optimizer": optimizers,
+    "schedule": schedules,
+    "loss": losses,
+}
 HEAD = f"""# Built-ins
 
 What the built-in plugins compute, and how near it is to what PyTorch and Optax compute with the
