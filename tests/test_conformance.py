@@ -1,4 +1,4 @@
-"""Every installed plugin keeps the contract; the decorator is what any author's test uses."""
+"""Every installed plugin keeps the contract, with its defaults and with other settings."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +9,7 @@ from harness.checks import Skip, parametrize_checks
 from harness.checks.running import instances
 from harness.contracts import KINDS
 from harness.registry import load, names
+from tests.references import activations, losses, optimizers, schedules
 
 TABLE = str(Path(__file__).parent / "cities.csv")
 # Besides each plugin with its defaults, settings that take another way through the code.
@@ -22,16 +23,15 @@ MORE = {
         {"hidden": (5, 1, 3)},
         {"hidden": (3, 5), "dropout": 0.3, "layer_norm": True},
     ],
-    "activation/leaky_relu": [{"slope": 0.3}, {"slope": 1.0}],
-    "activation/swish": [{"beta": -2.5}, {"beta": 0.0}],
-    "optimizer/adam": [{"learning_rate": 0.01, "beta1": 0.0, "beta2": 0.0, "epsilon": 1e-3}],
-    "optimizer/sgd": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
-    "loss/softmax_cross_entropy": [
-        {"label_smoothing": 0.5},
-        {"label_smoothing": 0.1, "class_weights": (0.5, 2.0, 3.0, 1.0)},
-    ],
     "schedule/step": [{"every": 3, "factor": 0.9}],
     "schedule/warmup_cosine": [{"warmup": 0.0}],
+}
+# Those that are compared with a reference have many settings there.
+COMPARED = {
+    "activation": activations,
+    "optimizer": optimizers,
+    "loss": losses,
+    "schedule": schedules,
 }
 
 
@@ -41,6 +41,9 @@ def installed(kind):
         with suppress(Skip):
             yield from instances(kind, name)
         yield from (load(kind, name)(**fields) for fields in MORE.get(f"{kind}/{name}", ()))
+    if kind in COMPARED:
+        stacks = [plugins for case in COMPARED[kind].CASES.values() for plugins in case.stacks]
+        yield from (plugins[1] for plugins in stacks)
 
 
 MARKS = [parametrize_checks(kind, *installed(kind)).mark for kind in KINDS]

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 from harness_plugins.activations.piecewise import Hardtanh, ReLU
 from harness_plugins.activations.smooth import Sigmoid, Tanh
@@ -96,14 +95,3 @@ def test_a_loss_that_redefines_a_method_is_asked_for_each_on_its_own():
         for one, other in zip(trained(config, loss=loss), like, strict=True):
             assert_same(one, other)
     assert [gives_both(kind) for kind in (Steeper, Both, Named)] == [False, True, True]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", IN_PLACE, ids=repr)
-def test_what_is_written_in_place_is_what_is_returned(activation, dtype):
-    z = np.random.default_rng(0).normal(0, 3, (5, 7, 33)).astype(dtype)
-    out = np.full((5, 8, 33), 9, dtype)
-    h = activation(z, out=out[:, :-1])
-    assert np.shares_memory(h, out)
-    assert (h == activation(z)).all()
-    assert (out[:, -1] == 9).all()

@@ -34,16 +34,6 @@ def test_normal_draws_the_whole_matrix_biases_too_in_one_go():
     assert (Normal(0.0)(np.random.default_rng(5), 2, 4) == 0).all()
 
 
-@pytest.mark.parametrize("initializer", [Normal(), *(i for i, _ in SCALED)], ids=repr)
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1)])
-def test_one_generator_one_result(initializer, shape):
-    first, second = (initializer(np.random.default_rng(3), *shape) for _ in range(2))
-    rng = np.random.default_rng(3)
-    assert (first == second).all()
-    assert (initializer(rng, *shape) != initializer(rng, *shape)).any()
-    assert first.shape == (shape[0] + 1, shape[1])
-
-
 def test_bad_fields_are_refused():
     for scale in (-0.1, math.inf, math.nan):
         with pytest.raises(ValueError, match="scale must be 0 or more"):

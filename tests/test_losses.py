@@ -1,59 +1,9 @@
 import numpy as np
 import pytest
 from harness_plugins.losses import BCE, MSE, Hinge, Huber, SoftmaxCrossEntropy
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from harness.stack import columns
-from tests.references.losses import CASES, WEIGHTS, example
-
-STACKS = [plugins for case in CASES.values() for plugins in case.stacks]
-name = "{0[0]!r}".format
-
-
-@pytest.mark.parametrize("plugins", STACKS, ids=name)
-@settings(deadline=None, max_examples=20)
-@given(n=st.integers(1, 6), outputs=st.integers(1, 3), seed=st.integers(0, 2**32))
-def test_the_gradient_is_that_of_central_differences(plugins, n, outputs, seed):
-    loss = columns(plugins, 3, float)
-    prediction, y = example(loss, len(plugins), n, outputs, seed)
-    gradient, step = loss.gradient(prediction, y), 1e-5
-    assert gradient.shape == prediction.shape
-    for i, k in np.ndindex(prediction.shape[1:]):
-        nudge = np.zeros_like(prediction)
-        nudge[:, i, k] = step
-        slope = (loss(prediction + nudge, y) - loss(prediction - nudge, y)) / (2 * step)
-        np.testing.assert_allclose(gradient[:, i, k], slope, rtol=1e-6, atol=1e-9)
-
-
-@pytest.mark.parametrize("plugins", STACKS, ids=name)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 2, 200])
-def test_a_stack_equals_its_members_alone(plugins, dtype, n):
-    stacked = columns(plugins, 3, dtype)
-    prediction, y = example(stacked, len(plugins), n, 3, dtype=dtype)
-    shared = np.broadcast_to(y[0], y.shape)
-    for truth in (y, shared):
-        value, gradient = stacked(prediction, truth), stacked.gradient(prediction, truth)
-        assert value.shape == (len(plugins),)
-        assert value.dtype == gradient.dtype == dtype
-        assert not np.shares_memory(gradient, prediction)
-        for r, plugin in enumerate(plugins):
-            alone, one = columns([plugin], 3, dtype), slice(r, r + 1)
-            here = np.broadcast_to(y[0], (1, *y.shape[1:])) if truth is shared else y[one]
-            assert (alone(prediction[one], here) == value[one]).all()
-            assert (alone.gradient(prediction[one], here) == gradient[one]).all()
-
-
-@pytest.mark.parametrize("plugins", STACKS, ids=name)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_stays_finite_far_out(plugins, dtype):
-    loss = columns(plugins[:1], 3, dtype)
-    prediction, y = example(loss, 1, 50, 2, dtype=dtype)
-    far = np.where(prediction > 0, dtype(1e3), dtype(-1e3))
-    assert np.isfinite(loss(far, y)).all()
-    assert np.isfinite(loss.gradient(far, y)).all()
+from tests.references.losses import WEIGHTS, example
 
 
 def test_the_teaching_examples_of_half_a_mean_square():
@@ -62,17 +12,6 @@ def test_the_teaching_examples_of_half_a_mean_square():
     assert MSE()(np.array([[[2.0], [2.0]]]), y).tolist() == [0.25]
     both = np.array([[[1.0, 2.0]]])
     assert MSE().gradient(both + 1, both).tolist() == [[[0.5, 0.5]]]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_probabilities_are_one_in_sum(dtype):
-    for loss, outputs, classes in ((BCE(), 1, 2), (Hinge(), 1, 2), (SoftmaxCrossEntropy(), 3, 3)):
-        p = np.random.default_rng(0).normal(0, 30, (2, 7, outputs)).astype(dtype)
-        probabilities = loss.probabilities(p)
-        assert probabilities.shape == (2, 7, classes)
-        assert probabilities.dtype == dtype
-        np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-6)
-        assert (probabilities >= 0).all()
 
 
 def test_binary_cross_entropy_is_the_log_of_what_was_said_of_the_truth():

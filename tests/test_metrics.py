@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from harness_plugins.metrics import F1, MAE, R2, RMSE, Accuracy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
@@ -56,27 +56,6 @@ def test_classification_metrics_are_scikit_learns_absent_classes_included(
     assert F1()(prediction, y) == pytest.approx(f1, abs=1e-15)
 
 
-@settings(max_examples=40)
-@given(
-    st.integers(0, 10**6),
-    st.integers(2, 9),
-    st.sampled_from([1, 2, 7, 129, 1000, 9001]),
-    st.integers(2, 10),
-    st.sampled_from([np.float32, np.float64]),
-)
-def test_a_run_has_the_same_bits_alone_and_in_a_stack(seed, runs, samples, outputs, dtype):
-    for make, classes, widths in (
-        (regression, REGRESSION, (1, outputs)),
-        (classification, CLASSIFICATION, (outputs,)),
-    ):
-        for width in widths:
-            prediction, y = make(seed, runs, samples, width, dtype)
-            for cls in classes:
-                together = cls()(prediction, y)
-                alone = [cls()(prediction[i : i + 1], y) for i in range(runs)]
-                assert together.tobytes() == np.concatenate(alone).tobytes()
-
-
 @pytest.mark.parametrize("cls", REGRESSION + CLASSIFICATION)
 @pytest.mark.parametrize("width", [1, 2, 3, 10])
 def test_the_layout_of_the_prediction_in_memory_changes_no_bit(cls, width):
@@ -88,20 +67,6 @@ def test_the_layout_of_the_prediction_in_memory_changes_no_bit(cls, width):
     expected = cls()(prediction, y).tobytes()
     for same in (feature_major, runs_last, every_second):
         assert cls()(same, y).tobytes() == expected
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("cls", REGRESSION + CLASSIFICATION)
-def test_a_metric_keeps_the_dtype_and_gives_one_number_a_run(cls, dtype):
-    make = regression if cls in REGRESSION else classification
-    prediction, y = make(2, 3, 20, 2, dtype)
-    before = prediction.copy()
-    if cls in REGRESSION:
-        y = y.astype(np.float64)
-    value = cls()(prediction, y)
-    assert value.shape == (3,)
-    assert value.dtype == dtype
-    assert np.array_equal(prediction, before)
 
 
 def test_only_errors_are_better_when_smaller():

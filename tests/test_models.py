@@ -1,29 +1,12 @@
 import numpy as np
 import pytest
-from harness_plugins.activations.gated import Swish
-from harness_plugins.activations.piecewise import Identity, ReLU
 from harness_plugins.activations.smooth import Sigmoid, Tanh
 from harness_plugins.initializers import Normal
 from harness_plugins.losses import MSE
 from harness_plugins.models import MLP, Linear
 from harness_plugins.optimizers.momentum import SGD
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from harness.stack import columns
 from harness.weights import join, split
-
-NETS = [
-    Linear(),
-    MLP(),
-    MLP(()),
-    MLP((1,)),
-    MLP((5, 1, 3)),
-    MLP((4, 3), layer_norm=True),
-    MLP((6, 2), dropout=0.4),
-    MLP((3, 5), dropout=0.3, layer_norm=True),
-]
-BETAS = (0.1, 1.0, -2.0, 0.5, 3.0)
 
 
 def uniform_of(seeds, dtype=float):
@@ -40,75 +23,6 @@ def weights_of(model, features, outputs, runs, dtype=float):
     rows = join([np.stack(layer) for layer in zip(*arrays, strict=True)])
     rows += np.random.default_rng(runs).normal(0, 0.3, rows.shape)
     return rows.astype(dtype), [array.shape for array in arrays[0]]
-
-
-@pytest.mark.parametrize("model", NETS, ids=repr)
-@settings(deadline=None, max_examples=15)
-@given(
-    batch=st.integers(1, 6),
-    features=st.integers(1, 4),
-    outputs=st.integers(1, 3),
-    activation=st.sampled_from([Sigmoid(), Tanh(), ReLU(), Swish(1.5)]),
-    seed=st.integers(0, 2**32),
-)
-def test_the_gradient_is_the_complex_step(model, batch, features, outputs, activation, seed):
-    rng, runs = np.random.default_rng(seed), 2
-    rows, shapes = weights_of(model, features, outputs, runs)
-    x, delta = rng.normal(size=(runs, batch, features)), rng.normal(size=(runs, batch, outputs))
-
-    def forward(rows):
-        return model.forward(split(rows, shapes), x, activation, uniform_of([seed, 1]))
-
-    gradient = model.backward(forward(rows)[1], delta)
-    assert [g.shape for g in gradient] == [(runs, *shape) for shape in shapes]
-    for array, g in enumerate(gradient):
-        moved = [np.zeros((runs, *shape)) for shape in shapes]
-        moved[array] = rng.normal(size=g.shape)
-        prediction, _ = forward(rows + 1e-30j * join(moved))
-        slope = (prediction.imag * delta).sum(axis=(1, 2)) / 1e-30
-        scale = np.abs(moved[array] * g).sum(axis=(1, 2))
-        assert (np.abs((moved[array] * g).sum(axis=(1, 2)) - slope) <= 1e-10 * (1 + scale)).all()
-
-
-@pytest.mark.parametrize("model", NETS, ids=repr)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("batch", [1, 37])
-@pytest.mark.parametrize("full", [True, False])
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_a_stack_equals_its_members_alone(model, dtype, batch, full, outputs):
-    rows, shapes = weights_of(model, 2, outputs, 5, dtype)
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(5, batch, 2)).astype(dtype)
-    delta = rng.normal(size=(5, batch, outputs)).astype(dtype)
-
-    def both_ways(members):
-        seen = np.broadcast_to(x[0], (len(members), *x[0].shape)) if full else x[members]
-        seen.flags.writeable = False
-        activation = columns([Swish(BETAS[r]) for r in members], 3, dtype)
-        layers = split(rows[members[0] : members[-1] + 1], shapes)
-        uniform = uniform_of(members, dtype)
-        prediction, cache = model.forward(layers, seen, activation, uniform)
-        return [prediction, *model.backward(cache, delta[members])]
-
-    together = both_ways(range(5))
-    assert all(array.dtype == dtype for array in together)
-    for r in range(5):
-        for array, alone in zip(together, both_ways([r]), strict=True):
-            assert (array[r : r + 1] == alone).all()
-
-
-@pytest.mark.parametrize("model", NETS, ids=repr)
-def test_leaves_its_inputs_alone_and_hands_none_of_them_out(model):
-    rows, shapes = weights_of(model, 2, 1, 3)
-    rng = np.random.default_rng(0)
-    x, delta = rng.normal(size=(3, 7, 2)), rng.normal(size=(3, 7, 1))
-    for array in (rows, x, delta):
-        array.flags.writeable = False
-    prediction, cache = model.forward(split(rows, shapes), x, Identity(), uniform_of(range(3)))
-    first, second = model.backward(cache, delta), model.backward(cache, delta)
-    assert all((a == b).all() for a, b in zip(first, second, strict=True))
-    for out in (prediction, *first):
-        assert not any(np.shares_memory(array, out) for array in (rows, x, delta))
 
 
 def test_the_notebook_comes_out():

@@ -15,10 +15,8 @@ from harness_plugins.schedules import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.stack import columns
 from tests.references.schedules import CASES
 
-STACKS = [plugins for case in CASES.values() for plugins in case.stacks]
 DEFAULTS = [type(case.stacks[0][0])() for case in CASES.values()]
 ALL = [*DEFAULTS, Exponential(0.1), Polynomial(30.0), WarmupCosine(0.0), OneCycle(0.0, 1e9)]
 
@@ -37,23 +35,6 @@ def test_a_factor_is_positive_and_at_most_1(schedule, total, dtype):
     assert f.dtype == dtype
     assert (f > 0).all()
     assert (f <= 1).all()
-
-
-@pytest.mark.parametrize("plugins", STACKS, ids=lambda plugins: repr(plugins[0]))
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_stack_equals_its_members_alone(plugins, dtype):
-    stacked, total = columns(plugins, 2, dtype), np.full((4, 1), 100, dtype)
-    total.flags.writeable = False
-    for now in range(100):
-        step = np.full((4, 1), now, dtype)
-        step.flags.writeable = False
-        f = stacked(step, total)
-        assert f.shape == (4, 1)
-        assert f.dtype == dtype
-        assert not np.shares_memory(f, step)
-        for r, plugin in enumerate(plugins):
-            alone = columns([plugin], 2, dtype)(step[:1], total[:1])
-            assert (alone == f[r : r + 1]).all()
 
 
 def test_constant_changes_nothing():

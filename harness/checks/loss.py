@@ -34,8 +34,8 @@ def scene(loss: Any, case: Case, n: int = 9) -> tuple[Array, Array]:
 
 
 def use(loss: Any, case: Case, call: Call) -> dict[str, Array]:
-    prediction, y = scene(loss, case)
-    shared = np.broadcast_to(scene(loss, case._replace(members=(0,)))[1][0], y.shape)
+    prediction, y = scene(loss, case, 150)
+    shared = np.broadcast_to(scene(loss, case._replace(members=(0,)), 150)[1][0], y.shape)
     made = {
         "loss": call(loss, prediction, y),
         "gradient": call(loss.gradient, prediction, y),

@@ -8,7 +8,7 @@ from harness.checks.kit import Call, Case, Kind, expect, expect_class_variable, 
 from harness.contracts import Array
 
 HEADING = "Metrics"
-RUNS, EXAMPLES = 4, 60
+RUNS, EXAMPLES = 4, 600
 
 
 class Exam:
@@ -37,7 +37,7 @@ class Exam:
 def exams(metric: Any, case: Case = Case()) -> list[Exam]:  # noqa: B008 it is frozen
     """Those that a metric can be put to: the contract does not ask what task it is for.
 
-    If it answers both, it is for that which it gives the better mark to a right prediction.
+    If it answers both, it is for that in which it tells right from wrong more clearly.
     """
     found, problem = [], ""
     for each in ([Exam(0, case)], [Exam(2, case), Exam(10, case)]):
@@ -47,12 +47,18 @@ def exams(metric: Any, case: Case = Case()) -> list[Exam]:  # noqa: B008 it is f
             problem = f"{type(error).__name__}: {error}"
             continue
         if all(np.shape(mark) == (RUNS,) for mark in marks):
-            good = sum(_better(metric, mark) for mark in marks)
-            found.append((good, each))
+            found.append((max(map(_contrast, marks)), each))
         else:
             problem = f"the shape {np.shape(marks[0])} for {RUNS} runs"
     expect(found, "(R,) from (R, N, targets), or (R, N, classes) and codes", problem, HEADING)
-    return max(found, key=lambda pair: pair[0] > 0)[1]
+    return max(found, key=lambda pair: pair[0])[1]
+
+
+def _contrast(mark: Array) -> float:
+    """From 0 to 1: how different the marks of a right and a wrong prediction are."""
+    right, wrong = float(mark[0]), float(mark[-1])
+    apart = abs(right - wrong) / max(abs(right) + abs(wrong), 1e-300)
+    return apart if np.isfinite(apart) else 1.0
 
 
 def _better(metric: Any, mark: Array) -> float:
