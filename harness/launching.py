@@ -1,5 +1,6 @@
 """Driving Hydra: compose what is asked for, and hand it to a run or a sweep."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,9 @@ from harness.recording import recorded
 from harness.settings import NOT_YET
 from harness.store import Manifest
 from harness.summary import Summary
+from harness.tracking.uri import has_password
+
+ADDRESS = "HARNESS_TRACKING_URI"  # the variable for a store's address that tells a secret
 
 
 class JobFailed(Exception):
@@ -78,6 +82,7 @@ def launch(
     `quiet` is for callers from Python: no progress, and their logging is left alone. `place` says
     where to go on, and is no part of what was asked for; `accept_drift` is that of `carry_out`.
     """
+    overrides = [*map(hidden, overrides)]
     task = Task(
         overrides,
         quiet=quiet,
@@ -90,6 +95,16 @@ def launch(
         if multirun or _asks_for_a_sweep(hydra, config_name, lines):
             return _sweep(hydra, config_name, task, lines)
         return _run(hydra, config_name, task, lines)
+
+
+def hidden(line: str) -> str:
+    """An override as it may be recorded: the store's password goes into the environment."""
+    key, _, value = line.partition("=")
+    uri = value.strip("'\"")
+    if key != "tracking.uri" or not has_password(uri):
+        return line
+    os.environ[ADDRESS] = uri
+    return f"{key}=${{oc.env:{ADDRESS}}}"
 
 
 def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bool:

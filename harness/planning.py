@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
@@ -16,11 +17,17 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from harness.compose import Built, build
+from harness.construct import allow
 from harness.data import Prepared, prepare, prepare_for
 from harness.errors import HarnessError, UsageError
 from harness.recording import NOT_RECORDED, Config, resolved, share
 from harness.store import Manifest, Planned
-from harness.tracking.uri import experiment_name, tracking_uri, without_credentials
+from harness.tracking.uri import (
+    experiment_name,
+    has_password,
+    tracking_uri,
+    without_credentials,
+)
 
 log = logging.getLogger(__name__)
 
@@ -182,6 +189,8 @@ def manifest_of(
     settings = built.settings
     _warn_of_direction(built)
     uri = tracking_uri(settings.tracking.uri, Path.cwd())
+    secret = has_password(str(config["tracking"]["uri"]))
+    allow(not secret, "tracking.uri has a password: name a variable instead, ${oc.env:STORE}")
     (metric, direction), *others = built.objectives
     return Manifest(
         sweep_id=hashlib.sha256(os.urandom(16)).hexdigest()[:12],
@@ -209,12 +218,12 @@ def shortened(text: str) -> str:
 
 def store_of(manifest: Manifest) -> str:
     """The store of a sweep, with the credentials that the environment has for it."""
-    try:
-        asked = resolved({"uri": manifest.tracking.get("uri")})["uri"]
-        uri = tracking_uri(asked, Path(manifest.cwd))
-    except UsageError:
-        return manifest.tracking_uri
-    return uri if without_credentials(uri) == manifest.tracking_uri else manifest.tracking_uri
+    for said in (manifest.tracking.get("uri"), None):  # as it was asked for; as for a new run
+        with suppress(UsageError):
+            uri = tracking_uri(resolved({"uri": said})["uri"], Path(manifest.cwd))
+            if without_credentials(uri) == manifest.tracking_uri:
+                return uri
+    return manifest.tracking_uri
 
 
 def numerics(dtype: str) -> dict[str, Any]:

@@ -55,6 +55,12 @@ def without_credentials(uri: str) -> str:
     return uri
 
 
+def has_password(uri: str) -> bool:
+    """Whether an address tells a secret."""
+    user = uri.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    return ":" in user or without_credentials(uri).partition("?")[2] != uri.partition("?")[2]
+
+
 def database_file(uri: str) -> Path | None:
     """The file of a SQLite store; None if the store is of another kind."""
     match = _SQLITE.match(uri)
