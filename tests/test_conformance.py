@@ -9,7 +9,7 @@ from harness.checks import Skip, parametrize_checks
 from harness.checks.running import instances
 from harness.contracts import KINDS
 from harness.registry import load, names
-from tests.references import activations, losses, optimizers, schedules
+from tests.references import activations, initializers, losses, optimizers, schedules
 
 TABLE = str(Path(__file__).parent / "cities.csv")
 # Besides each plugin with its defaults, settings that take another way through the code.
@@ -32,6 +32,7 @@ COMPARED = {
     "optimizer": optimizers,
     "loss": losses,
     "schedule": schedules,
+    "initializer": initializers,
 }
 
 
@@ -43,7 +44,7 @@ def installed(kind):
         yield from (load(kind, name)(**fields) for fields in MORE.get(f"{kind}/{name}", ()))
     if kind in COMPARED:
         stacks = [plugins for case in COMPARED[kind].CASES.values() for plugins in case.stacks]
-        yield from (plugins[1] for plugins in stacks)
+        yield from (plugins[-1] for plugins in stacks)
 
 
 MARKS = [parametrize_checks(kind, *installed(kind)).mark for kind in KINDS]

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from harness.contracts import Array
+from harness_plugins.ranges import not_negative, positive
 
 Distribution = Literal["normal", "uniform"]
 
@@ -18,11 +19,31 @@ class Normal:
     scale: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.scale < math.inf:
-            raise ValueError(f"scale must be 0 or more and finite, not {self.scale}")
+        not_negative(scale=self.scale)
 
     def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
         return rng.normal(0, self.scale, (fan_in + 1, fan_out))
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """w ~ U(-scale, scale), biases too."""
+
+    scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        not_negative(scale=self.scale)
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        return rng.uniform(-self.scale, self.scale, (fan_in + 1, fan_out))
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """w = 0: right for a linear model, while the units of a hidden layer would stay equal."""
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        return np.zeros((fan_in + 1, fan_out))
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,42 @@ class He:
 
     def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
         return over_zero_biases(draw(self.distribution, rng, 2 / fan_in, (fan_in, fan_out)))
+
+
+@dataclass(frozen=True)
+class LeCun:
+    """Var w = 1 / fan_in, zero biases, for selu and the like.
+
+    After LeCun et al., 1998 (Efficient BackProp).
+    """
+
+    distribution: Distribution = "normal"
+
+    def __post_init__(self) -> None:
+        known(self.distribution)
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        return over_zero_biases(draw(self.distribution, rng, 1 / fan_in, (fan_in, fan_out)))
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """wᵀw = gain² I, or w wᵀ = gain² I where fan_in < fan_out; zero biases.
+
+    Saxe et al., 2014 (arXiv:1312.6120). All such w are as likely, by the Q of a Gaussian matrix
+    with the signs that make R's diagonal positive; Mezzadri, 2007 (arXiv:math-ph/0609050).
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive(gain=self.gain)
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        tall = max(fan_in, fan_out), min(fan_in, fan_out)
+        q, r = np.linalg.qr(rng.normal(0, 1, tall))
+        w = self.gain * q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+        return over_zero_biases(w if fan_in >= fan_out else w.T)
 
 
 def draw(

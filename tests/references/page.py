@@ -4,7 +4,7 @@ from inspect import getdoc
 from pathlib import Path
 
 from harness import registry
-from tests.references import activations, losses, optimizers, schedules
+from tests.references import activations, initializers, losses, optimizers, schedules
 from tests.references.case import SMALL
 
 PAGE = Path(__file__).parents[2] / "docs" / "builtins.md"
@@ -13,13 +13,14 @@ KINDS = {
     "optimizer": optimizers,
     "schedule": schedules,
     "loss": losses,
+    "initializer": initializers,
 }
 HEAD = f"""# Built-ins
 
-What the built-in plugins compute, and how near it is to what PyTorch and Optax compute with the
-same settings, in float64. A difference is relative to their value, or to {SMALL:g} where that is
-smaller; the largest one is shown. The members of a stack, each with values of its own in its
-fields, are compared one by one.
+What the built-in plugins compute, and how near it is to what PyTorch, Optax and scikit-learn
+compute with the same settings, or to what theory says, in float64. A difference is relative to
+their value, or to {SMALL:g} where that is smaller; the largest one is shown. The members of a
+stack, each with values of its own in its fields, are compared one by one.
 
 `python -m tests.references --write` writes this page, and a test computes all of it again. Both
 need `pip install -e '.[reference]'`.
