@@ -1,6 +1,6 @@
 """Hydra's jobs as runs: what our sweeper and our launcher do, and what users of Hydra expect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,9 @@ class Jobs:
             self.start(number, lines)
         return self.finish(dict(enumerate(combinations, first)), None)
 
-    def finish(self, started: dict[int, Sequence[str]], search: Source | None) -> list[JobReturn]:
+    def finish(
+        self, started: dict[int, Sequence[str]], search: Callable[[], Source] | None
+    ) -> list[JobReturn]:
         """Carry out the sweep; what Hydra is told of each of its jobs."""
         if not self.task.quiet:
             self._configure_log()

@@ -43,6 +43,12 @@ def recorded(cfg: DictConfig) -> Config:
         return {str(key): _value(untyped, key) for key in kept}
 
 
+def written(cfg: DictConfig, key: str) -> Any:
+    """One value by its dotted key; `${oc.env:…}` in it stays unread."""
+    with _environment_unread():
+        return OmegaConf.select(cfg, key)
+
+
 def part(cfg: DictConfig, keys: Iterable[Any]) -> DictConfig:
     """Some keys of a config, sharing its nodes."""
     view = DictConfig({})

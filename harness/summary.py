@@ -69,10 +69,10 @@ def counts(outcomes: Sequence[str]) -> str:
 
 
 class Lost(TrackingError):
-    """The store is required and out of reach; everything trained is kept."""
+    """A store that is needed is out of reach; everything trained is kept."""
 
-    def __init__(self, summary: Summary, cause: HarnessError) -> None:
-        super().__init__(f"{cause}\n  tracking.required=true: without it nothing is trained")
+    def __init__(self, summary: Summary, reason: str) -> None:
+        super().__init__(reason)
         self.summary = summary
 
 

@@ -1,7 +1,7 @@
 """What our two sweepers do: a grid of all combinations, and a search by Optuna."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -13,10 +13,11 @@ from harness.grouping import stacks
 from harness.jobs import Jobs
 from harness.launching import launcher_of
 from harness.planning import Job, examined, manifest_of, named, plan_trial
-from harness.recording import flat, recorded
+from harness.recording import flat, recorded, written
 from harness.search.source import Search
 from harness.search.space import Space
-from harness.search.study import check
+from harness.search.study import check, opened
+from harness.search.trials import recorded_url
 from harness.store import Planned
 
 LISTED = 20
@@ -117,9 +118,10 @@ def optimise(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) 
     loader: Any = jobs.context.config_loader
     space = Space(jobs.parsed(settings["params"], arguments), loader.repository.group_exists)
     trials, engine = Trials(jobs, space), launcher_of(jobs.config)
+    public = recorded_url(written(jobs.config, "hydra.sweeper.storage"))
     example = trials.first()
     built = build(example.config)
-    told = {key: settings[key] for key in settings if key != "params"}
+    told = {key: settings[key] for key in settings if key != "params"} | {"storage": public}
     told |= {"seed": built.member.seed, "repeats": built.settings.repeats}
     told |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
     check(told, len(built.objectives))
@@ -132,9 +134,9 @@ def optimise(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) 
         launcher=engine._asdict(),
         search=told,
     )
+    storage, url = None, settings["storage"]
+    if url is not None:
+        storage = opened(url, settings["study_name"], [d for _, d in built.objectives])
     manifest = jobs.begin_with(planned)
-    source = Search(manifest, jobs.folder, engine.width, trials.plan)
-    try:
-        return jobs.finish(trials.started, source)
-    finally:
-        source.write_results(jobs.folder)
+    search = partial(Search, manifest, jobs.folder, storage, engine.width, trials.plan)
+    return jobs.finish(trials.started, search)

@@ -12,7 +12,7 @@ from harness import checkpoints, leaderboard, store
 from harness.drift import Present
 from harness.engines import Engine
 from harness.engines.work import Work
-from harness.errors import HarnessError, UsageError
+from harness.errors import TrackingError, UsageError
 from harness.grouping import stacks
 from harness.leaderboard import Standing
 from harness.planning import store_of
@@ -61,6 +61,8 @@ class Source(Protocol):
 
     def tell(self, standing: Standing, result: Result) -> None: ...
 
+    def close(self) -> None: ...
+
 
 Told = Callable[[int, list[Result]], None]
 
@@ -69,7 +71,7 @@ def carry_out(
     directory: Path,
     *,
     only: set[str] | None = None,
-    search: Source | None = None,
+    search: Callable[[], Source] | None = None,
     progress: Told = lambda total, results: None,
     accept_drift: bool | None = None,
 ) -> Summary:
@@ -78,11 +80,13 @@ def carry_out(
     Only the manifest and the results on disk are read, so that this is also how a stopped sweep
     is resumed. `only` limits it to some runs, and leaves what is said of all of them to others.
     Unless `accept_drift` is None, what is there now is compared with what was planned: UsageError
-    if it differs and that is not accepted. Raises Interrupted, tidily, when a signal comes, and
-    Lost when a required store is away.
+    if it differs and that is not accepted. A `search` is begun when it is our turn, for it goes on
+    with what others have told. Raises Interrupted, tidily, when a signal comes, and Lost when a
+    required store or a search's is away.
     """
     with turn(directory, min(only) if only else None):
-        return Errand(directory, only, search, accept_drift).run(progress)
+        source = None if search is None else search()
+        return Errand(directory, only, source, accept_drift).run(progress)
 
 
 class Errand:
@@ -127,23 +131,35 @@ class Errand:
         """Do it; whatever happens, what is trained is on disk before it is published."""
         began = time.perf_counter()
         try:
-            for results in self._trained():
-                self._take(results)
-                progress(self.total, results)
+            reason = self._train(progress)
             self.summary.seconds = time.perf_counter() - began
-            if (error := self._lost()) is not None:
-                raise Lost(self._end("KILLED", 0.0), error)
+            if reason is not None:
+                raise Lost(self._end("KILLED", 0.0 if self._lost() else inf), reason)
             return self._end("FINISHED")
         except KeyboardInterrupt as cause:
             for result in self.in_hand.values():
                 self._submit(replace(result, outcome="stopped", reason="interrupted"))
             raise Interrupted(self._end("KILLED", PARTING), cause) from None
         finally:
+            if self.search is not None:
+                self.search.close()
             self.publishing.close(0.0)
 
-    def _lost(self) -> HarnessError | None:
+    def _train(self, progress: Told) -> str | None:
+        """Train all that is asked for; why that could not be, if so."""
+        try:
+            for results in self._trained():
+                self._take(results)
+                progress(self.total, results)
+        except TrackingError as error:  # of a search's storage
+            return str(error)
+        return self._lost()
+
+    def _lost(self) -> str | None:
         """Why there is no going on, if the store is required."""
-        return self.publishing.error if self.required else None
+        if not self.required or (error := self.publishing.error) is None:
+            return None
+        return f"{error}\n  tracking.required=true: without it nothing is trained"
 
     def _trained(self) -> Iterator[list[Result]]:
         """Results as they come, as long as the store is there if it is required."""
@@ -171,7 +187,7 @@ class Errand:
     def _is_trained(self, run: Planned) -> bool:
         result = store.read_result(self.summary.directory, run.fingerprint)
         if result is not None:
-            self._keep(result)
+            self._tell([self._keep(result)])
         return result is not None
 
     def _drift(self, run: Planned) -> dict[str, Any]:
@@ -187,19 +203,25 @@ class Errand:
         if going_on:
             self.in_hand |= {result.fingerprint: result for result in going_on}
             self.publishing.show([(self.runs[r.fingerprint], r) for r in going_on])
+        kept: list[tuple[Standing, Result]] = []
         for result in results:
             if result.outcome != "running":
                 store.write_result(self.summary.directory, result)
                 self.in_hand.pop(result.fingerprint, None)
-                self._keep(result)
+                kept.append(self._keep(result))
+        self._tell(kept)  # after all is kept, for a search's storage may fail
 
-    def _keep(self, result: Result) -> None:
+    def _keep(self, result: Result) -> tuple[Standing, Result]:
         checkpoints.remove(self.summary.directory, result.fingerprint)
         self._submit(result)
         standing = leaderboard.standing(self.runs[result.fingerprint], result)
         self.summary.ranked.append(standing)
+        return standing, result
+
+    def _tell(self, kept: Sequence[tuple[Standing, Result]]) -> None:
         if self.search is not None:
-            self.search.tell(standing, result)
+            for standing, result in kept:
+                self.search.tell(standing, result)
 
     def _submit(self, result: Result) -> None:
         self.publishing.submit(self.runs[result.fingerprint], result)

@@ -1,18 +1,15 @@
 """Searches: what is asked, what the study is told, and that none is lost or done twice."""
 
-import json
 import os
-import signal
 import sys
-import time
 
 import optuna
 import pytest
 import yaml
 
-import harness as api
-from tests import forks
-from tests.commands import SHORT, closing_lines, harness, harness_process, refused
+from tests.commands import closing_lines, harness, refused
+from tests.searches import OPTUNA, RATE, journal, search
+from tests.strangers import strangers
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow",
@@ -20,16 +17,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:::optuna",
     "ignore::ResourceWarning",
 )
-RATE = "optimizer.learning_rate=tag(log,interval(1e-3,1))"
-OPTUNA = ["hydra/sweeper=optuna", "hydra.sweep.dir=here", *SHORT]
-
-
-def search(*arguments):
-    return api.sweep([*OPTUNA, *arguments])
-
-
-def journal(folder):
-    return [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
 
 
 def study(url, name="mine"):
@@ -92,17 +79,48 @@ def test_the_same_seed_asks_for_the_same(place):
     assert rates[0] == rates[1]
 
 
-def test_there_is_no_barrier(place):
-    """A trial is asked for while another one is still in the hands of a worker."""
-    engine = ["hydra.launcher.engine=processes", "hydra.launcher.workers=2"]
-    result = search(RATE, "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2", *engine)
-    standing, met = 0, []
-    for entry in journal(result.directory):
-        standing += {4: 1, 6: -1}.get(entry["op_code"], 0)  # a trial is made, is told
-        if entry["op_code"] == 4:
-            met.append(standing)
-    assert met[:2] == [1, 2]
-    assert max(met) == max(met[2:]) == 2
+WAITS = 2  # its place among the choices
+WAITER = """
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+@dataclass(frozen=True)
+class Waiter:
+    results: str = "here/results"
+
+    def __call__(self, z):
+        for _ in range(2400):
+            if len([*Path(self.results).glob("*.npz")]) >= 3:
+                return np.tanh(z)
+            time.sleep(0.05)
+        raise TimeoutError("the others were not trained meanwhile")
+
+    def derivative(self, z, h):
+        return 1 - h * h
+"""
+
+
+def test_there_is_no_barrier(place, monkeypatch):
+    """One run goes on until three others have ended: they must be asked for meanwhile."""
+    with strangers(place / "site-packages") as installed:
+        installed.install("slow", WAITER, activation__waiter="Waiter")
+        monkeypatch.setenv("PYTHONPATH", str(installed.folder), prepend=os.pathsep)
+        engine = ["hydra.launcher.engine=processes", "hydra.launcher.workers=2"]
+        order = ["hydra.sweeper.sampler=brute_force", "seed=0"]
+        amount = ["hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2"]
+        result = search("activation=tanh,relu,waiter,swish", *engine, *order, *amount)
+    assert {*result.frame["outcome"]} == {"ok"}
+    entries = journal(result.directory)
+    asked = [place for place, entry in enumerate(entries) if entry["op_code"] == 4]
+    waiter = next(e["trial_id"] for e in entries if e.get("param_value_internal") == WAITS)
+    told = [place for place, entry in enumerate(entries) if entry["op_code"] == 6]
+    own = [place for place in told if entries[place]["trial_id"] == waiter]
+    assert waiter < 2
+    assert len(asked) == 4
+    assert max(asked) < own[0] == max(told)
 
 
 def test_several_objectives_have_a_front_and_the_first_one_ranks(place):
@@ -154,31 +172,6 @@ def test_a_setting_that_diverges_is_worst_but_does_not_end_the_search(place, cap
     assert ", 0 failed" in done.out
     assert "diverged: optimizer.learning_rate=1e+200" in done.err
     assert "best: val/best_loss=" in done.out
-
-
-def test_a_killed_search_goes_on_and_asks_for_no_more_than_was_wanted(place):
-    line = ["-m", *OPTUNA, RATE, "epochs=4000", "hydra.sweeper.n_trials=8"]
-    line += ["hydra.sweeper.n_jobs=2"]
-    going = forks.start(*line, cwd=place, env=dict(os.environ))
-    results = place / "here/results"
-    for _ in range(600):
-        if len([*results.glob("*.npz")]) >= 3:
-            break
-        time.sleep(0.05)
-    going.signal(signal.SIGKILL)
-    assert going.wait() == -signal.SIGKILL
-    before = {path.name: path.read_bytes() for path in results.glob("*.npz")}
-    assert 3 <= len(before) < 8
-    with (place / "here/trials.jsonl").open("a") as log:
-        log.write('{"op_code":5,"worker_id":"torn')
-    done = harness_process("resume", str(place / "here"), cwd=place.parent)
-    assert done.code == 0, done.err
-    assert closing_lines(done.out)["runs"] == "8 finished, 0 diverged, 0 failed"
-    after = {path.name: path.read_bytes() for path in results.glob("*.npz")}
-    assert before.items() <= after.items()
-    assert len(after) == 8
-    again = harness_process("resume", str(place / "here"), cwd=place.parent)
-    assert (again.code, again.out) == (0, done.out)
 
 
 @pytest.mark.parametrize(

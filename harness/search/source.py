@@ -9,16 +9,18 @@ from typing import Any
 import yaml
 
 from harness import leaderboard, store
-from harness.errors import HarnessError
+from harness.errors import HarnessError, TrackingError
 from harness.leaderboard import Standing
 from harness.recording import resolved
 from harness.search.pruning import Pruning
 from harness.search.study import best, note, pruning_study, study_of
+from harness.search.trials import in_reach, journal
 from harness.store import Manifest, Planned, Result
 
 log = logging.getLogger(__name__)
 
 RUNS, SWEEP = "runs", "sweep"  # what is noted on a trial: its runs as planned, and whose it is
+PLAIN: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
 Plan = Callable[[Any], tuple[Planned, ...]]  # the runs of a trial: its suggestions composed
 
 
@@ -34,13 +36,18 @@ class Search:
     """Optuna's study as a source of runs. Trials are asked a stack at a time; there is no barrier.
 
     `plan` makes the runs of a trial; it raises HarnessError if they cannot be, which fails the
-    trial alone.
+    trial alone. Without a `storage` the study is kept in the sweep's folder. TrackingError, here
+    and later, when the storage is out of reach.
     """
 
-    def __init__(self, manifest: Manifest, folder: Path, width: int, plan: Plan) -> None:
+    @in_reach()
+    def __init__(
+        self, manifest: Manifest, folder: Path, storage: Any, width: int, plan: Plan
+    ) -> None:
         assert manifest.search is not None
         self.manifest, self._settings, self._plan = manifest, manifest.search, plan
-        self._study = study_of(manifest, folder)
+        self._folder = folder
+        self._study = study_of(manifest, storage or journal(folder / "trials.jsonl"))
         self._pruned = pruning_study(self._settings["pruner"])
         per_worker = -(-self._settings["n_jobs"] // width)
         self._batch = per_worker * (1 if self._pruned is None else 2)  # half of them wait
@@ -49,6 +56,7 @@ class Search:
         self._ended: dict[str, Standing] = {}
         self._warned: set[str] = set()
         self._left: int = self._settings["n_trials"] - self._take_over()
+        self._study.stop = self._stop  # a sampler calls it when it has tried everything
 
     @property
     def left(self) -> int:
@@ -60,6 +68,7 @@ class Search:
         found = {run.fingerprint: run for trial in self._own() for run in self._runs(trial)}
         return [*found.values()]
 
+    @in_reach()
     def ask(self) -> list[Planned]:
         """The runs of the next trials, as many as shall be trained together; none at the end."""
         runs: list[Planned] = []
@@ -68,6 +77,7 @@ class Search:
                 runs += self._ask_one()
         return runs
 
+    @in_reach()
     def tell(self, standing: Standing, result: Result) -> None:
         """A run has ended, or is found to have ended before."""
         fingerprint = standing.planned.fingerprint
@@ -85,20 +95,30 @@ class Search:
         trials = tuple(self._pruned.get_trials(deepcopy=False))
         return Pruning(self._settings["pruner"], trials)
 
-    def write_results(self, folder: Path) -> None:
-        """`optimization_results.yaml`, as people of Hydra's sweepers know it."""
+    def close(self) -> None:
+        """Write `optimization_results.yaml`, as people of Hydra's sweepers know it."""
+        path = self._folder / "optimization_results.yaml"
+        try:
+            store.write_atomically(path, yaml.safe_dump(self._results(), **PLAIN).encode())
+        except TrackingError as error:
+            log.warning("%s is not written: %s", path, error)
+
+    @in_reach()
+    def _results(self) -> dict[str, Any]:
         top = [{"params": t.params, "values": t.values} for t in best(self._study)]
         found: dict[str, Any] = {"name": "optuna", "study_name": self._study.study_name}
         if top and len(self._study.directions) == 1:
             found |= {"best_params": top[0]["params"], "best_value": top[0]["values"][0]}
         else:
             found["solutions"] = top
-        text = yaml.safe_dump(found, sort_keys=False, allow_unicode=True)
-        store.write_atomically(folder / "optimization_results.yaml", text.encode())
+        return found
+
+    def _stop(self) -> None:
+        self._left = 0
 
     def _ask_one(self) -> tuple[Planned, ...]:
-        self._left -= 1
         trial = self._study.ask()
+        self._left -= 1
         trial.set_user_attr(SWEEP, self.manifest.sweep_id)
         try:
             runs = self._plan(trial)
@@ -161,15 +181,9 @@ class Search:
         Returns how many trials of the study need not be asked for any more. One that was stopped
         before its runs were noted is as good as never asked.
         """
-        from optuna.trial import TrialState
-
-        for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            if trial.user_attrs.get(SWEEP) not in (self.manifest.sweep_id, None):
-                continue
-            if RUNS in trial.user_attrs:
+        for trial in self._own():
+            if not trial.state.is_finished():
                 self._await(trial, self._runs(trial))
-            elif self._settings["storage"] is None or SWEEP in trial.user_attrs:
-                self._study.tell(trial.number, state=TrialState.FAIL)
         return sum(
             RUNS in trial.user_attrs and (trial.state.is_finished() or trial.number in self._open)
             for trial in self._study.get_trials(deepcopy=False)

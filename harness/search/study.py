@@ -1,8 +1,7 @@
 """Optuna's parts of a search: the study, the sampler and the pruner, by their names."""
 
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from harness.errors import UsageError
 from harness.planning import derived
 from harness.registry import unknown
-from harness.search.trials import storage
+from harness.search.trials import database, in_reach
 from harness.stopping.ledger import questioned_every
 from harness.store import Manifest, Result
 
@@ -52,25 +51,31 @@ def check(settings: dict[str, Any], objectives: int) -> None:
             raise UsageError("hydra.sweeper.pruner: for one objective, and there are several")
 
 
-def study_of(manifest: Manifest, folder: Path) -> Any:
+@in_reach()
+def opened(url: str, name: str | None, directions: Sequence[str]) -> Any:
+    """Optuna's storage at a database URL; UsageError if its study of this name seeks otherwise."""
+    storage = database(url)
+    there = {study.study_name: study.directions for study in storage.get_all_studies()}
+    found = [direction.name.lower() for direction in there.get(name, ())]
+    if found and found != [*directions]:
+        raise UsageError(f"hydra.sweeper.study_name={name}: that study's directions are {found}")
+    return storage
+
+
+def study_of(manifest: Manifest, storage: Any) -> Any:
     """The study of a sweep: a new one, or the one of this name that is there."""
     import optuna
 
     settings: dict[str, Any] = manifest.search or {}
     first = manifest.objective["direction"]
-    directions = [first, *(direction for _, direction in manifest.objective["others"])]
     study = optuna.create_study(
-        storage=storage(settings["storage"], folder),
+        storage=storage,
         study_name=settings["study_name"] or manifest.sweep_id,
-        directions=directions,
+        directions=[first, *(direction for _, direction in manifest.objective["others"])],
         load_if_exists=True,
     )
     seed = derived(settings["seed"], len(study.get_trials(deepcopy=False)))  # not those again
     study.sampler = made(settings["sampler"], SAMPLERS, "sampler", optuna.samplers, seed=seed)
-    there = [direction.name.lower() for direction in study.directions]
-    if there != directions:
-        name = settings["study_name"]
-        raise UsageError(f"hydra.sweeper.study_name={name}: that study's directions are {there}")
     return study
 
 

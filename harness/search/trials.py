@@ -1,34 +1,69 @@
-"""The log of a search, `trials.jsonl`: Optuna's journal of what was asked and told."""
+"""Where a search notes what it asked and was told: its log `trials.jsonl`, or a database."""
 
 import os
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DiskError, TrackingError
+from harness.errors import DiskError, TrackingError, UsageError
+from harness.tracking.uri import without_credentials
+
+_PASSWORD = re.compile(r"(?<!/)//(?!/)[^/@:]*:[^@]+@|(?:password|passwd|pwd)=[^&]")
 
 
-def storage(url: str | None, folder: Path) -> Any:
-    """Optuna's storage at a database URL, or else the log in the sweep's folder.
+def recorded_url(written: str | None) -> str | None:
+    """A database URL as the sweep's records have it; `written` has `${oc.env:…}` unread.
 
-    TrackingError if the database is out of reach.
+    UsageError if there is a password in it: the command line is recorded, too.
+    """
+    if written is None:
+        return None
+    public = re.sub(r"\$\{oc\.env:[^{},]*\}", "", written)
+    if _PASSWORD.search(public):
+        raise UsageError(
+            "hydra.sweeper.storage: the password in it would be recorded; give it by a variable:\n"
+            "  'hydra.sweeper.storage=\"postgresql://me:${oc.env:PASSWORD}@host/name\"'"
+        )
+    return without_credentials(written)
+
+
+def database(url: str) -> Any:
+    """Optuna's storage at a URL.
+
+    UsageError if there can be none, TrackingError if it is out of reach.
     """
     import optuna
+    from sqlalchemy.exc import DBAPIError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of features that Optuna calls experimental
-        if url is None:
-            return journal(folder / "trials.jsonl")
-        try:
-            return optuna.storages.RDBStorage(url)
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-            raise TrackingError(f"hydra.sweeper.storage: {reason}") from error
+    try:
+        return optuna.storages.RDBStorage(url)
+    except Exception as error:
+        public = without_credentials(url)
+        reason = str(error).partition("\n")[0].replace(url, public)
+        kind = TrackingError if isinstance(error, DBAPIError) else UsageError
+        raise kind(f"hydra.sweeper.storage={public}: {reason}") from error
+
+
+@contextmanager
+def in_reach() -> Iterator[None]:
+    """TrackingError if the database of a search fails meanwhile."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except (StorageInternalError, DBAPIError) as error:
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        raise TrackingError(f"hydra.sweeper.storage: {reason}") from error
 
 
 def journal(path: Path) -> Any:
     """The log; a last line that a kill has torn is taken off, for Optuna would stumble over it."""
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
@@ -41,9 +76,12 @@ def journal(path: Path) -> Any:
         def release(self) -> None:
             return None
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         mend(path)
-        return JournalStorage(JournalFileBackend(str(path), Ours(str(path))))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of features that Optuna calls experimental
+            return JournalStorage(JournalFileBackend(str(path), Ours(str(path))))
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
 

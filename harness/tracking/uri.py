@@ -49,7 +49,7 @@ def without_credentials(uri: str) -> str:
     if scheme(uri) in SERVERS:
         parts = urlsplit(uri)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    if scheme(uri) in DATABASES and not _SQLITE.match(uri):
+    if not _SQLITE.match(uri):
         uri = re.sub(r"^([^:]+://)[^/:@]*(?::[^@]*)?@", r"\1", uri)
         uri = re.sub(r"(?<=[?&])(?:user|password|passwd|pwd)=[^&]*&?", "", uri).rstrip("?&")
     return uri
