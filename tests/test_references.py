@@ -17,8 +17,9 @@ LIMITS = {
     "optimizer": 1e-9,
     "initializer": 0.02,
     "initializer/orthogonal": 1e-12,
+    "metric": 1e-12,
 }
-ALONE = ("initializer",)  # compared with what is always there
+ALONE = ("initializer", "metric")  # compared with what is always there
 BUILT_IN = [(kind, name) for kind in KINDS for name in names(kind)]
 FIGURE = re.compile(r"\S+ \|$", re.MULTILINE)
 needed = pytest.mark.skipif(
