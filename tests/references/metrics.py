@@ -22,8 +22,8 @@ from harness.contracts import Array
 from tests.references.case import Case, difference
 
 TITLE = "Metrics"
-HOW = """Of predictions of two targets and of a constant one; of the probabilities, in tenths, of 2,
-3 and 6 classes, the last one of which never occurs."""
+HOW = """Of predictions of two targets and of a constant one; of the probabilities, in tenths,
+of 2, 3 and 6 classes, the last one of which never occurs."""
 
 RUNS, EXAMPLES = 4, 60
 Exam = tuple[Array, Array]
