@@ -60,6 +60,7 @@ class Publisher:
         elif parents := self._search(role="sweep"):
             self._know([*parents, *self._search(role="run")])
             self._shown = dict(parents[0].data.metrics)
+            self._latest = max(self._latest, self._writer.latest(parents[0]))
             if parents[0].info.status != "FINISHED":
                 self._go_on(self._runs[""])
         else:  # a parent comes first, so that there are no runs yet either
@@ -112,6 +113,7 @@ class Publisher:
             ended = max(result.ended, run.started)  # the clock may have been set back
             self._writer.end(run.run_id, records.STATUS[result.outcome], ended)
             run.ended, run.published = True, str(result.ended)
+            self._latest = max(self._latest, ended)
             if self._manifest.single:
                 self._tidy()
         return run.run_id

@@ -125,6 +125,14 @@ class Writer:
             for point in self.connection.ask(partial(client.get_metric_history, run_id, name))
         }
 
+    def latest(self, run: "Run") -> int:
+        """When the last was said of a run, in milliseconds since 1970."""
+        ask, read = self.connection.ask, self.connection.client.get_metric_history
+        names = run.data.metrics
+        points = [p for name in names for p in ask(partial(read, run.info.run_id, name))]
+        told: list[int] = [run.info.start_time, run.info.end_time or 0]
+        return max([*told, *(point.timestamp for point in points)])
+
     def _new_experiment(self, name: str) -> "Experiment":
         from mlflow.exceptions import MlflowException
 
