@@ -163,7 +163,8 @@ def test_nothing_recorded_is_told(tmp_path, monkeypatch):
 def test_a_server_that_cannot_start_is_told(monkeypatch, place):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri(place[0] / "mlflow.db"))
     monkeypatch.setattr(ui, "HOST", "256.1.1.1")
-    monkeypatch.setattr(ui, "free_port", lambda asked: 5999)
+    monkeypatch.setattr(ui, "check_host", lambda host, allowed: None)
+    monkeypatch.setattr(ui, "free_port", lambda asked, host: 5999)
     with pytest.raises(TrackingError, match=r"the MLflow server stopped: .*not known"):
         ui.main([])
 
