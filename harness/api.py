@@ -15,9 +15,8 @@ log = logging.getLogger(__name__)
 
 
 def run(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> RunResult:
-    """Train one run, as `harness OVERRIDES` does, and return it; of a sweep, its best run.
+    """Train one run, as `harness OVERRIDES` does, and return it.
 
-    Overrides that ask for several runs make a sweep: `repeats=3`, `hydra.mode=MULTIRUN`.
     Raises UsageError (or PluginError, DataError) before anything is created if it cannot be. A
     run that diverged, or failed because a plugin raised, is returned and says so: `outcome`.
     """
@@ -33,8 +32,7 @@ def sweep(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> Sw
     """Train a sweep, as `harness -m OVERRIDES` does, and return it, best run first.
 
     Raises as `run` does before anything is created; runs that failed or diverged are in the
-    result with their outcome. `hydra.sweeper.plan=true` raises sweeping.Preview, whose text says
-    what would run; nothing is created.
+    result with their outcome.
     """
     from harness.launching import launch
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -131,9 +132,11 @@ def lock(directory: Path, name: str = "manifest") -> FileLock:
 def remove_leftovers(directory: Path) -> None:
     """Delete what processes that died while writing have left; nobody else may be at work."""
     with lock(directory):
-        for name in ("manifest.json.*", "multirun.yaml.*", "results/*"):
+        for name in ("manifest.json.*", "multirun.yaml.*", "results/*", "checkpoints/*"):
             for path in directory.glob(f"{name}.tmp"):
                 path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not there, or some of them are still of use
+            (directory / "checkpoints").rmdir()
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:

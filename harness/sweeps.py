@@ -23,7 +23,7 @@ from harness.summary import Interrupted, Lost, Summary
 from harness.turns import turn
 
 HASTE = 5.0  # seconds that a store may be away that is required, or written to again at the end
-PARTING = 6.0  # seconds for publishing what is left, after a signal
+PARTING = 4.0  # seconds for publishing what is left, after a signal
 
 
 def begin(directory: Path, manifest: Manifest) -> Manifest:

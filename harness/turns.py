@@ -26,6 +26,7 @@ def turn(directory: Path, job: str | None = None) -> Iterator[None]:
                     path.unlink()  # nobody opens it anew: that takes the gate
             store.remove_leftovers(directory)
             yield
+            store.remove_leftovers(directory)
             return
         own = store.lock(directory, f"job-{job}")
         own.acquire()

@@ -52,6 +52,15 @@ def test_without_a_store_all_is_trained_and_kept(nowhere, workplace, capsys):
     assert (out + err).count("not published for now, training goes on") == 1
 
 
+def test_of_a_run_that_diverged_and_a_store_out_of_reach_the_store_is_told_by_the_code(
+    workplace, monkeypatch, impatient, capsys
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    code, out, err = harness(capsys, *SHORT, "optimizer.learning_rate=1e300")
+    assert (code, closing_lines(out)["runs"]) == (75, "0 finished, 1 diverged, 0 failed")
+    assert "diverged: " in err
+
+
 def test_without_a_store_that_is_required_nothing_is_trained(nowhere, workplace, capsys):
     line = ["-m", "seed=1,2", *SHORT, "tracking.required=true", "hydra.sweep.dir=here"]
     code, out, err = harness(capsys, *line)

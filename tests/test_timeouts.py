@@ -1,10 +1,6 @@
 """Plugins that never return: only the run at fault fails, and no process is left behind."""
 
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -91,18 +87,3 @@ def test_a_run_that_takes_too_long_of_its_own_fails():
     assert last[0].outcome == "failed"
     assert last[0].reason.startswith("run.timeout=4: its time was over at epoch ")
     assert len(last[0].curves["train/loss"].steps) > 1
-
-
-def test_ctrl_c_ends_a_sweep_whose_plugin_hangs(sleepy, place):
-    line = [sys.executable, "-m", "harness", *SWEEP, "run.timeout=1000"]
-    with (place / "said").open("w") as said:
-        sweep = subprocess.Popen(line, cwd=place, stdout=said, stderr=said, start_new_session=True)
-    hanging = []
-    for _ in range(1200):
-        if hanging := workers(psutil.Process(sweep.pid)):
-            break
-        time.sleep(0.1)
-    os.killpg(sweep.pid, signal.SIGINT)
-    assert sweep.wait(120) == 130
-    assert psutil.wait_procs(hanging, timeout=60)[1] == []
-    assert f"to finish: harness resume {place}/here" in (place / "said").read_text()

@@ -1,6 +1,5 @@
 """Hydra's sweepers of ours: a grid, every run built before the first starts, and a search."""
 
-from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,8 +34,33 @@ for name, node in (("grid", GridSweeperConf), ("optuna", OptunaSweeperConf)):
     ConfigStore.instance().store(group="hydra/sweeper", name=name, node=node, provider="harness")
 
 
-class Ours(Sweeper):
-    """What both have in common; Hydra makes no plugin of a class that is abstract."""
+class GridSweeper(Sweeper):
+    """`hydra/sweeper=grid`; the work is done in harness.sweeping."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = plain(settings)
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        from hydra.core.plugins import Plugins
+
+        from harness.jobs import Jobs
+
+        self.jobs: Any = Jobs(hydra_context, task_function, config)
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from harness.sweeping import grid
+
+        combinations = grid(self.jobs, self.settings, arguments)
+        return [self.launcher.launch(combinations, initial_job_idx=0)]
+
+
+class OptunaSweeper(Sweeper):
+    """`hydra/sweeper=optuna`; the work is done in harness.sweeping."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = plain(settings)
@@ -47,29 +71,6 @@ class Ours(Sweeper):
         from harness.jobs import Jobs
 
         self.jobs: Any = Jobs(hydra_context, task_function, config)
-
-    @abstractmethod
-    def sweep(self, arguments: list[str]) -> Any: ...
-
-
-class GridSweeper(Ours):
-    """`hydra/sweeper=grid`; the work is done in harness.sweeping."""
-
-    def sweep(self, arguments: list[str]) -> Any:
-        from hydra.core.plugins import Plugins
-
-        from harness.sweeping import grid
-
-        jobs = self.jobs
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=jobs.context, task_function=jobs.task, config=jobs.config
-        )
-        combinations = grid(jobs, self.settings, arguments)
-        return [launcher.launch(combinations, initial_job_idx=0)]
-
-
-class OptunaSweeper(Ours):
-    """`hydra/sweeper=optuna`; the work is done in harness.sweeping."""
 
     def sweep(self, arguments: list[str]) -> Any:
         from harness.sweeping import optimise
