@@ -180,7 +180,7 @@ def _row(place: int, group: Setting, keys: Sequence[str], repeated: bool) -> lis
     settings = params(first.planned.config)
     said = [first.outcome, _number(group.mean)]
     if repeated:
-        said = [str(group.seeds), _number(group.mean), _number(group.interval)]
+        said = [str(group.seeds), _number(group.mean), _number(float(f"{group.interval:.2g}"))]
     return [place, *said, *(settings.get(key, "") for key in keys)]
 
 

@@ -113,5 +113,6 @@ def test_a_run_that_fails_is_told_and_the_others_are_trained(place, capsys, othe
         code, out, err = harness(capsys, "-m", *SHORT, "activation=raises,tanh", *others)
     assert code == 3
     assert "runs: 1 finished, 0 diverged, 1 failed" in out
-    assert "failed: activation=raises: RuntimeError: no good" in err
+    assert "failed: activation=raises: activation plugin 'raises' (bad 1.2)" in err
+    assert "RuntimeError: no good" in err
     assert "Traceback" not in err
