@@ -9,7 +9,15 @@ from harness.checks import Skip, parametrize_checks
 from harness.checks.running import instances
 from harness.contracts import KINDS
 from harness.registry import load, names
-from tests.references import activations, initializers, losses, metrics, optimizers, schedules
+from tests.references import (
+    activations,
+    initializers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    schedules,
+)
 
 TABLE = str(Path(__file__).parent / "cities.csv")
 # Besides each plugin with its defaults, settings that take another way through the code.
@@ -17,12 +25,6 @@ MORE = {
     "dataset/blobs": [{"samples": 7, "noise": 0.0, "classes": 5, "features": 3}],
     "dataset/csv": [{"path": TABLE, "target": "rent"}, {"path": TABLE, "target": "country"}],
     "dataset/surface": [{"samples": 1}],
-    "model/mlp": [
-        {"hidden": ()},
-        {"hidden": (1,)},
-        {"hidden": (5, 1, 3)},
-        {"hidden": (3, 5), "dropout": 0.3, "layer_norm": True},
-    ],
     "schedule/step": [{"every": 3, "factor": 0.9}],
     "schedule/warmup_cosine": [{"warmup": 0.0}],
 }
@@ -33,6 +35,7 @@ COMPARED = {
     "loss": losses,
     "schedule": schedules,
     "initializer": initializers,
+    "model": models,
     "metric": metrics,
 }
 

@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from harness_plugins.activations.piecewise import Identity
 from harness_plugins.activations.smooth import Sigmoid, Tanh
 from harness_plugins.initializers import Normal
 from harness_plugins.losses import MSE
 from harness_plugins.models import MLP, Linear
 from harness_plugins.optimizers.momentum import SGD
+from harness_plugins.rbf import RBF
+from harness_plugins.residual import ResidualMLP
 
 from harness.weights import join, split
 
@@ -89,7 +94,40 @@ def test_layer_norm_forgets_the_scale_of_its_weights():
     np.testing.assert_allclose(z.std(axis=1), 1, rtol=1e-4)
 
 
+def test_a_residual_net_whose_blocks_add_nothing_is_linear():
+    model, x = ResidualMLP(width=5, blocks=3), np.random.default_rng(0).normal(size=(1, 9, 2))
+    weights = [w[None] for w in model.init(np.random.default_rng(1), Normal(0.7), 2, 3)]
+    assert [w.shape[1:] for w in weights] == [(3, 5), *[(6, 5)] * 6, (6, 3)]
+    for outer in weights[2:-1:2]:
+        outer[:] = 0
+    prediction, _ = model.forward(weights, x, Tanh())
+    plain, _ = MLP((5,)).forward([weights[0], weights[-1]], x, Identity())
+    np.testing.assert_allclose(prediction, plain, rtol=1e-12)
+
+
+def test_a_radial_basis_function_is_one_at_its_centre_and_falls_with_the_distance():
+    centres, sharpness = np.array([[[1.0, 2.0], [-1.0, 0.0]]]), np.array([[[0.5], [2.0]]])
+    output = np.array([[[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]])  # each bump an output of its own
+    x = np.array([[[1.0, 2.0], [1.0, 0.0], [-1.0, 0.0], [1e3, 0.0]]])
+    prediction, _ = RBF(2).forward([centres, sharpness, output], x, Tanh())
+    due = [[1, np.exp(-32)], [np.exp(-1), np.exp(-16)], [np.exp(-2), 1], [0, 0]]
+    np.testing.assert_allclose(prediction[0], due, rtol=1e-12)
+
+
+@pytest.mark.parametrize("features", [1, 2, 64])
+def test_radial_basis_functions_begin_as_wide_as_their_examples_are_apart(features):
+    weights = RBF(50).init(np.random.default_rng(0), Normal(), features, 1)
+    assert [w.shape for w in weights] == [(50, features), (50, 1), (51, 1)]
+    x = np.random.default_rng(1).normal(size=(1, 99, features))
+    _, cache = RBF(50).forward([w[None] for w in weights], x, Tanh())
+    assert 0.2 < cache.bumps[:, :-1].mean() < 0.7
+
+
 def test_bad_fields_are_refused():
+    for model in (ResidualMLP(), RBF()):
+        for name in vars(model):
+            with pytest.raises(ValueError, match=f"{name} must be 1 or more, not 0"):
+                replace(model, **{name: 0})
     for hidden in ((0,), (4, -1)):
         with pytest.raises(ValueError, match="hidden must be widths of 1 or more"):
             MLP(hidden)

@@ -17,6 +17,7 @@ LIMITS = {
     "optimizer": 1e-9,
     "initializer": 0.02,
     "initializer/orthogonal": 1e-12,
+    "model": 1e-10,
     "metric": 1e-12,
 }
 ALONE = ("initializer", "metric")  # compared with what is always there

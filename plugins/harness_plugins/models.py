@@ -71,8 +71,9 @@ class MLP:
     """h ← activation([h 1] w) for each hidden layer, then ŷ = [h 1] w.
 
     After Rumelhart et al., 1986 (Nature 323). With `layer_norm` a hidden layer is normalised
-    before its activation. With `dropout` p each hidden unit is silent with probability p in
-    training, and the others are 1 / (1 - p) times as loud; Srivastava et al., 2014 (JMLR 15).
+    before its activation; Ba et al., 2016 (arXiv:1607.06450). With `dropout` p each hidden unit is
+    silent with probability p in training, and the others are 1 / (1 - p) times as loud; Srivastava
+    et al., 2014 (JMLR 15).
     """
 
     hidden: tuple[int, ...] = (4,)

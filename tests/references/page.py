@@ -4,7 +4,15 @@ from inspect import getdoc
 from pathlib import Path
 
 from harness import registry
-from tests.references import activations, initializers, losses, metrics, optimizers, schedules
+from tests.references import (
+    activations,
+    initializers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    schedules,
+)
 from tests.references.case import SMALL
 
 PAGE = Path(__file__).parents[2] / "docs" / "builtins.md"
@@ -14,6 +22,7 @@ KINDS = {
     "schedule": schedules,
     "loss": losses,
     "initializer": initializers,
+    "model": models,
     "metric": metrics,
 }
 HEAD = f"""# Built-ins

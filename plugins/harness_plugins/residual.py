@@ -1,0 +1,80 @@
+"""A residual net: each block adds something to what it is given, and hands it on."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.contracts import Activation, Array, Arrays, Initializer, Uniform
+from harness_plugins.models import activated, over_ones, product
+
+
+class Block(NamedTuple):
+    """What one block keeps for the way back."""
+
+    inner: Array  # (R, width + 1, width), u
+    outer: Array  # (R, width + 1, width), v
+    stream: Array  # (R, width + 1, N), [h; 1] as it came
+    z: Array  # (R, width, N), what the activation was given
+    raised: Array  # (R, width + 1, N), what it made of it, and ones
+
+
+class Cache(NamedTuple):
+    activation: Activation
+    x: Array  # (R, features + 1, N)
+    blocks: list[Block]
+    output: Array  # (R, width + 1, outputs), the last layer's weights
+    stream: Array  # (R, width + 1, N), what they multiplied
+
+
+@dataclass(frozen=True)
+class ResidualMLP:
+    """h ← [x 1] w, then h ← h + [activation([h 1] u) 1] v for each block, and ŷ = [h 1] w'.
+
+    After He et al., 2016 (arXiv:1603.05027): nothing but sums is in the way of h, or of its slope.
+    """
+
+    width: int = 16
+    blocks: int = 2
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ValueError(f"{name} must be 1 or more, not {value}")
+
+    def init(
+        self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int
+    ) -> Arrays:
+        """w (features + 1, width), u and v (width + 1, width) of each block, w' for the output."""
+        fans = [(features, self.width), *[(self.width, self.width)] * (2 * self.blocks)]
+        return [initializer(rng, *each) for each in (*fans, (self.width, outputs))]
+
+    def forward(
+        self, weights: Arrays, x: Array, activation: Activation, uniform: Uniform | None = None
+    ) -> tuple[Array, Cache]:
+        first, *inside, output = weights
+        below = over_ones(x.mT)
+        stream, blocks = over_ones(first.mT @ below), []
+        for inner, outer in zip(inside[::2], inside[1::2], strict=True):
+            z = inner.mT @ stream
+            raised = activated(activation, z)
+            blocks.append(Block(inner, outer, stream, z, raised))
+            stream = over_ones(stream[:, :-1] + outer.mT @ raised)
+        return (output.mT @ stream).mT, Cache(activation, below, blocks, output, stream)
+
+    def backward(self, cache: Cache, delta: Array) -> Arrays:
+        """The chain rule from the last block to the first; δ is dL/dh, (R, width, N).
+
+        A block's h + vᵀ [a(z); 1] with z = uᵀ [h; 1] passes δ on as it is, and besides what comes
+        back through v, a and u: δ ← δ + u (a'(z) · v δ), without the bias rows.
+        """
+        gradients = [cache.stream @ delta]
+        delta = product(cache.output[:, :-1], delta.mT)
+        for block in reversed(cache.blocks):
+            gradients.append(block.raised @ delta.mT)
+            back = product(block.outer[:, :-1], delta)
+            back *= cache.activation.derivative(block.z, block.raised[:, :-1])
+            gradients.append(block.stream @ back.mT)
+            delta = delta + product(block.inner[:, :-1], back)
+        gradients.append(cache.x @ delta.mT)
+        return gradients[::-1]
