@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.contracts import DataError
 from harness.errors import HarnessError, Terminated, UsageError
+from harness.one_file import asked_for
 
 VERBS = ("train", "plugins", "check", "resume", "ui")  # conf/config.yaml says what they do
 USAGE, INTERNAL, DATA, DISK, INTERRUPTED, TERMINATED = 2, 1, 65, 74, 130, 143
@@ -52,9 +53,22 @@ def _streams() -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    one_file = any(argument.partition("=")[0] == "--plugins" for argument in arguments)
-    if one_file or os.environ.get("HARNESS_PLUGINS"):
-        raise UsageError("one-file plugins (--plugins, HARNESS_PLUGINS) are not available yet")
+    with asked_for(folders_in(arguments)):
+        return _called(arguments)
+
+
+def folders_in(arguments: list[str]) -> list[str]:
+    """The folders of all `--plugins DIR` and `--plugins=DIR`, which are taken out."""
+    folders: list[str] = []
+    for at in reversed([i for i, a in enumerate(arguments) if a.partition("=")[0] == "--plugins"]):
+        _, given, folder = arguments.pop(at).partition("=")
+        if not given and at == len(arguments):
+            raise UsageError("--plugins: a folder is expected, as in --plugins DIR")
+        folders.insert(0, folder if given else arguments.pop(at))
+    return folders
+
+
+def _called(arguments: list[str]) -> int:
     verb = "train"
     if arguments and re.fullmatch(r"[\w-]*\w", arguments[0]) and arguments[0][0] != "-":
         verb = arguments.pop(0)

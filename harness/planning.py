@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from harness import one_file
 from harness.compose import Built, build
 from harness.construct import allow
 from harness.data import Prepared, prepare, prepare_for
@@ -207,6 +208,7 @@ def manifest_of(
         numerics=numerics(settings.dtype),
         launcher=dict(launcher or {}),
         search=dict(search) if search is not None else None,
+        folders=[str(folder) for folder in one_file.folders()],
         runs=runs,
     )
 

@@ -21,7 +21,7 @@ from harness.leaderboard import Standing
 from harness.net import scaling_of
 from harness.outbox import LAST, Outbox
 from harness.recording import as_text, params
-from harness.registry import origin
+from harness.registry import files_of, origin
 from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result
 from harness.tracking.environment import rare_collections
@@ -132,6 +132,8 @@ class Publishing:
     def _files(self, planned: Planned, result: Result) -> dict[str, bytes]:
         """A run's artifacts by their path in MLflow."""
         files = {"config.yaml": as_yaml(planned.config)}
+        for path, source in files_of(planned.plugins).items():
+            files[f"plugins/{path.partition('/')[2]}"] = source
         if result.weights:
             files["weights.npz"] = npz.pack_weights(result.weights)
         if result.traceback:

@@ -1,15 +1,18 @@
-"""Which plugins there are, from package metadata alone; a plugin is imported when it is chosen."""
+"""Which plugins there are, from metadata and names of files; one is imported when it is chosen."""
 
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
+from harness import one_file
 from harness.contracts import KINDS, DataError
 from harness.errors import HarnessError, PluginError, from_outside
 
@@ -17,49 +20,66 @@ from harness.errors import HarnessError, PluginError, from_outside
 SAYS = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Origin:
     """Where a plugin comes from."""
 
     kind: str
     name: str
-    value: str  # module:Class
-    distribution: str
+    value: str  # module:Class, or the path of its one file
+    distribution: str  # or the name of the folder that the file is in
     version: str
 
     def __str__(self) -> str:
-        return f"{self.kind} plugin {self.name!r} ({self.distribution} {self.version})"
+        where = f"{self.distribution} {self.version}" if self.file is None else self.value
+        return f"{self.kind} plugin {self.name!r} ({where})"
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it is all of, if it is not of a distribution."""
+        return Path(self.value) if self.version == one_file.VERSION else None
+
+    def load(self) -> Any:
+        """What stands there."""
+        return one_file.load(self.file) if self.file else EntryPoint("", self.value, "").load()
 
 
-@cache
-def table() -> Mapping[str, Mapping[str, tuple[EntryPoint, ...]]]:
-    """{kind: {name: entry points}}; nothing is imported.
+def table() -> Mapping[str, Mapping[str, tuple[Origin, ...]]]:
+    """{kind: {name: origins}}; nothing is imported.
 
     A name that two distributions give stays reachable as `distribution/name`.
     """
-    found: dict[str, dict[str, list[EntryPoint]]] = {kind: {} for kind in KINDS}
-    everything = entry_points()
-    for kind in KINDS:
-        for entry in _distinct(everything.select(group=f"harness.{kind}")):
-            found[kind].setdefault(entry.name, []).append(entry)
+    return _table(os.environ.get(one_file.VARIABLE, ""))
+
+
+@cache
+def _table(folders: str) -> Mapping[str, Mapping[str, tuple[Origin, ...]]]:
+    found: dict[str, dict[str, list[Origin]]] = {kind: {} for kind in KINDS}
+    for where in sorted({*_installed(), *_files()}):  # one distribution can be on the path twice
+        found[where.kind].setdefault(where.name, []).append(where)
     for names in found.values():
-        for name, entries in [*names.items()]:
-            if len(entries) > 1:
-                names |= {f"{_distribution(entry)[0]}/{name}": [entry] for entry in entries}
+        for name, origins in [*names.items()]:
+            for where in origins if len(origins) > 1 else ():
+                full = f"{where.distribution}/{name}"
+                names.setdefault(full, []).append(replace(where, name=full))
     return {
-        kind: {name: tuple(entries) for name, entries in sorted(names.items())}
+        kind: {name: tuple(origins) for name, origins in sorted(names.items())}
         for kind, names in found.items()
     }
 
 
-def _distinct(entries: object) -> list[EntryPoint]:
-    """Entry points without repeats: one distribution can be on the path twice."""
-    seen = {(e.name, e.value, _distribution(e)): e for e in entries}  # type: ignore[attr-defined]
-    return [seen[key] for key in sorted(seen)]
+def _installed() -> Iterator[Origin]:
+    everything = entry_points()
+    for kind in KINDS:
+        for entry in everything.select(group=f"harness.{kind}"):
+            of = (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "0")
+            yield Origin(kind, entry.name, entry.value, *of)
 
 
-def _distribution(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "0")
+def _files() -> Iterator[Origin]:
+    for path in one_file.files():
+        kind, folder = path.parent, path.parent.parent
+        yield Origin(kind.name, path.stem, str(path), folder.name, one_file.VERSION)
 
 
 def names(kind: str) -> list[str]:
@@ -69,13 +89,14 @@ def names(kind: str) -> list[str]:
 
 def origin(kind: str, name: str) -> Origin:
     """Where the plugin behind `kind=name` comes from; PluginError if there is not exactly one."""
-    entries = table()[kind].get(name, ())
-    if len(entries) > 1:
-        choices = " or ".join(f"{kind}={_distribution(e)[0]}/{name}" for e in entries)
-        raise PluginError(f"{kind}={name} is given by several distributions: choose {choices}")
-    if not entries:
+    found = table()[kind].get(name, ())
+    if not found:
         raise PluginError(unknown(kind, name, names(kind)))
-    return Origin(kind, name, entries[0].value, *_distribution(entries[0]))
+    if len(found) > 1:
+        full = {f"{kind}={where.distribution}/{name.rpartition('/')[2]}" for where in found}
+        hint = f"choose {' or '.join(sorted(full))}" if len(full) > 1 else "rename one of the two"
+        raise PluginError(f"{kind}={name} is given by several distributions: {hint}")
+    return found[0]
 
 
 def unknown(what: str, name: str, allowed: list[str]) -> str:
@@ -104,7 +125,7 @@ def load(kind: str, name: str) -> type:
     """The class behind `kind=name`; PluginError names the distribution and what is wrong."""
     where = origin(kind, name)
     with at_work(where, "cannot be imported"):
-        plugin = table()[kind][name][0].load()
+        plugin = where.load()
     if not (isinstance(plugin, type) and is_dataclass(plugin)):
         raise PluginError(f"{where} is not a dataclass: {where.value}")
     if not plugin.__dataclass_params__.frozen:  # type: ignore[attr-defined]
@@ -118,19 +139,26 @@ def load(kind: str, name: str) -> type:
 def provenance(kind: str, name: str) -> dict[str, str]:
     """What is recorded of a plugin: its kind, name, distribution, version and source hash."""
     where, plugin = origin(kind, name), load(kind, name)
+    source = one_file.content(where.file) if where.file else _source(plugin)
     return {
         "kind": kind,
         "name": name,
         "distribution": where.distribution,
         "version": where.version,
-        "source": source_hash(plugin),
+        "source": hashlib.sha256(source).hexdigest()[:12],
     }
 
 
-def source_hash(plugin: type) -> str:
-    """A short hash of the module that a plugin is written in."""
+def _source(plugin: type) -> bytes:
+    """The module that a plugin is written in."""
     try:
-        source = Path(inspect.getfile(plugin)).read_bytes()
+        return Path(inspect.getfile(plugin)).read_bytes()
     except (OSError, TypeError):
-        source = plugin.__qualname__.encode()
-    return hashlib.sha256(source).hexdigest()[:12]
+        return plugin.__qualname__.encode()
+
+
+def files_of(plugins: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
+    """The recorded plugins that are one file each, as `folder/kind/name.py` and what is in it."""
+    asked = [(p["kind"], p["name"]) for p in plugins if p["version"] == one_file.VERSION]
+    found = [path for each in asked if (path := origin(*each).file)]
+    return {"/".join(path.parts[-3:]): one_file.content(path) for path in found}

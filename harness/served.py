@@ -9,6 +9,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from harness import one_file
 from harness.net import predictor
 from harness.npz import layers, unpack
 
@@ -19,6 +20,8 @@ class Served(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Read `model.json` and `weights.npz`, and build the net from the installed plugins."""
         self.about = json.loads(Path(context.artifacts["model"]).read_text(encoding="utf-8"))
+        if (files := context.artifacts.get("plugins")) is not None:
+            one_file.recall(str(folder) for folder in Path(files).iterdir())
         weights = layers(unpack(Path(context.artifacts["weights"]).read_bytes()))
         self._said = predictor(self.about["config"], weights, self.about["scaling"])
 

@@ -84,6 +84,7 @@ class Manifest:
     runs: tuple[Planned, ...]  # of a search: none, they are in the log of its trials
     launcher: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any] | None = None  # what the sweeper was told, if it is a search
+    folders: list[str] = field(default_factory=list)  # of one-file plugins
     schema: int = SCHEMA
 
     def with_runs(self, planned: Sequence[Planned]) -> Self:

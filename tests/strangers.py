@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import config, registry
+from harness import config, one_file, registry
 
 CACHES = (
-    registry.table,
+    registry._table,
     registry.load,
     registry.provenance,
     config.twin,
     config._schema,
+    one_file.content,
 )
 
 

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"contracts"},
     {"errors", "memory"},
+    {"one_file"},
     {"numerics"},
     {"weights", "stack", "npz"},
     {"data"},

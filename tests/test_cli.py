@@ -92,8 +92,9 @@ def test_a_missing_data_file_exits_65(workplace, capsys):
         (["--config-path", "."], "use --config-dir DIR"),
         (["--config-name", "mine"], "--config-name mine: there is no mine.yaml"),
         (["-sc", "nonsense"], "Expecting one subcommand"),
-        (["--plugins", "here"], "--plugins, HARNESS_PLUGINS) are not available yet"),
-        (["epochs=1", "--plugins=here"], "are not available yet"),
+        (["--plugins", "here"], "here: there is no such folder (--plugins, HARNESS_PLUGINS)"),
+        (["epochs=1", "--plugins=here"], "here: there is no such folder"),
+        (["plugins", "--plugins"], "--plugins: a folder is expected"),
         (["resume", "nowhere"], "nowhere/manifest.json: no manifest"),
     ],
     ids=str,
@@ -102,10 +103,12 @@ def test_bad_usage_exits_2_with_a_hint(workplace, capsys, arguments, said):
     assert said in refused(capsys, *arguments)
 
 
-def test_a_folder_of_plugins_in_the_environment_is_refused(workplace, capsys, monkeypatch):
+def test_a_folder_of_plugins_in_the_environment_must_be_one(workplace, capsys, monkeypatch):
     monkeypatch.setenv("HARNESS_PLUGINS", "here")
     for arguments in ([], ["plugins"], ["--help"]):
-        assert "are not available yet" in refused(capsys, *arguments)
+        assert "here: there is no such folder" in refused(capsys, *arguments)
+    (workplace / "here" / "activations").mkdir(parents=True)
+    assert "no folder in it is a kind's: dataset, model, activation" in refused(capsys)
 
 
 def test_an_argument_of_a_verb_that_is_missing_exits_2(workplace, capsys):

@@ -186,10 +186,24 @@ def test_every_built_in_plugin_is_ok_and_comes_by_our_entry_points(listed):
         assert (key, distribution, state) == (key, "harness", "ok")
 
 
-def test_one_plugin_is_shown_with_its_source_and_fields(capsys):
-    out = harness(capsys, "plugins", "optimizer", "sgd").out
-    assert "optimizer=sgd: harness_plugins.optimizers.momentum:SGD of harness" in out
-    assert "fields: learning_rate=0.05, momentum=0.0, nesterov=false" in out
+def test_one_plugin_is_shown_with_all_that_is_known_of_it(workplace, capsys):
+    place = workplace / "conf" / "experiment" / "own.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text("defaults: [override /optimizer: decayed_adamw]\nmetrics: [r2]")
+    (place.parent / "odd.yaml").write_text("- {")
+    lines = harness(capsys, "plugins", "optimizer", "adamw").out.splitlines()
+    name, _, module = lines[0].partition(": ")
+    assert (name, module.partition(".")[0]) == ("optimizer=adamw", "harness_plugins")
+    assert lines[1].startswith("distribution: harness 0.")
+    assert lines[2].startswith("source: /")
+    assert "field: learning_rate: float = 0.001" in lines
+    assert "presets: experiment=diabetes, experiment=own, optimizer=decayed_adamw" in lines
+    assert "Loshchilov" in lines[-1]
+    assert "experiment=own" in harness(capsys, "plugins", "metric", "r2").out
+    assert "sweep=activations" in harness(capsys, "plugins", "activation", "sigmoid").out
+    shown = harness(capsys, "plugins", "dataset", "csv").out
+    assert "field: path: str (required)" in shown
+    assert "field: task: Optional[Literal['regression', 'classification']] = null" in shown
     assert describe("dataset", "csv").startswith("path (required), target (required), task=null")
 
 

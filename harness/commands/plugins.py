@@ -3,8 +3,12 @@
 import argparse
 import inspect
 from dataclasses import MISSING, Field, fields
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
+import yaml
+
+from harness.composer import CONF, user_conf
 from harness.config import GROUPS, schema, twin
 from harness.construct import allow_name
 from harness.contracts import KINDS
@@ -35,14 +39,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _row(kind: str, name: str) -> tuple[str, ...]:
+    where = table()[kind][name][0]
     try:
-        where = origin(kind, name)
+        origin(kind, name)
         shown, state = describe(kind, name), "ok"
     except PluginError as error:
         shown, state = str(error).splitlines()[0], "broken"
-        entry = table()[kind][name][0]
-        dist = entry.dist
-        return kind, name, dist.name if dist else "?", dist.version if dist else "?", state, shown
     return kind, name, where.distribution, where.version, state, shown
 
 
@@ -66,8 +68,47 @@ def _field(f: Field[Any]) -> str:
 
 def _show(kind: str, name: str) -> int:
     where, plugin = origin(kind, name), load(kind, name)
-    print(f"{kind}={name}: {where.value} of {where.distribution} {where.version}")
+    describe(kind, name)  # PluginError, if its fields are no config
+    print(f"{kind}={name}: {where.value}")
+    print(f"distribution: {where.distribution} {where.version}")
     print(f"source: {inspect.getsourcefile(plugin)}")
-    print(f"fields: {describe(kind, name) or 'none'}")
+    hints = get_type_hints(plugin)
+    for f in (f for f in fields(plugin) if f.init):
+        _, _, default = _field(f).partition("=")
+        hint = inspect.formatannotation(hints[f.name])
+        print(f"field: {f.name}: {hint}" + (f" = {default}" if default else " (required)"))
+    print(f"presets: {', '.join(presets_of(kind, name)) or 'none'}")
     print(inspect.getdoc(plugin) or "(no docstring)")
     return 0
+
+
+def presets_of(kind: str, name: str) -> list[str]:
+    """The presets, ours and those in `./conf`, that choose a plugin or a preset that does."""
+    choices = {
+        (path.parent.name, path.stem): _choices(path)
+        for folder in filter(None, (CONF, user_conf()))
+        for path in folder.glob("*/*.yaml")
+    }
+    wanted, found = {(kind, name)}, {(kind, name)}
+    while found:
+        found = {preset for preset, chosen in choices.items() if chosen & wanted} - wanted
+        wanted |= found
+    return sorted(f"{group}={option}" for group, option in wanted - {(kind, name)})
+
+
+def _choices(preset: Path) -> set[tuple[str, str]]:
+    """(kind or group, name) of what a preset chooses."""
+    try:
+        said = yaml.safe_load(preset.read_text(encoding="utf-8")) or {}
+        found = {(preset.parent.name, e) for e in said.get("defaults", ()) if isinstance(e, str)}
+        pairs = [p for e in said.get("defaults", ()) if isinstance(e, dict) for p in e.items()]
+        pairs += said.get("hydra", {}).get("sweeper", {}).get("params", {}).items()
+        figures = said.get("figures", {})
+        lists = {"metric": said.get("metrics"), "figure": figures.get("names")}
+        pairs += [(kind, each) for kind, names in lists.items() for each in names or ()]
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError):
+        return set()
+    for key, value in pairs:
+        group = str(key).removeprefix("override ").removeprefix("/")
+        found |= {(group, each.strip()) for each in str(value).split(",")}
+    return found

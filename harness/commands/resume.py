@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from harness import store, sweeps
+from harness import one_file, store, sweeps
 from harness.commands.train import interrupted, lost, report
 from harness.errors import UsageError
 from harness.progress import Progress
@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     folder, accept = args.folder.absolute(), args.accept_drift
     manifest = store.read_manifest(folder)
+    one_file.recall(manifest.folders)
     with tidy_signals():
         try:
             if manifest.search is not None:

@@ -1,8 +1,10 @@
 """`harness [train] [-m] OVERRIDES`: one run or a sweep, and its closing lines."""
 
 import os
+import re
 import shlex
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from pkgutil import iter_modules
@@ -13,11 +15,13 @@ from hydra._internal.utils import get_args_parser
 from harness import commands
 from harness.composer import Composer, composer, composing, shadowed, user_conf
 from harness.errors import Terminated, UsageError
+from harness.one_file import asked_for
 
 if TYPE_CHECKING:
     from harness.summary import Interrupted, Lost, Summary
 
 LISTED = 20
+PLUGINS = re.compile(r" --plugins[= ](\S+)(?= )")  # on a line that is not finished
 
 
 def main(arguments: list[str]) -> int:
@@ -95,6 +99,8 @@ def _show(args: Any, parser: Any, name: str) -> int:
 def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
     """Hydra's completion, which does not know our commands."""
     line = os.environ.get("COMP_LINE", "")
+    folders = PLUGINS.findall(line)
+    os.environ["COMP_LINE"] = line = PLUGINS.sub("", line)
     words = line.split()[1:]
     word = "" if line.endswith(" ") or not words else words.pop()
     if not words and asked[:1] == ["query=bash"]:
@@ -104,7 +110,7 @@ def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
         if words[0] != "train":
             return
         os.environ["COMP_LINE"] = line.replace(" train ", " ", 1)
-    with composing(asked):
+    with suppress(UsageError), asked_for(folders), composing(asked):
         hydra.shell_completion(config_name=name, overrides=asked)
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness import one_file
 from harness.contracts import Data
 from harness.npz import pack_weights
+from harness.registry import files_of
 from harness.store import Planned, Result
 from harness.tracking.connection import Connection
 from harness.tracking.environment import surroundings
@@ -82,13 +84,14 @@ def save(
     aside.mkdir(exist_ok=True)
     (aside / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     (aside / "weights.npz").write_bytes(pack_weights(result.weights))
+    for place, source in files_of(planned.plugins).items():
+        file = aside / "plugins" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(source)
     pyfunc.save_model(
         str(path),
         python_model=str(SERVED),
-        artifacts={
-            "model": str(aside / "model.json"),
-            "weights": str(aside / "weights.npz"),
-        },
+        artifacts={path.stem: str(path) for path in sorted(aside.iterdir())},
         signature=signature(len(about["features"]), about["outputs"]),
         input_example=pd.DataFrame(data.x[:EXAMPLE_ROWS].astype(float), columns=about["features"]),
         pip_requirements=requirements(planned),
@@ -125,7 +128,7 @@ def requirements(planned: Planned) -> list[str]:
     plugins = {
         plugin["distribution"]: plugin["version"]
         for plugin in planned.plugins
-        if plugin["kind"] in NEEDED and plugin["distribution"]
+        if plugin["kind"] in NEEDED and plugin["version"] != one_file.VERSION
     }
     pinned = {"harness": version("harness"), "numpy": np.__version__, **plugins}
     return [f"{name}=={number}" for name, number in pinned.items()]

@@ -1,0 +1,102 @@
+"""Plugins of one file, for a first try without packaging: DIR/<kind>/<name>.py, one dataclass."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import is_dataclass
+from functools import cache
+from keyword import iskeyword
+from pathlib import Path
+from types import ModuleType
+
+from harness.contracts import KINDS
+from harness.errors import UsageError
+
+VARIABLE = "HARNESS_PLUGINS"  # the folders: in the environment, so that workers inherit them
+VERSION = "file"  # said where a distribution's version is
+TAKEN = ("name", "all", "null", "true", "false", "inf", "nan")  # each means something in a config
+
+
+def folders() -> list[Path]:
+    """The folders that are asked for; UsageError if one is not there, or holds no kind."""
+    asked = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
+    found = [*dict.fromkeys(Path(each).expanduser().resolve() for each in asked)]
+    for folder in found:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: there is no such folder (--plugins, {VARIABLE})")
+        if not any((folder / kind).is_dir() for kind in KINDS):
+            raise UsageError(f"{folder}: no folder in it is a kind's: {', '.join(KINDS)}")
+    return found
+
+
+@contextmanager
+def asked_for(more: Sequence[str]) -> Iterator[None]:
+    """Meanwhile these folders are looked through too, by workers as well."""
+    before = os.environ.get(VARIABLE)
+    try:
+        _see([*more, before or ""])
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def recall(recorded: Iterable[str]) -> None:
+    """Look through recorded folders too, but where one of that name is asked for."""
+    there = folders()
+    known = {folder.name for folder in there}
+    _see([*map(str, there), *(each for each in recorded if Path(each).name not in known)])
+
+
+def _see(those: Iterable[str]) -> None:
+    os.environ[VARIABLE] = os.pathsep.join(those)
+    os.environ[VARIABLE] = os.pathsep.join(map(str, folders()))  # absolute, wherever one goes
+    if not os.environ[VARIABLE]:
+        del os.environ[VARIABLE]
+
+
+def files() -> Iterator[Path]:
+    """Every DIR/<kind>/<name>.py; what begins with `_` is nobody's plugin."""
+    for folder in folders():
+        for kind in KINDS:
+            yield from (folder / kind).glob("[!_]*.py")
+
+
+@cache
+def content(path: Path) -> bytes:
+    """A file as it was when it was first read: what is run is what is recorded."""
+    return path.read_bytes()
+
+
+def load(path: Path) -> type:
+    """The one dataclass of a file; ImportError, or what it raises, says why there is none."""
+    if (problem := unfit(path.stem)) is not None:
+        raise ImportError(problem)
+    folder, kind = path.parent.parent.name, path.parent.name
+    module = ModuleType(f"{folder}_{kind}_{path.stem}".replace(".", "_"))
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where dataclasses and pickle look
+    try:
+        exec(compile(content(path), path, "exec"), vars(module))
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
+    own: list[type] = [each for each in vars(module).values() if _is_own(each, module)]
+    if len(own) != 1:
+        found = ", ".join(each.__name__ for each in own) or "none"
+        raise ImportError(f"one dataclass is expected in a file, and there is: {found}")
+    return own[0]
+
+
+def _is_own(value: object, module: ModuleType) -> bool:
+    mine = isinstance(value, type) and value.__module__ == module.__name__
+    return mine and is_dataclass(value)
+
+
+def unfit(name: str) -> str | None:
+    """Why a plugin cannot have this name; None if it can."""
+    if not (name.isascii() and name.isidentifier()) or iskeyword(name) or name[0] == "_":
+        return f"{name!r} is no name for a plugin: letters, digits and _, as Python's names"
+    return f"the name {name!r} is reserved" if name.lower() in TAKEN else None
