@@ -23,6 +23,8 @@ TABLE = str(Path(__file__).parent / "cities.csv")
 # Besides each plugin with its defaults, settings that take another way through the code.
 MORE = {
     "dataset/blobs": [{"samples": 7, "noise": 0.0, "classes": 5, "features": 3}],
+    "dataset/checkerboard": [{"samples": 7, "squares": 3}],
+    "dataset/classification": [{"features": 99, "informative": 70, "classes": 5}],
     "dataset/csv": [{"path": TABLE, "target": "rent"}, {"path": TABLE, "target": "country"}],
     "dataset/surface": [{"samples": 1}],
     "schedule/step": [{"every": 3, "factor": 0.9}],

@@ -5,6 +5,7 @@ from importlib.metadata import entry_points
 
 import numpy as np
 import pytest
+from harness_plugins.datasets.adjustable import Checkerboard, Classification, Regression, Sine
 from harness_plugins.datasets.bundled import BreastCancer, Diabetes, Digits, Iris, Wine
 from harness_plugins.datasets.generated import (
     XOR,
@@ -20,8 +21,9 @@ from hypothesis import strategies as st
 
 from harness.numerics import sigmoid, with_ones
 
-GENERATED = [Surface, Moons, Circles, Spirals, XOR, Blobs, Friedman1]
-PLANE = [Moons, Circles, Spirals, XOR]
+ADJUSTABLE = [Checkerboard, Classification, Regression, Sine]
+GENERATED = [Surface, Moons, Circles, Spirals, XOR, Blobs, Friedman1, *ADJUSTABLE]
+PLANE = [Moons, Circles, Spirals, XOR, Checkerboard]
 BUNDLED = [Digits, Iris, Wine, BreastCancer, Diabetes]
 
 
@@ -36,7 +38,8 @@ def names_of(classes):
 def test_the_tables_here_hold_every_dataset_that_needs_no_file():
     ours = {e.value for e in entry_points(group="harness.dataset") if e.dist.name == "harness"}
     here = {f"{cls.__module__}:{cls.__name__}" for cls in GENERATED + BUNDLED}
-    assert ours - {"harness_plugins.datasets.csv:CSV"} == here
+    files = {"harness_plugins.datasets.csv:CSV", "harness_plugins.datasets.npz:NPZ"}
+    assert ours - files == here
 
 
 @pytest.mark.parametrize("cls", GENERATED, ids=names_of(GENERATED))
@@ -143,6 +146,37 @@ def test_friedman1_without_noise_is_its_formula_and_ignores_later_features():
     assert data.standardize
 
 
+@pytest.mark.parametrize("squares", [2, 3, 8])
+def test_a_checkerboard_without_noise_has_the_colours_of_its_squares(squares):
+    data = load(Checkerboard(samples=3000, squares=squares))
+    square = np.floor((data.x + 1) / 2 * squares).astype(int)
+    assert np.array_equal(data.y, square.sum(axis=1) % 2)
+    assert len(np.unique(square, axis=0)) == squares**2
+
+
+def test_a_sine_without_noise_is_one():
+    data = load(Sine(noise=0.0, frequency=3.0))
+    assert np.allclose(data.y, np.sin(3 * data.x), rtol=1e-14)
+    assert np.abs(data.x).max() <= np.pi
+
+
+def test_only_the_informative_features_of_a_regression_tell_of_y():
+    data = load(Regression(noise=0.0, features=6, informative=2))
+    w, *_ = np.linalg.lstsq(data.x, data.y, rcond=None)
+    assert (np.abs(w[:2]) > 1e-3).all()
+    assert np.allclose(w[2:], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("informative", "classes"), [(1, 2), (3, 8), (100, 4)])
+def test_classes_sit_at_corners_of_their_own_as_far_apart_as_asked(informative, classes):
+    fields = {"features": informative + 2, "informative": informative, "classes": classes}
+    data = load(Classification(noise=0.0, separation=1.5, **fields))
+    corners = np.unique(data.x, axis=0)
+    assert len(corners) == classes
+    assert (np.abs(corners[:, :informative]) == 1.5).all()
+    assert (corners[:, informative:] == 0).all()
+
+
 BAD = [
     *[(cls, {"samples": 0}, "samples must be .* up, not 0") for cls in GENERATED],
     *[(cls, {"samples": 1}, "samples must be .* from 2 up, not 1") for cls in PLANE],
@@ -153,6 +187,12 @@ BAD = [
     (Blobs, {"features": 0}, "features must be .* from 1 up, not 0"),
     (Blobs, {"samples": 3, "classes": 4}, "samples must be .* from 4 up, not 3"),
     (Friedman1, {"features": 4}, "features must be .* from 5 up, not 4"),
+    (Checkerboard, {"squares": 1}, "squares must be .* from 2 up, not 1"),
+    (Sine, {"frequency": 0.0}, "frequency must be positive and finite, not 0.0"),
+    (Regression, {"features": 0}, "features must be .* from 1 up, not 0"),
+    (Regression, {"informative": 11}, "informative must be .* from 1 to 10, not 11"),
+    (Classification, {"classes": 33}, "classes must be .* from 2 to 32, .* not 33"),
+    (Classification, {"separation": 0.0}, "separation must be positive and finite, not 0.0"),
 ]
 
 

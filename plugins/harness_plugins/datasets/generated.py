@@ -10,19 +10,19 @@ import numpy as np
 from harness.contracts import Array, Data
 
 
-def _validate(samples: int, noise: float, least: int) -> None:
+def validate(samples: int, noise: float, least: int) -> None:
     if samples < least:
         raise ValueError(f"samples must be a whole number from {least} up, not {samples}")
     if not 0 <= noise < inf:
         raise ValueError(f"noise must be a finite number from 0 up, not {noise}")
 
 
-def _turns(samples: int, classes: int) -> Array:
+def turns(samples: int, classes: int) -> Array:
     """(samples,) codes 0, 1, ..., classes - 1, 0, 1, ...: as balanced as can be."""
     return np.arange(samples, dtype=np.int64) % classes
 
 
-def _plane(x: Array, codes: Array, class_names: tuple[str, ...]) -> Data:
+def plane(x: Array, codes: Array, class_names: tuple[str, ...]) -> Data:
     """Classes in the plane."""
     return Data(x, codes, "classification", ("x1", "x2"), ("class",), class_names)
 
@@ -35,7 +35,7 @@ class Surface:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        _validate(self.samples, self.noise, least=1)
+        validate(self.samples, self.noise, least=1)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and y (samples, 1); draws x₁, then x₂, then ε."""
@@ -57,16 +57,16 @@ class Moons:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        _validate(self.samples, self.noise, least=2)
+        validate(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 (upper) and 1 (lower), in turn."""
-        codes = _turns(self.samples, 2)
+        codes = turns(self.samples, 2)
         t = rng.uniform(0, np.pi, self.samples)
         upper = np.column_stack([np.cos(t), np.sin(t)])
         lower = np.column_stack([1 - np.cos(t), 0.5 - np.sin(t)])
         x = np.where(codes[:, None] == 0, upper, lower)
-        return _plane(x + rng.normal(0, self.noise, x.shape), codes, ("upper", "lower"))
+        return plane(x + rng.normal(0, self.noise, x.shape), codes, ("upper", "lower"))
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ class Circles:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        _validate(self.samples, self.noise, least=2)
+        validate(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 (outer) and 1 (inner), in turn."""
-        codes = _turns(self.samples, 2)
+        codes = turns(self.samples, 2)
         t = rng.uniform(0, 2 * np.pi, self.samples)
         x = np.where(codes == 0, 1.0, 0.5)[:, None] * np.column_stack([np.cos(t), np.sin(t)])
-        return _plane(x + rng.normal(0, self.noise, x.shape), codes, ("outer", "inner"))
+        return plane(x + rng.normal(0, self.noise, x.shape), codes, ("outer", "inner"))
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,15 @@ class Spirals:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        _validate(self.samples, self.noise, least=2)
+        validate(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 and 1, in turn."""
-        codes = _turns(self.samples, 2)
+        codes = turns(self.samples, 2)
         r = 3 * np.sqrt(rng.uniform(0, 1, self.samples))
         theta = np.pi * (r + codes)
         x = r[:, None] * np.column_stack([np.cos(theta), np.sin(theta)])
-        return _plane(x + rng.normal(0, self.noise, x.shape), codes, ("first", "second"))
+        return plane(x + rng.normal(0, self.noise, x.shape), codes, ("first", "second"))
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ class XOR:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        _validate(self.samples, self.noise, least=2)
+        validate(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 (equal signs) and 1 (different signs), in turn."""
-        codes = _turns(self.samples, 2)
+        codes = turns(self.samples, 2)
         x = rng.uniform(-1, 1, (self.samples, 2))
         x[:, 1] = np.copysign(x[:, 1], np.where(codes == 0, x[:, 0], -x[:, 0]))
-        return _plane(x + rng.normal(0, self.noise, x.shape), codes, ("equal", "different"))
+        return plane(x + rng.normal(0, self.noise, x.shape), codes, ("equal", "different"))
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,11 @@ class Blobs:
             raise ValueError(f"classes must be a whole number from 2 up, not {self.classes}")
         if self.features < 1:
             raise ValueError(f"features must be a whole number from 1 up, not {self.features}")
-        _validate(self.samples, self.noise, least=self.classes)
+        validate(self.samples, self.noise, least=self.classes)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, features) and codes 0, 1, ..., classes - 1, in turn."""
-        codes = _turns(self.samples, self.classes)
+        codes = turns(self.samples, self.classes)
         centres = rng.uniform(-2, 2, (self.classes, self.features))
         x = centres[codes] + rng.normal(0, self.noise, (self.samples, self.features))
         names = tuple(f"x{i + 1}" for i in range(self.features))
@@ -165,7 +165,7 @@ class Friedman1:
     features: int = 10
 
     def __post_init__(self) -> None:
-        _validate(self.samples, self.noise, least=1)
+        validate(self.samples, self.noise, least=1)
         if self.features < 5:
             raise ValueError(f"features must be a whole number from 5 up, not {self.features}")
 
