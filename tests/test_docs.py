@@ -81,7 +81,7 @@ def known() -> dict[str, set[str]]:
         found[kind] |= {*names(kind)}
     for block in (block for page in PAGES for block in blocks(page) if block.file):
         path = Path(block.file or "")
-        if path.parent.parent.name == "conf":
+        if path.parent.name in found:  # a preset, or a plugin of one file
             found[path.parent.name].add(path.stem)
         for kind, name in re.findall(r'"harness\.(\w+)"\]\n(\w+) =', block.text):
             found[kind].add(name)
