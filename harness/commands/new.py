@@ -1,0 +1,76 @@
+"""`harness new KIND NAME [--dir D]`: write an installable plugin with its test, green at once."""
+
+import argparse
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+
+from harness import one_file
+from harness.construct import allow, allow_name
+from harness.contracts import KINDS
+from harness.registry import table
+from harness.store import write_atomically
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+USE = {"metric": "metrics=[{}]", "figure": "figures.names=[{}]"}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the package and say what to do next; 0."""
+    parser = argparse.ArgumentParser(prog="harness new", description=__doc__)
+    parser.add_argument("kind", help=f"one of {', '.join(KINDS)}")
+    parser.add_argument("name", help="of the new plugin, as KIND=NAME will choose it")
+    parser.add_argument("--dir", help="to write into, new or empty; harness-NAME if not given")
+    asked = parser.parse_args(arguments)
+    check_free(asked.kind, asked.name)
+    every = files(asked.kind, asked.name)
+    folder = Path(asked.dir or f"harness-{asked.name}".replace("_", "-"))
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    allow(empty, f"{folder}: there is something there; choose another with --dir")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in every.items():
+        write_atomically(folder / name, text.encode())
+        print(f"wrote: {folder / name}")
+    print(f"next: cd {shlex.quote(str(folder))} && pip install -e '.[test]' && pytest")
+    print(f"then: harness {_use(asked.kind, asked.name)}")
+    return 0
+
+
+def check_free(kind: str, name: str) -> None:
+    """UsageError if there is no such kind, or a plugin of it cannot have this name."""
+    allow_name("kind", kind, KINDS)
+    problem = one_file.unfit(name)
+    allow(problem is None, str(problem))
+    for where in table()[kind].get(name, ()):
+        allow(False, f"there is one of that name: {where}; choose another")
+    there = find_spec(f"harness_{name}")
+    allow(there is None, f"{name}: there is a module harness_{name} already; choose another name")
+
+
+def files(kind: str, name: str) -> dict[str, str]:
+    """The files of a plugin's package, by their names."""
+    module = f"harness_{name}"
+    said = {
+        "kind": kind,
+        "name": name,
+        "module": module,
+        "distribution": module.replace("_", "-"),
+        "Class": "".join(part[:1].upper() + part[1:] for part in name.split("_")),
+        "use": _use(kind, name),
+    }
+    sources = {
+        f"{module}.py": kind,
+        f"test_{module}.py": "test",
+        "pyproject.toml": "pyproject",
+        "README.md": "readme",
+    }
+    return {
+        file: Template((TEMPLATES / f"{source}.txt").read_text(encoding="utf-8")).substitute(said)
+        for file, source in sources.items()
+    }
+
+
+def _use(kind: str, name: str) -> str:
+    """What chooses it on a command line."""
+    return USE.get(kind, f"{kind}={{}}").format(name)
