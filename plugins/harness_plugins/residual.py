@@ -12,8 +12,7 @@ from harness_plugins.models import activated, over_ones, product
 class Block(NamedTuple):
     """What one block keeps for the way back."""
 
-    inner: Array  # (R, width + 1, width), u
-    outer: Array  # (R, width + 1, width), v
+    weights: Array  # (R, 2, width + 1, width), u and v
     stream: Array  # (R, width + 1, N), [h; 1] as it came
     z: Array  # (R, width, N), what the activation was given
     raised: Array  # (R, width + 1, N), what it made of it, and ones
@@ -45,9 +44,10 @@ class ResidualMLP:
     def init(
         self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int
     ) -> Arrays:
-        """w (features + 1, width), u and v (width + 1, width) of each block, w' for the output."""
-        fans = [(features, self.width), *[(self.width, self.width)] * (2 * self.blocks)]
-        return [initializer(rng, *each) for each in (*fans, (self.width, outputs))]
+        """w (features + 1, width), each block's u and v (2, width + 1, width), w'."""
+        first, width = initializer(rng, features, self.width), self.width
+        pairs = [[initializer(rng, width, width) for _ in "uv"] for _ in range(self.blocks)]
+        return [first, *map(np.stack, pairs), initializer(rng, width, outputs)]
 
     def forward(
         self, weights: Arrays, x: Array, activation: Activation, uniform: Uniform | None = None
@@ -55,11 +55,11 @@ class ResidualMLP:
         first, *inside, output = weights
         below = over_ones(x.mT)
         stream, blocks = over_ones(first.mT @ below), []
-        for inner, outer in zip(inside[::2], inside[1::2], strict=True):
-            z = inner.mT @ stream
+        for block in inside:
+            z = block[:, 0].mT @ stream
             raised = activated(activation, z)
-            blocks.append(Block(inner, outer, stream, z, raised))
-            stream = over_ones(stream[:, :-1] + outer.mT @ raised)
+            blocks.append(Block(block, stream, z, raised))
+            stream = over_ones(stream[:, :-1] + block[:, 1].mT @ raised)
         return (output.mT @ stream).mT, Cache(activation, below, blocks, output, stream)
 
     def backward(self, cache: Cache, delta: Array) -> Arrays:
@@ -71,10 +71,11 @@ class ResidualMLP:
         gradients = [cache.stream @ delta]
         delta = product(cache.output[:, :-1], delta.mT)
         for block in reversed(cache.blocks):
-            gradients.append(block.raised @ delta.mT)
-            back = product(block.outer[:, :-1], delta)
+            inner, outer = block.weights[:, 0, :-1], block.weights[:, 1, :-1]
+            back = product(outer, delta)
             back *= cache.activation.derivative(block.z, block.raised[:, :-1])
-            gradients.append(block.stream @ back.mT)
-            delta = delta + product(block.inner[:, :-1], back)
+            pair = [block.stream @ back.mT, block.raised @ delta.mT]
+            gradients.append(np.stack(pair, axis=1))
+            delta = delta + product(inner, back)
         gradients.append(cache.x @ delta.mT)
         return gradients[::-1]

@@ -45,7 +45,7 @@ def mlp(torch: Any, plugin: MLP, weights: list[Any], x: Any, uniform: Any) -> An
 def residual(torch: Any, plugin: ResidualMLP, weights: list[Any], x: Any, uniform: Any) -> Any:
     functional, (first, *inside, last) = torch.nn.functional, weights
     h = dense(functional, x, first)
-    for inner, outer in zip(inside[::2], inside[1::2], strict=True):
+    for inner, outer in inside:
         h = h + dense(functional, torch.tanh(dense(functional, h, inner)), outer)
     return dense(functional, h, last)
 
