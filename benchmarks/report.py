@@ -12,7 +12,7 @@ import numpy as np  # noqa: F401  (threadpoolctl tells of libraries that are loa
 from threadpoolctl import threadpool_info
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-SECTIONS = ("training", "sweeps", "scaling", "engines", "profiling")
+SECTIONS = ("training", "sweeps", "scaling", "engines", "profiling", "faults")
 OPENING = """# Benchmark results
 
 Made by `make bench`; `make bench BENCH_ARGS=training` measures one section anew and leaves the
