@@ -22,7 +22,7 @@ from benchmarks.measure import surroundings
 from benchmarks.report import table, write
 
 RUNS, EPOCHS = 8, 100
-LONGEST = 600.0  # seconds after which a program is ended
+LONGEST = 180.0  # seconds after which a program is ended
 QUERY = """
 SELECT seed.value, runs.status, (SELECT count(DISTINCT step) FROM metrics AS point
   WHERE point.run_uuid = runs.run_uuid AND point.key = 'train/loss'
@@ -144,7 +144,7 @@ FAULTS = {
 
 
 def ended(process: subprocess.Popen[bytes]) -> int:
-    """How it ended; after ten minutes it is killed."""
+    """How it ended; after three minutes it is killed."""
     try:
         return process.wait(LONGEST)
     except subprocess.TimeoutExpired:
