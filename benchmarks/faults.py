@@ -185,6 +185,7 @@ def measure(name: str, way: Way) -> tuple[str, str]:
 
 def main() -> None:
     """The section of RESULTS.md."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     rows = []
     for name in FAULTS:
         usual, ours = measure(name, USUAL), measure(name, OURS)
