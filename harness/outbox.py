@@ -41,9 +41,9 @@ class Outbox:
         self._closing = self._tried = False
         self._end, self._began = float("inf"), time.monotonic()
         self._changed = threading.Condition()
+        self._ended = threading.Event()  # is_alive() is wrong once a signal has cut a join() short
         # A daemon: a store that neither answers nor hangs up cannot keep the program from ending.
-        self._thread = threading.Thread(target=self._work, name="publishing", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._work, name="publishing", daemon=True).start()
 
     @property
     def error(self) -> HarnessError | None:
@@ -87,8 +87,8 @@ class Outbox:
             self._began = time.monotonic()
             self._end = min(self._end, self._began + within)
             self._changed.notify_all()
-        while self._thread.is_alive() and not self._is_late():
-            self._thread.join(0.1)
+        while not self._ended.wait(0.1) and not self._is_late():
+            pass
         if self._tasks and self.error is None:
             self.refused = TrackingError("there was no time to publish all that is trained")
 
@@ -110,6 +110,7 @@ class Outbox:
                 self._failed(key, task, HarnessError(text))
             else:
                 self._done(key, task)
+        self._ended.set()
 
     def _next(self) -> tuple[str, Task] | None:
         """The task whose turn it is, when it is; None if there will be none."""

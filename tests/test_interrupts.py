@@ -3,11 +3,14 @@
 import os
 import signal
 import socket
+import sqlite3
 import time
+from contextlib import closing, suppress
 
 import psutil
 import pytest
 
+from harness.tracking.uri import sqlite_uri
 from tests import forks
 from tests.commands import SHORT, variables
 from tests.slow import slow_in, until
@@ -72,6 +75,30 @@ def test_one_signal_ends_it_within_ten_seconds_and_its_runs_are_killed(begun, pl
     assert "Traceback" not in err
     _, runs = client_and_runs(uri, place / "here")
     assert {run.info.status for run in runs} == {"KILLED"}
+
+
+def recorded(base):
+    """How many runs a store's file has."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(base)) as store:
+        return store.execute("SELECT count(*) FROM runs").fetchone()[0]
+    return 0
+
+
+def test_a_signal_while_it_publishes_leaves_nothing_running(workplace):
+    """All is trained by then: the main thread is waiting for the one that publishes."""
+    line = ("-m", "seed=range(60)", *SHORT[1:], "hydra.sweep.dir=here")
+    process, base = forks.start(*line, cwd=workplace, env=variables()), workplace / "mlflow.db"
+    until(lambda: len([*workplace.glob("here/results/*.npz")]) == 60 and recorded(base) > 2)
+    code, took = ended(process, signal.SIGINT)
+    assert (code, took < 10) == (130, True), (took, process.said())
+    runs, parents = (
+        {
+            run.info.status
+            for run in client_and_runs(sqlite_uri(base), base.parent / "here", role)[1]
+        }
+        for role in ("run", "sweep")
+    )
+    assert (runs <= {"FINISHED"}, parents) == (True, {"KILLED"})
 
 
 @pytest.fixture
