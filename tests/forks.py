@@ -140,7 +140,7 @@ def become(line: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(asked["env"])
     os.chdir(asked["cwd"])
-    _say_into(*asked["files"])
+    say_into(*asked["files"])
     invalidate_caches()
     if asked["before"]:
         where, *arguments = asked["before"]
@@ -149,13 +149,14 @@ def become(line: socket.socket) -> None:
     runpy.run_module("harness", run_name="__main__", alter_sys=True)
 
 
-def _say_into(*files: str) -> None:
+def say_into(*files: str) -> None:
+    """Print there from now on: a file, or a terminal, for each of both streams."""
     for target, path in enumerate((os.devnull, *files)):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         os.dup2(handle, target)
         os.close(handle)
     sys.stdin, sys.stdout, sys.stderr = (
-        os.fdopen(target, "w" if target else "r", buffering=1 if target == 2 else -1)
+        os.fdopen(target, "w" if target else "r", 1 if target == 2 else -1, closefd=False)
         for target in range(3)
     )
 

@@ -2,14 +2,17 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from harness.signals import tidy_signals
 from tests import forks
 from tests.commands import SHORT, harness, harness_afresh, listing, variables
+from tests.test_resume import client_and_runs
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -52,6 +55,43 @@ def test_a_run_on_a_narrow_terminal_ends_with_the_same_lines(workplace, capsys, 
         code, out, _ = harness(capsys, *SHORT)
     keys = [line.partition(": ")[0] for line in out.splitlines()]
     assert (code, keys) == (0, ["runs", "best", "record", "folder", "look"])
+
+
+def test_a_terminal_that_is_closed_ends_a_sweep_tidily(place):
+    mine, theirs = pty.openpty()
+    line = ("-m", *SHORT, "epochs=1,100000000", "hydra.sweep.dir=here")
+    before = ("tests.forks:say_into", *[os.ttyname(theirs)] * 2)
+    sweep = forks.start(*line, cwd=place, env=dict(os.environ), before=before)
+    while not [*place.glob("here/results/*.npz")]:
+        with pytest.raises(TimeoutError):
+            sweep.wait(0.1)
+    os.close(theirs)
+    os.close(mine)
+    assert sweep.wait() == 143
+    uri = os.environ["MLFLOW_TRACKING_URI"]
+    states = {
+        role: [run.info.status for run in client_and_runs(uri, place / "here", role)[1]]
+        for role in ("sweep", "run")
+    }
+    assert states["sweep"] == ["KILLED"]
+    assert {"FINISHED"} <= {*states["run"]} <= {"FINISHED", "KILLED"}
+
+
+def test_a_shell_that_is_left_says_so_more_than_once():
+    with tidy_signals():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.raise_signal(signal.SIGHUP) is None
+
+
+def test_under_nohup_a_closed_terminal_is_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with tidy_signals():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_two_sweeps_started_at_once_in_one_folder_do_not_meet(workplace):
