@@ -27,7 +27,7 @@ class Touchy(Sigmoid):
 @pytest.fixture
 def touchy(monkeypatch):
     """The plugin registered beside the installed ones."""
-    entry = registry.EntryPoint("touchy", f"{__name__}:Touchy", "harness.activation")
+    entry = registry.Origin("activation", "touchy", f"{__name__}:Touchy", "tests", "0")
     with_it = {**registry.table(), "activation": {"touchy": (entry,)}}
     monkeypatch.setattr(registry, "table", lambda: with_it)
     assert __name__ in sys.modules
