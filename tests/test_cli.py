@@ -171,7 +171,7 @@ def test_help_lists_commands_groups_and_settings(workplace, capsys):
     assert (code, err) == (0, "")
     for verb in VERBS:
         assert f"harness {verb}" in out or f"harness [{verb}]" in out
-    assert "activation: identity, leaky_relu, relu, sigmoid, swish, tanh" in out
+    assert re.search(r"activation: .*relu, .*sigmoid, .*tanh", out)
     assert "tracking: local, server" in out
     assert "learning_rate: 0.05" in out
     assert listing(workplace) == []

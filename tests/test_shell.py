@@ -124,8 +124,8 @@ def complete(workplace, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("harness activation=s", ["activation=sigmoid", "activation=swish"]),
-        ("harness train activation=s", ["activation=sigmoid", "activation=swish"]),
+        ("harness activation=si", ["activation=sigmoid", "activation=sine"]),
+        ("harness train activation=sw", ["activation=swish"]),
         ("harness -m seed=1,2 activation=t", ["activation=tanh"]),
         ("harness model.hi", ["model.hidden."]),
         ("harness model=linear model.hi", []),
@@ -134,6 +134,8 @@ def complete(workplace, capsys, monkeypatch):
         ("harness experiment=no", ["experiment=notebook"]),
         ("harness epo", ["epochs="]),
         ("harness pl", ["plugins"]),
+        ("harness ne", ["new"]),
+        ("harness new act", []),
         ("harness plugins act", []),
         ("harness resume ", []),
         ("harness activation=nonsense model.", []),
@@ -158,7 +160,7 @@ def test_the_script_for_bash_works_in_bash(workplace):
     script = """
     eval "$(harness -sc install=bash)" || exit 1
     complete -p harness || exit 2
-    for COMP_LINE in "harness activation=s" "harness model.hi" "harness plug"; do
+    for COMP_LINE in "harness activation=si" "harness model.hi" "harness plug"; do
         COMP_POINT=${#COMP_LINE} COMP_WORDS=($COMP_LINE) COMP_CWORD=1 COMPREPLY=()
         hydra_bash_completion
         echo "${COMPREPLY[@]}"
@@ -170,5 +172,5 @@ def test_the_script_for_bash_works_in_bash(workplace):
     assert (done.returncode, done.stderr) == (0, "")
     registered, *offered = done.stdout.splitlines()
     assert registered.endswith("-F hydra_bash_completion harness")
-    assert offered == ["activation=sigmoid activation=swish", "model.hidden.", "plugins"]
+    assert offered == ["activation=sigmoid activation=sine", "model.hidden.", "plugins"]
     assert listing(workplace) == []
