@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
+CONTRACT = 1  # raised when a plugin that kept the contract would have to change
 KINDS = (
     "dataset",
     "model",

