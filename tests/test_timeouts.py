@@ -56,10 +56,10 @@ def workers(process=None):
 
 
 def test_a_run_that_hangs_fails_alone_and_the_others_keep_their_bits(sleepy, place, capsys):
-    code, out, err = harness(capsys, *SWEEP, "run.timeout=4")
+    code, out, err = harness(capsys, *SWEEP, "run.timeout=8")
     assert code == 3
     assert "runs: 5 finished, 0 diverged, 1 failed" in out
-    reason = "run.timeout=4: no epoch ended in that time, twice"
+    reason = "run.timeout=8: no epoch ended in that time, twice"
     assert f"failed: activation.awake=0: {reason}\n" in err
     assert workers() == []
     for run in store.read_manifest(Path("here")).runs:
