@@ -124,7 +124,7 @@ class Training:
         self.pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in members if m.timeout)])
         self.data = self._ready("train")
         group, self.shapes = self._next(self.slots)
-        asked = None if prune is None else self._asking(prune)
+        asked = (lambda run, *at: prune(fingerprints[run], *at)) if prune is not None else None
         self.watch = Watch(group.stack.members, group.rows, asked, self.clock.seconds())
         self.history = Histories(members, self.prepared, self.shapes)
         self.group = self._restored(group)
@@ -160,9 +160,6 @@ class Training:
             parts = self.watch.saved(at, now), self.history.saved(run)
             kept[self.fingerprints[run]] = checkpoints.pack(epoch, at, *parts)
         return kept
-
-    def _asking(self, prune: Prune) -> Callable[[int, int, float], bool]:
-        return lambda run, epoch, loss: prune(self.fingerprints[run], epoch, loss)
 
     def results(self) -> Iterator[list[Result]]:
         """Every few seconds what runs left that ended, and snapshots of those that go on.
