@@ -83,7 +83,7 @@ class Outbox:
         """
         with self._changed:
             self._tasks = {key: task for key, task in self._tasks.items() if not task.passing}
-            self._closing, self._again = True, 0.0
+            self._closing = True
             self._began = time.monotonic()
             self._end = min(self._end, self._began + within)
             self._changed.notify_all()
@@ -121,11 +121,11 @@ class Outbox:
                     return self._parting()
                 if self._closing and (not self._tasks or (self.away and self._tried)):
                     return None
-                self._tried = self._closing
                 due = self._again
-                if now >= self._again:
+                if self._closing or now >= self._again:
                     for key, task in self._tasks.items():
                         if task.due <= now:
+                            self._tried = self._closing and self.away is not None
                             return key, task
                     due = min((task.due for task in self._tasks.values()), default=now + LONGEST)
                 self._changed.wait(min(due, self._end) - now)

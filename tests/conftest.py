@@ -1,18 +1,14 @@
 """What tests share: configs made by hand, and a folder to run in."""
 
 import copy
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from harness.tracking.uri import sqlite_uri
 from tests.commands import SHORT, harness
+from tests.recorded import served
 from tests.servers import cluster
 
 settings.register_profile("here", deadline=None)  # how long an example takes is the machine's
@@ -104,29 +100,19 @@ def launched(place, capsys):
     return run
 
 
-@pytest.fixture
-def server(tmp_path):
-    """A real tracking server, artifacts through it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    line = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    line += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
-    line += ["--artifacts-destination", str(tmp_path / "kept")]
-    env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(line, stdout=log, stderr=log, env=env, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{url}/health", timeout=1).close()
-            break
-        except OSError:
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            time.sleep(0.1)
-    yield url
-    os.killpg(process.pid, 15)
-    process.wait(20)
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A real tracking server for many tests, artifacts through it."""
+    with served(tmp_path_factory.mktemp("server")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def server_on_postgresql(tmp_path_factory, postgresql):
+    """The same, with a database of its own behind it."""
+    folder = tmp_path_factory.mktemp("behind")
+    with served(folder, postgresql.database("behind")) as uri:
+        yield uri
 
 
 @pytest.fixture(scope="session")
@@ -140,3 +126,11 @@ def postgresql():
 def database(postgresql):
     """The address of one database in it, for many tests: MLflow's tables take seconds to make."""
     return postgresql.database("runs")
+
+
+@pytest.fixture(params=["sqlite", "server", "database", "server_on_postgresql"])
+def uri(request, workplace):
+    """Each kind of store in turn: a new file, or one that others record in too."""
+    if request.param == "sqlite":
+        return sqlite_uri(workplace / "mlflow.db")
+    return request.getfixturevalue(request.param)

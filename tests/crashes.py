@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from harness.tracking.uri import sqlite_uri
 from tests import forks
 from tests.commands import SHORT, Done, variables
 
+CRASHES = int(os.environ.get("CRASHES", "52"))  # in all; more of them for a longer hunt
 CALM = ("hydra.sweep.dir=here", "hydra.output_subdir=null", *SHORT)
 
 
@@ -86,8 +88,11 @@ def alike(a: Result, b: Result) -> bool:
     return same and all(np.array_equal(left, right) for left, right in pairs)
 
 
-def die_at_write(number: int) -> None:
-    """In a program that begins: SIGKILL at its n-th sync, rename or commit, before it is done."""
+def die_at_write(number: int, *more: str) -> list[int]:
+    """In a program that begins: SIGKILL at its n-th sync, rename or commit, before it is done.
+
+    `more` are further events of SQLAlchemy to count. What comes back is how many are left.
+    """
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -107,7 +112,19 @@ def die_at_write(number: int) -> None:
 
     for name in ("fsync", "replace", "rename"):
         setattr(os, name, counted(getattr(os, name)))
-    event.listen(Engine, "commit", count)
+    for name in ("commit", *more):
+        event.listen(Engine, name, count)
+    return left
+
+
+def make_store(path: str, last: int = sys.maxsize) -> None:
+    """In a program that begins: make an MLflow store and end; SIGKILL before its step `last`."""
+    from harness.tracking import sqlite
+
+    left = die_at_write(last, "before_cursor_execute")
+    sqlite.prepare(Path(path))
+    print(last - left[0], flush=True)
+    os._exit(0)
 
 
 def be_nobody() -> None:

@@ -15,6 +15,7 @@ from harness.commands import ui
 from harness.npz import pack_weights
 from harness.store import Curve, Manifest, Planned, Result
 from harness.tracking.uri import sqlite_uri
+from tests.servers import free_port
 
 # What MLflow's own code warns of when it is used as documented.
 QUIET = [
@@ -96,12 +97,13 @@ def files(made: Result) -> dict[str, bytes]:
 
 
 @contextmanager
-def served(directory: Path) -> Iterator[str]:
-    """The address of an `mlflow server` on a store in this folder; files go through it."""
-    port = ui.free_port(None)
-    uri, base = sqlite_uri(directory / "mlflow.db"), f"http://{ui.HOST}:{port}"
+def served(directory: Path, behind: str | None = None) -> Iterator[str]:
+    """The address of an `mlflow server`; what it keeps, files too, is in this folder."""
+    port = free_port()
+    uri, base = behind or sqlite_uri(directory / "mlflow.db"), f"http://{ui.HOST}:{port}"
     with TemporaryFile() as output, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "mlflow-artifacts:/")
+        patch.setenv("MLFLOW_ARTIFACTS_DESTINATION", (directory / "mlartifacts").as_uri())
         with ui.server(uri, port, output) as process:
             ui.wait_until_it_answers(process, base)
             assert process.poll() is None

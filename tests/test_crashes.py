@@ -7,12 +7,11 @@ import time
 
 import pytest
 
-from tests.crashes import Disturbed
+from tests.crashes import CRASHES, Disturbed
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
 )
-CRASHES = int(os.environ.get("CRASHES", "52"))  # in all; more of them for a longer hunt
 SEED = int(os.environ.get("CRASH_SEED", random.randrange(10**6)))
 GRID = ("seed=range(3)", "activation=tanh,relu", "epochs=40")
 SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")

@@ -25,7 +25,7 @@ from harness.runs import train_stack
 from harness.tracking.publisher import Publisher
 from harness.tracking.uri import sqlite_uri
 from tests.conftest import make_config
-from tests.recorded import QUIET, manifest, planned, served
+from tests.recorded import QUIET, manifest, planned
 
 pytestmark = QUIET
 REGRESSION = {"dataset": {"name": "surface", "samples": 60}, "standardize": True}
@@ -101,11 +101,10 @@ def test_it_is_kept_once_with_its_requirements_and_without_pickle(keep, tmp_path
     assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
-def test_it_is_kept_on_a_server(keep, load, tmp_path_factory, monkeypatch):
-    with served(tmp_path_factory.mktemp("server")) as uri:
-        run_id, data, predict = keep(REGRESSION, uri)
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        assert np.abs(load(run_id).predict(data.x).to_numpy() - predict(data.x)).max() <= 1e-12
+def test_it_is_kept_on_a_server(keep, load, server, monkeypatch):
+    run_id, data, predict = keep(REGRESSION, server)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    assert np.abs(load(run_id).predict(data.x).to_numpy() - predict(data.x)).max() <= 1e-12
 
 
 def test_mlflow_serves_it(keep, tmp_path):

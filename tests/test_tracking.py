@@ -1,4 +1,4 @@
-"""What a sweep leaves in MLflow, once: in SQLite, in PostgreSQL and over HTTP."""
+"""What a sweep leaves in MLflow, once: in SQLite, in PostgreSQL, and over HTTP in either."""
 
 import sqlite3
 import subprocess
@@ -16,22 +16,9 @@ from harness.npz import layers
 from harness.tracking.publisher import Publisher
 from harness.tracking.reading import read_run
 from harness.tracking.uri import sqlite_uri
-from tests.recorded import PARAMS, QUIET, START, files, manifest, planned, result, served
+from tests.recorded import PARAMS, QUIET, START, files, manifest, planned, result
 
 pytestmark = QUIET
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("server")) as uri:
-        yield uri
-
-
-@pytest.fixture(params=["sqlite", "http", "postgresql"])
-def uri(request, workplace):
-    if request.param == "sqlite":
-        return sqlite_uri(workplace / "mlflow.db")
-    return request.getfixturevalue("server" if request.param == "http" else "database")
 
 
 def publish_all(uri, tmp_path, sweep, outcome="ok"):

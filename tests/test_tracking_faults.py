@@ -1,11 +1,8 @@
 """A store that is new, broken, away or flaky, and values that MLflow would refuse."""
 
 import os
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -24,70 +21,6 @@ from harness.tracking.uri import sqlite_uri
 from tests.recorded import PARAMS, QUIET, files, manifest, planned, result
 
 pytestmark = QUIET
-OPEN = """
-import sys
-from pathlib import Path
-from harness.tracking import sqlite
-import mlflow.store.tracking.sqlalchemy_store
-print("ready", flush=True)
-sys.stdin.readline()
-sqlite.prepare(Path(sys.argv[1]))
-"""
-
-
-@pytest.fixture
-def opener(tmp_path, monkeypatch):
-    """A program that makes a store, once it is told to; no template spares it the work."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    started = []
-
-    def start(path):
-        command = [sys.executable, "-W", "ignore", "-c", OPEN, str(path)]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
-        started.append(process)
-        assert process.stdout.readline() == b"ready\n"
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def tell(process):
-    process.stdin.write(b"go\n")
-    process.stdin.flush()
-
-
-def whole(path):
-    return MlflowClient(sqlite_uri(path)).get_experiment("0").name == "Default"
-
-
-def test_two_programs_make_one_store(tmp_path, opener):
-    path = tmp_path / "mlflow.db"
-    programs = [opener(path), opener(path)]
-    for program in programs:
-        tell(program)
-    assert [program.wait(60) for program in programs] == [0, 0]
-    assert whole(path)
-    assert not [file for file in tmp_path.iterdir() if file.suffix in (".lock", ".new", ".copy")]
-
-
-def test_a_store_whose_making_was_killed_is_made_again(tmp_path, opener):
-    path = tmp_path / "mlflow.db"
-    program = opener(path)
-    tell(program)
-    aside = path.with_name("mlflow.db.new")
-    end = time.monotonic() + 60
-    while not (aside.exists() and aside.stat().st_size > 50_000):
-        assert time.monotonic() < end
-    program.send_signal(signal.SIGKILL)
-    assert program.wait() == -signal.SIGKILL
-    assert not path.exists()
-    Publisher(sqlite_uri(path), manifest(tmp_path), tmp_path).open()
-    assert whole(path)
-    assert not aside.exists()
 
 
 @pytest.mark.parametrize(

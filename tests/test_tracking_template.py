@@ -1,12 +1,9 @@
 """A new store is copied from a template, and is what MLflow itself would have made."""
 
 import gzip
-import os
+import random
 import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
 
 import pytest
@@ -14,6 +11,9 @@ from mlflow import MlflowClient
 
 from harness.tracking import sqlite, template
 from harness.tracking.uri import sqlite_uri
+from tests import forks
+from tests.commands import variables
+from tests.crashes import CRASHES
 from tests.recorded import QUIET
 
 pytestmark = QUIET
@@ -44,7 +44,7 @@ def warm(cache, good):
 
 
 def made(folder):
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     sqlite.prepare(folder / "mlflow.db")
     return folder / "mlflow.db"
 
@@ -92,7 +92,10 @@ def altered(content, statement):
         return gzip.compress(base.serialize())
 
 
-OLD = "UPDATE alembic_version SET version_num = 1"
+def older(content):
+    return altered(content, "UPDATE alembic_version SET version_num = 1")
+
+
 FULL = "INSERT INTO experiments (experiment_id, name) VALUES (7, 'theirs')"
 HARM = {
     "empty": lambda content: b"",
@@ -101,16 +104,20 @@ HARM = {
     "no gzip": lambda content: b"a letter " * 999,
     "no database": lambda content: gzip.compress(b"a letter " * 999),
     "of another program": lambda content: foreign("CREATE TABLE customers (name TEXT)"),
-    "of another version": lambda content: altered(
-        content, "UPDATE alembic_version SET version_num = 1"
-    ),
     "with somebody's experiments": lambda content: altered(content, FULL),
 }
 
 
 @pytest.mark.parametrize("harm", HARM)
+def test_a_bad_template_is_not_used(tmp_path, warm, good, harm):
+    warm.write_bytes(HARM[harm](good))
+    assert not template.copy(tmp_path / "copied")
+    assert not (tmp_path / "copied").exists()
+
+
+@pytest.mark.parametrize("harm", [HARM["one bit"], older], ids=["damaged", "older"])
 def test_a_bad_template_does_no_harm_and_is_replaced(tmp_path, warm, good, harm):
-    bad = HARM[harm](good)
+    bad = harm(good)
     warm.write_bytes(bad)
     path = made(tmp_path / "store")
     names = [each.name for each in MlflowClient(sqlite_uri(path)).search_experiments()]
@@ -127,60 +134,67 @@ def test_without_a_cache_a_store_is_made_all_the_same(tmp_path, monkeypatch, var
     assert sqlite.is_store(made(tmp_path / "store"))
 
 
-MAKE = """
-import sys
-from pathlib import Path
-from harness.tracking import sqlite
-import mlflow.store.tracking.sqlalchemy_store
-print("ready", flush=True)
-sys.stdin.readline()
-sqlite.prepare(Path(sys.argv[1]))
-"""
+def tidy(folder):
+    """Whether nothing is left that was only there while a store was made."""
+    return not [file for file in folder.iterdir() if file.suffix in (".lock", ".new", ".copy")]
 
 
 @pytest.fixture
-def maker(cache):
-    """A program that makes a store, once it is told to; with the same empty cache."""
-    started = []
+def start(cache):
+    """Starts a program that makes a store, with the same cache; it may be killed at a step."""
 
-    def start(path):
-        path.parent.mkdir()
-        command = [sys.executable, "-W", "ignore", "-c", MAKE, str(path)]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
-        started.append(process)
-        assert process.stdout.readline() == b"ready\n"
-        return process
+    def start(path, *last):
+        path.parent.mkdir(exist_ok=True)
+        before = ("tests.crashes:make_store", str(path), *last)
+        env = variables(XDG_CACHE_HOME=str(cache.parent.parent))
+        return forks.start(cwd=path.parent, env=env, before=before)
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return start
 
 
-def tell(process):
-    process.stdin.write(b"go\n")
-    process.stdin.flush()
+def test_what_a_store_that_was_moved_away_left_behind_is_not_believed(tmp_path, warm):
+    path = made(tmp_path / "here")
+    right = dump(path)
+    moved = tmp_path / "moved.db"
+    with closing(sqlite3.connect(path)) as base, base:
+        base.execute("DELETE FROM experiments")
+        base.commit()
+        path.rename(moved)  # as a user might, while what was written ahead stays
+        assert path.with_name("mlflow.db-wal").stat().st_size
+        left = path.with_name("mlflow.db-wal").read_bytes()
+    path.with_name("mlflow.db-wal").write_bytes(left)
+    assert dump(made(path.parent)) == right
 
 
-def test_two_programs_make_one_template(tmp_path, cache, maker):
-    paths = [tmp_path / name / "mlflow.db" for name in "ab"]
-    programs = [maker(path) for path in paths]
-    for program in programs:
-        tell(program)
-    assert [program.wait(60) for program in programs] == [0, 0]
+@pytest.mark.parametrize("names", ["aa", "ab"])
+def test_two_programs_make_one_store_and_one_template(tmp_path, cache, start, names):
+    paths = [tmp_path / name / "mlflow.db" for name in names]
+    programs = [start(path) for path in paths]
+    assert [program.wait() for program in programs] == [0, 0], [p.said() for p in programs]
     assert [file.name for file in cache.parent.iterdir()] == [cache.name]
+    assert all(tidy(path.parent) for path in paths)
     assert dump(made(tmp_path / "c")) == dump(paths[0]) == dump(paths[1])
 
 
-def test_a_template_whose_making_was_killed_is_made_again(tmp_path, cache, maker):
-    program = maker(tmp_path / "a" / "mlflow.db")
-    tell(program)
-    end = time.monotonic() + 60
-    while not cache.parent.exists():  # it is made just before the template is written
-        assert time.monotonic() < end
-    os.kill(program.pid, signal.SIGKILL)
-    program.wait()
-    path = made(tmp_path / "b")
-    assert cache.exists()
-    assert dump(made(tmp_path / "c")) == dump(path)
+@pytest.mark.parametrize("filled", [False, True], ids=["cold", "warm"])
+def test_a_store_whose_making_was_killed_at_any_step_is_made_again(
+    tmp_path, cache, good, start, filled
+):
+    """Some steps, chosen anew each time; every one, if CRASHES asks for many."""
+    right = dump(made(tmp_path / "calm"))
+    if not filled:
+        cache.unlink()
+    calm = start(tmp_path / "counted" / "mlflow.db")
+    assert calm.wait() == 0, calm.said()
+    steps = int(calm.said()[0])
+    chosen = range(1, steps + 1)
+    for last in chosen if CRASHES >= 200 else random.sample(chosen, 5):
+        cache.unlink(missing_ok=True)
+        if filled:
+            cache.write_bytes(good)
+        path = tmp_path / str(last) / "mlflow.db"
+        assert start(path, last).wait() == -signal.SIGKILL, f"{last} of {steps}"
+        sqlite.prepare(path)
+        assert dump(path) == right, f"{last} of {steps}"
+        assert tidy(path.parent)
+    print(f"{steps} steps")

@@ -30,6 +30,8 @@ _PASSING = (
     "DEADLINE_EXCEEDED",
     "ABORTED",
 )
+_TOGETHER = ("UNIQUE constraint failed", "duplicate key value", "Duplicate entry")
+_ALONE = ("SET LOCAL lock_timeout = '60s'", "SELECT pg_advisory_xact_lock(7461630)")
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -53,12 +55,9 @@ class Connection:
         """Import MLflow and reach the store; a SQLite file is made if it is not there."""
         path = database_file(self.uri)
         with surroundings():
-            from mlflow import MlflowClient
-
             if path is not None:
                 self.ask(lambda: sqlite.prepare(path))
-            self.ask(lambda: self._reach())
-            self._client = self.ask(lambda: MlflowClient(self.uri))
+            self._client = self.ask(self._reach)
 
     def ask(self, action: Callable[[], T], again: Callable[[], T] | None = None) -> T:
         """What action() gives. After a failure that may pass it is tried again, as again().
@@ -88,19 +87,23 @@ class Connection:
         busy = "is locked" in str(error)
         return BUSY if busy and self._patience == PATIENCE else self._patience
 
-    def _reach(self) -> None:
-        """Look whether a database server is there: MLflow itself would ask for 100 seconds."""
+    def _reach(self) -> "MlflowClient":
+        """A client. A database server is tried first: MLflow itself would ask for 100 seconds."""
+        from mlflow import MlflowClient
+
         kind = scheme(self.uri)
         if kind not in DATABASES or kind == "sqlite":
-            return
-        from sqlalchemy import create_engine
+            return MlflowClient(self.uri)
+        from sqlalchemy import NullPool, create_engine
 
         place = urlsplit(without_credentials(self.uri))
         if place.hostname:
             socket.create_connection((place.hostname, place.port or _PORTS[kind]), 10).close()
-        engine = create_engine(self.uri)
-        engine.connect().close()
-        engine.dispose()
+        with create_engine(self.uri, poolclass=NullPool).connect() as base:
+            if kind == "postgresql":  # MLflow makes its tables now, if need be: one at a time
+                for statement in _ALONE:
+                    base.exec_driver_sql(statement)
+            return MlflowClient(self.uri)
 
     def _error(self, error: Exception) -> HarnessError:
         if isinstance(error, HarnessError):
@@ -115,7 +118,10 @@ class Connection:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether trying again later makes sense: no connection, no answer, a busy database."""
+    """Whether trying again later makes sense: no connection, no answer, a busy database.
+
+    Or a row that two programs wrote at once, such as that of a dataset: the second finds it then.
+    """
     import requests
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import OperationalError
@@ -123,7 +129,8 @@ def may_pass(error: Exception) -> bool:
     if isinstance(error, HarnessError) or any(text in str(error) for text in _LASTING):
         return isinstance(error, OutOfReach)
     if isinstance(error, MlflowException):
-        return error.error_code in _PASSING
+        together = any(text in str(error) for text in _TOGETHER)
+        return together or error.error_code in _PASSING
     if isinstance(error, OSError) and _is_disk(error):
         return False
     return isinstance(error, OperationalError | requests.RequestException | OSError)

@@ -104,6 +104,8 @@ def _fill(aside: Path, folder: Path) -> None:
 def _put(aside: Path, path: Path) -> None:
     with closing(sqlite3.connect(aside)) as base:
         base.execute("PRAGMA journal_mode=WAL")  # and all that was written is on the disk
+    for end in ("-wal", "-shm"):  # of a store that was moved away; SQLite would believe them
+        path.with_name(path.name + end).unlink(missing_ok=True)
     aside.replace(path)
 
 
