@@ -8,7 +8,7 @@ from pathlib import Path
 from harness import leaderboard
 from harness.contracts import SweepResult
 from harness.engines import Engine
-from harness.errors import HarnessError, TrackingError
+from harness.errors import HarnessError
 from harness.leaderboard import Standing
 from harness.results import sweep_result
 from harness.store import Manifest
@@ -68,12 +68,12 @@ def counts(outcomes: Sequence[str]) -> str:
     return ", ".join(f"{tally[name]} {name}" for name in dict.fromkeys(names))
 
 
-class Lost(TrackingError):
-    """A store that is needed is out of reach; everything trained is kept."""
+class Lost(HarnessError):
+    """A store or disk that is needed is out of reach or full; everything trained is kept."""
 
-    def __init__(self, summary: Summary, reason: str) -> None:
-        super().__init__(reason)
-        self.summary = summary
+    def __init__(self, summary: Summary, error: HarnessError) -> None:
+        super().__init__(str(error))
+        self.summary, self.exit_code = summary, error.exit_code
 
 
 class Interrupted(KeyboardInterrupt):

@@ -12,7 +12,7 @@ from harness import checkpoints, leaderboard, store
 from harness.drift import Present
 from harness.engines import Engine
 from harness.engines.work import Work
-from harness.errors import TrackingError, UsageError
+from harness.errors import DiskError, HarnessError, TrackingError, UsageError
 from harness.grouping import stacks
 from harness.leaderboard import Standing
 from harness.planning import store_of
@@ -131,35 +131,33 @@ class Errand:
         """Do it; whatever happens, what is trained is on disk before it is published."""
         began = time.perf_counter()
         try:
-            reason = self._train(progress)
+            error = self._train(progress)
             self.summary.seconds = time.perf_counter() - began
-            if reason is not None:
-                raise Lost(self._end("KILLED", 0.0 if self._lost() else inf), reason)
+            if error is not None:
+                raise Lost(self._end("KILLED", 0.0 if self._lost() else inf), error) from error
             return self._end("FINISHED")
         except KeyboardInterrupt as cause:
-            for result in self.in_hand.values():
-                self._submit(replace(result, outcome="stopped", reason="interrupted"))
             raise Interrupted(self._end("KILLED", PARTING), cause) from None
         finally:
             if self.search is not None:
                 self.search.close()
             self.publishing.close(0.0)
 
-    def _train(self, progress: Told) -> str | None:
+    def _train(self, progress: Told) -> HarnessError | None:
         """Train all that is asked for; why that could not be, if so."""
         try:
             for results in self._trained():
                 self._take(results)
                 progress(self.total, results)
-        except TrackingError as error:  # of a search's storage
-            return str(error)
+        except (DiskError, TrackingError) as error:  # of the folder, of a search's storage
+            return error
         return self._lost()
 
-    def _lost(self) -> str | None:
+    def _lost(self) -> HarnessError | None:
         """Why there is no going on, if the store is required."""
         if not self.required or (error := self.publishing.error) is None:
             return None
-        return f"{error}\n  tracking.required=true: without it nothing is trained"
+        return type(error)(f"{error}\n  tracking.required=true: without it nothing is trained")
 
     def _trained(self) -> Iterator[list[Result]]:
         """Results as they come, as long as the store is there if it is required."""
@@ -228,6 +226,9 @@ class Errand:
 
     def _end(self, status: str, within: float = inf) -> Summary:
         summary, publishing = self.summary, self.publishing
+        if status == "KILLED":
+            for result in self.in_hand.values():
+                self._submit(replace(result, outcome="stopped", reason="interrupted"))
         summary.total = self.total
         summary.ranked = leaderboard.rank(summary.ranked, summary.manifest.objective)
         if self.whole:

@@ -21,12 +21,12 @@ CALM = ("hydra.sweep.dir=here", "hydra.output_subdir=null", *SHORT)
 
 
 class Disturbed:
-    """One sweep in a folder of its own, with a store of its own."""
+    """One sweep in a folder of its own, with a store of its own, there or elsewhere."""
 
-    def __init__(self, place: Path, *line: str) -> None:
+    def __init__(self, place: Path, *line: str, store: Path | None = None) -> None:
         place.mkdir()
-        self.place, self.folder = place, place / "here"
-        self.line = ("-m", *CALM, *line)
+        self.place, self.folder, self.store = place, place / "here", store or place / "mlflow.db"
+        self.line = ("-m", *CALM, *line, f"tracking.uri={sqlite_uri(self.store)}")
         self.kept: dict[str, bytes] = {}  # whole results, which nothing may change any more
 
     def start(self, *before: Any) -> forks.Forked:
@@ -58,12 +58,19 @@ class Disturbed:
         assert not [*self.place.rglob("*.tmp")]
         self._check_record(results)
 
-    def _check_record(self, results: dict[str, Result]) -> None:
+    def states(self) -> list[str]:
+        """What MLflow says of the sweep and its runs."""
+        return [run.info.status for run in self._recorded()[1]]
+
+    def _recorded(self) -> tuple[Any, list[Any]]:
         from mlflow import MlflowClient
 
-        client = MlflowClient(sqlite_uri(self.place / "mlflow.db"))
+        client = MlflowClient(sqlite_uri(self.store))
         ids = [experiment.experiment_id for experiment in client.search_experiments()]
-        runs = client.search_runs(ids, max_results=1000)
+        return client, client.search_runs(ids, max_results=1000)
+
+    def _check_record(self, results: dict[str, Result]) -> None:
+        client, runs = self._recorded()
         parents = [run for run in runs if run.data.tags["harness.role"] == "sweep"]
         children = [run for run in runs if run.data.tags["harness.role"] == "run"]
         assert Counter(run.data.tags["harness.fingerprint"] for run in children) == Counter(

@@ -124,7 +124,7 @@ def interrupted(stop: "Interrupted") -> int:
 
 
 def lost(loss: "Lost") -> int:
-    """What was done before a store that is required went away, and how to go on."""
+    """What was done before a disk was full or a required store went away, and how to go on."""
     summary = loss.summary
     kept = f"{len(summary.ranked)} of {summary.total} runs are done and kept"
     print(f"harness: {loss}", file=sys.stderr)

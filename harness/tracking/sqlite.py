@@ -44,7 +44,7 @@ def prepare(path: Path) -> None:
 def is_store(path: Path) -> bool:
     """Whether MLflow's tables are in the file; TrackingError if it is something else.
 
-    OutOfReach if another program keeps it to itself.
+    OutOfReach if another program keeps it to itself, DiskError if the disk refuses to open it.
     """
     if not path.exists() or path.stat().st_size == 0:
         return False
@@ -56,7 +56,8 @@ def is_store(path: Path) -> bool:
                 and base.execute("SELECT count(*) FROM alembic_version").fetchone()
             )
     except sqlite3.DatabaseError as error:
-        kind = OutOfReach if "is locked" in str(error) else TrackingError
+        kinds = {"is locked": OutOfReach, "unable to open": DiskError}
+        kind = next((kinds[text] for text in kinds if text in str(error)), TrackingError)
         raise kind(f"{path}: cannot be read as a database: {error}") from error
     if tables and "experiments" not in tables:
         raise TrackingError(f"{path}: a database of another program, not of MLflow")
