@@ -52,7 +52,8 @@ def sleepy(tmp_path, monkeypatch):
 def workers(process=None):
     """The worker processes of a program, this one if none is given."""
     children = (process or psutil.Process()).children(recursive=True)
-    return [child for child in children if any("popen_loky" in arg for arg in child.cmdline())]
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if any("popen_loky" in arg for arg in child.cmdline())]
 
 
 def test_a_run_that_hangs_fails_alone_and_the_others_keep_their_bits(sleepy, place, capsys):
