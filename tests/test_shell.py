@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,21 +78,27 @@ def test_a_terminal_that_is_closed_ends_a_sweep_tidily(place):
     assert {"FINISHED"} <= {*states["run"]} <= {"FINISHED", "KILLED"}
 
 
-def test_a_shell_that_is_left_says_so_more_than_once():
+@pytest.fixture
+def left():
+    """Sets what SIGHUP does when the program starts, however these tests were started."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield partial(signal.signal, signal.SIGHUP)
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_shell_that_is_left_says_so_more_than_once(left):
+    left(signal.SIG_DFL)
     with tidy_signals():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGHUP)
         assert signal.raise_signal(signal.SIGHUP) is None
 
 
-def test_under_nohup_a_closed_terminal_is_ignored():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with tidy_signals():
-            signal.raise_signal(signal.SIGHUP)
-            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+def test_under_nohup_a_closed_terminal_is_ignored(left):
+    left(signal.SIG_IGN)
+    with tidy_signals():
+        signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def test_two_sweeps_started_at_once_in_one_folder_do_not_meet(workplace):
