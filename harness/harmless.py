@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pkgutil import resolve_name
 from typing import Any
 
 from omegaconf import Container, OmegaConf
@@ -64,7 +65,6 @@ def _check_logging(node: Any, where: str) -> None:
 def _check_callback(node: Any, where: str) -> None:
     """`_target_` is a class made for it, and nothing in it has a target of its own."""
     from hydra.experimental.callback import Callback
-    from hydra.utils import get_class
 
     if not isinstance(node, dict):
         return
@@ -72,7 +72,7 @@ def _check_callback(node: Any, where: str) -> None:
     allow("_target_" not in repr(inner), f"{where}: _target_ is not allowed inside a callback")
     target = node.get("_target_", "")
     try:
-        good = issubclass(get_class(str(target)), Callback)
+        good = issubclass(resolve_name(str(target)), Callback)
     except Exception:
         good = False
     allow(good, f"{where}._target_={target}: a subclass of hydra.experimental.callback.Callback")

@@ -21,9 +21,10 @@ CALLED = [
 
 
 @pytest.mark.parametrize("line", CALLED)
-def test_a_config_that_names_code_to_run_is_refused(workplace, capsys, line):
+def test_a_config_that_names_code_to_run_is_refused(workplace, capsys, caplog, line):
     lines = line.split(" ") if "{" not in line else [line.replace("()", "'()'")]
     assert "harness: " in refused(capsys, *lines)
+    assert caplog.records == []  # no line beside
 
 
 def test_resolvers_of_others_do_not_run_and_those_that_may_are_named(workplace, capsys):
