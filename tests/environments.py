@@ -42,10 +42,10 @@ class Environment:
         path = os.pathsep.join(map(str, INSTALLED))  # for the build backend
         self.run(*command, PYTHONPATH=path)
 
-    def script(self, name: str, code: str) -> None:
+    def script(self, name: str, text: str) -> None:
         """A command of this environment."""
         path = self.bin / name
-        path.write_text(f"#!{self.bin / 'python'}\n{code}\n")
+        path.write_text(text)
         path.chmod(0o755)
 
     def variables(self) -> dict[str, str]:

@@ -70,6 +70,22 @@ def start(*arguments: str, cwd: Path, env: dict[str, str], before: tuple[Any, ..
     return Forked(server, asked | {"files": files})
 
 
+def command(python: Path, packages: Path) -> str:
+    """A script that is `harness` where these packages are installed, besides ours."""
+    server, _ = _server()
+    return f"""#!{python} -IS
+import json, os, socket, sys
+files = [f"/proc/{{os.getpid()}}/fd/{{number}}" for number in (1, 2)]
+asked = {{"arguments": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}}
+with socket.socket(socket.AF_UNIX) as line:
+    line.connect({str(server)!r})
+    before = ["site:addsitedir", {str(packages)!r}]
+    line.sendall(json.dumps(asked | {{"files": files, "before": before}}).encode() + b"\\n")
+    line.recv(16)
+    sys.exit(os.waitstatus_to_exitcode(int(line.recv(16))))
+"""
+
+
 @cache
 def _server() -> tuple[Path, "count[int]"]:
     """The address of this process's server, which ends with it; a counter for names of files."""

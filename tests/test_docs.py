@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from harness import contracts
 from harness.config import GROUPS
 from harness.registry import names
+from tests import forks
 from tests.environments import Environment
 from tests.pages import ROOT, alike, blocks, check_page
 
@@ -28,12 +29,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment of the docs' own, in which they may install plugins."""
     made = Environment(tmp_path_factory.mktemp("environment"))
     made.borrow(editable=True)
-    made.script("harness", "import sys; from harness.cli import main; sys.exit(main())")
+    made.script("harness", forks.command(made.bin / "python", made.packages))
     made.script(
         "pip",
+        f"#!{made.bin / 'python'}\n"
         "import sys; from pip._internal.cli.main import main\n"
         "extra = ['--quiet', '--no-index', '--no-build-isolation']\n"
-        "sys.exit(main([sys.argv[1], *extra, *sys.argv[2:]]))",
+        "sys.exit(main([sys.argv[1], *extra, *sys.argv[2:]]))\n",
     )
     return made
 

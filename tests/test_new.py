@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts import KINDS
+from tests import forks
 from tests.commands import harness, listing, refused
 from tests.environments import Environment
 from tests.strangers import strangers
@@ -20,7 +21,7 @@ def environment(tmp_path_factory):
     """An environment in which what is made here is installed, all kinds in one."""
     made = Environment(tmp_path_factory.mktemp("environment"))
     made.borrow(editable=True)
-    made.script("harness", "import sys; from harness.cli import main; sys.exit(main())")
+    made.script("harness", forks.command(made.bin / "python", made.packages))
     return made
 
 
