@@ -137,13 +137,13 @@ def _fits(name: str, task: str, classes: int) -> bool:
 def _metrics(asked: Sequence[Any] | None, task: str) -> tuple[tuple[str, Metric], ...]:
     """The metrics of a run by name; without a wish those of the task."""
     built: dict[str, Metric] = {}
-    others = {name for other, known in METRICS.items() if other != task for name in known}
     for entry in METRICS[task] if asked is None else asked:
         name, values = _named(entry)
         allow_name("metrics", name, names("metric"))
         allow(name not in built, f"metrics: {name} is there twice")
-        allow(name not in others, f"metrics: {name} is not for {task}, which this dataset is")
         built[name] = build_plugin("metric", {**values, "name": name})
+        fits = getattr(built[name], "task", task) == task
+        allow(fits, f"metrics: {name} is not for {task}, which this dataset is")
     return tuple(built.items())
 
 

@@ -170,7 +170,11 @@ class Schedule(Protocol):
 
 
 class Metric(Protocol):
-    """A number that people compare runs by, in the dataset's own units."""
+    """A number that people compare runs by, in the dataset's own units.
+
+    A `task: ClassVar[str]`, "regression" or "classification", may say what data it is for; asked
+    for with other data, it is refused before training.
+    """
 
     greater_is_better: ClassVar[bool]
 

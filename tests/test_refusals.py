@@ -35,6 +35,7 @@ OPTIONS = [
         "loss=bce is for binary and dataset=surface is regression: "
         "choose loss=huber or loss=log_cosh or loss=mae or loss=mse",
     ),
+    ("metrics=[r2,roc_auc]", "metrics: roc_auc is not for regression, which this dataset is"),
     ("hydra.sweeper.plan=true", "hydra.sweeper.plan is for sweeps: add -m"),
     ("objective.metric=val/loss", "objective.metric: there is no 'val/loss'. Did you mean"),
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.checks.kit import Call, Case, Kind, expect, expect_class_variable, expect_like
+from harness.checks.kit import Call, Case, Kind, Skip, expect, expect_class_variable, expect_like
 from harness.contracts import Array
 
 HEADING = "Metrics"
@@ -35,12 +35,14 @@ class Exam:
 
 
 def exams(metric: Any, case: Case = Case()) -> list[Exam]:  # noqa: B008 it is frozen
-    """Those that a metric can be put to: the contract does not ask what task it is for.
+    """Those that a metric can be put to: of its task, if it says that.
 
-    If it answers both, it is for that in which it tells right from wrong more clearly.
+    If not, and it answers both, it is for that in which it tells right from wrong more clearly.
     """
     found, problem = [], ""
-    for each in ([Exam(0, case)], [Exam(2, case), Exam(10, case)]):
+    both = {"regression": [Exam(0, case)], "classification": [Exam(2, case), Exam(10, case)]}
+    task = getattr(metric, "task", None)
+    for each in [both[task]] if task in both else both.values():
         try:
             marks = [metric(exam.graded(), exam.y) for exam in each]
         except Exception as error:
@@ -80,6 +82,12 @@ KIND = Kind("metric", use, HEADING)
 
 def check_metric_says_which_way_is_better(metric: Any) -> None:
     expect_class_variable(metric, "greater_is_better", (True, False), HEADING)
+
+
+def check_metric_says_what_data_it_is_for(metric: Any) -> None:
+    if getattr(metric, "task", None) is None:
+        raise Skip("it says no `task`")
+    expect_class_variable(metric, "task", ("regression", "classification"), HEADING)
 
 
 def check_metric_is_one_number_a_run(metric: Any) -> None:

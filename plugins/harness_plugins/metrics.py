@@ -26,6 +26,7 @@ class R2:
     For a target that never varies: 1 if predicted exactly, else 0.
     """
 
+    task: ClassVar[str] = "regression"
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -46,6 +47,7 @@ class ExplainedVariance:
     For a target that never varies: 1 if its error does not either, else 0.
     """
 
+    task: ClassVar[str] = "regression"
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -63,6 +65,7 @@ class ExplainedVariance:
 class RMSE:
     """RMSE = √(mean (ŷ − y)²), averaged over targets."""
 
+    task: ClassVar[str] = "regression"
     greater_is_better: ClassVar[bool] = False
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -76,6 +79,7 @@ class RMSE:
 class MAE:
     """MAE = mean |ŷ − y|, averaged over targets."""
 
+    task: ClassVar[str] = "regression"
     greater_is_better: ClassVar[bool] = False
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -88,6 +92,7 @@ class MAE:
 class Accuracy:
     """The fraction of examples whose most probable class is the true one."""
 
+    task: ClassVar[str] = "classification"
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -102,6 +107,7 @@ class TopK:
 
     k: int = 2
 
+    task: ClassVar[str] = "classification"
     greater_is_better: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -151,6 +157,7 @@ class Precision:
     Of class 1 if there are two classes, else the mean over those in y or among the predictions.
     """
 
+    task: ClassVar[str] = "classification"
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -166,6 +173,7 @@ class Recall:
     Of class 1 if there are two classes, else the mean over those in y or among the predictions.
     """
 
+    task: ClassVar[str] = "classification"
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -181,6 +189,7 @@ class F1:
     The mean is over the classes that occur in y or among the predictions; F₁ is 0 where TP is.
     """
 
+    task: ClassVar[str] = "classification"
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -193,6 +202,7 @@ class F1:
 class LogLoss:
     """−mean log p, with p the probability of the true class, cut to [ε, 1 − ε] of its dtype."""
 
+    task: ClassVar[str] = "classification"
     greater_is_better: ClassVar[bool] = False
 
     def __call__(self, prediction: Array, y: Array) -> Array:
@@ -210,6 +220,7 @@ class ROCAUC:
     NaN if y has one class only. After Hanley & McNeil, 1982 (Radiology 143).
     """
 
+    task: ClassVar[str] = "classification"
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:

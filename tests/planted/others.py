@@ -181,6 +181,7 @@ OTHERS: dict[str, tuple[str, Any]] = {
     "check_dataset_codes_its_classes": ("dataset", moons(y=lambda data: data.y + 1)),
     "check_dataset_marks_codes_as_categorical": ("dataset", moons(categorical=lambda data: (0,))),
     "check_metric_says_which_way_is_better": ("metric", bad(MAE, greater_is_better="yes")),
+    "check_metric_says_what_data_it_is_for": ("metric", bad(MAE, task="binary")),
     "check_metric_is_one_number_a_run": (
         "metric",
         bad(MAE, __call__=lambda self, p, y: np.abs(p - y).mean()),
