@@ -15,6 +15,8 @@ NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e-?\d+)?(?![\w.])")
 VARIES = (
     (re.compile(r"[0-9a-f]{32}"), "ID"),
     (re.compile(r"(sqlite:///)?/\S*/(mlflow\.db|multirun|outputs)\S*"), r"\1PATH"),
+    (re.compile(r"/\S*/(?=\w+\.html)"), "PATH/"),
+    (re.compile(r"\b\d+ kB"), "SIZE"),
 )
 CHATTER = re.compile(r"\d+ of \d+ runs done, .*\n")  # progress, which a slow machine shows
 

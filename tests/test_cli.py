@@ -190,6 +190,7 @@ def test_help_lists_commands_groups_and_settings(workplace, capsys):
         (["--info", "config"], "sigmoid"),
         (["--hydra-help"], "Hydra (1.3"),
         (["-h"], "harness resume DIR"),
+        (["-h"], "harness report DIR|SWEEP_ID"),
     ],
     ids=str,
 )

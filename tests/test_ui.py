@@ -15,6 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from harness.commands import ui
 from harness.errors import TrackingError, UsageError
+from harness.report import from_record
 from harness.tracking.publisher import Publisher
 from harness.tracking.uri import sqlite_uri
 from tests.recorded import PARAMS, QUIET, manifest, result, served
@@ -167,6 +168,13 @@ def test_a_server_that_cannot_start_is_told(monkeypatch, place):
     monkeypatch.setattr(ui, "free_port", lambda asked, host: 5999)
     with pytest.raises(TrackingError, match=r"the MLflow server stopped: .*not known"):
         ui.main([])
+
+
+def test_a_report_tells_that_files_are_not_there(place):
+    uri = sqlite_uri(place[0] / "mlflow.db")
+    report = from_record(uri, place[1][0])
+    assert report.best
+    assert "not where MLflow looks for them" in report.missing[0]
 
 
 def test_links_lead_to_the_server_that_is_set(tmp_path, monkeypatch, capsys):

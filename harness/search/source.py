@@ -14,12 +14,12 @@ from harness.leaderboard import Standing
 from harness.recording import resolved
 from harness.search.pruning import Pruning
 from harness.search.study import best, note, pruning_study, study_of
-from harness.search.trials import in_reach, journal
+from harness.search.trials import RUNS, in_reach, journal
 from harness.store import Manifest, Planned, Result
 
 log = logging.getLogger(__name__)
 
-RUNS, SWEEP = "runs", "sweep"  # what is noted on a trial: its runs as planned, and whose it is
+SWEEP = "sweep"  # noted on a trial: whose it is
 PLAIN: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
 Plan = Callable[[Any], tuple[Planned, ...]]  # the runs of a trial: its suggestions composed
 

@@ -1,0 +1,128 @@
+"""The HTML page of a report: whole in itself, light, fit for paper; it asks for nothing."""
+
+import base64
+import math
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from harness import leaderboard
+from harness.leaderboard import Standing
+from harness.recording import as_text, flat
+from harness.report import Report
+from harness.summary import counts
+
+TEMPLATES = Path(__file__).parent / "templates"
+MARK = '<meta name="generator" content="harness report">'
+ROWS, VALUES, UNWELL = 50, 12, 20  # shown: runs, values of what varied, runs that failed
+
+
+def page(report: Report) -> str:
+    """The whole page; names may hold anything, and stay text."""
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    environment.filters["cell"] = cell
+    manifest, ranked, best = report.manifest, report.ranked, report.best
+    columns, outcomes = table(report), [s.outcome for s in ranked]
+    words = ["harness", *([] if manifest.single else ["-m"]), *manifest.overrides]
+    return environment.get_template("report.html").render(
+        mark=Markup(MARK),
+        report=report,
+        title=manifest.name or manifest.sweep_id,
+        counts=counts(outcomes),
+        made=time.strftime("%Y-%m-%d %H:%M", time.localtime(manifest.created / 1000)),
+        note=markdown(leaderboard.note(ranked, manifest, counts(outcomes)))
+        if len(ranked) > 1
+        else "",
+        best=best,
+        value=best.metrics.get(manifest.objective["metric"]) if best else None,
+        columns=[*columns],
+        rows=[*zip(*columns.values(), strict=True)],
+        shown=ROWS,
+        varied=varied(ranked),
+        unwell=[s for s in ranked if s.outcome in ("failed", "diverged")],
+        listed=UNWELL,
+        pictures=shown(report.pictures),
+        best_pictures=shown(report.best_pictures),
+        command=shlex.join(words),
+        environment={**manifest.numerics, **report.place, **plugins(ranked)},
+    )
+
+
+def markdown(text: str) -> Markup:
+    """Markdown as HTML, without links and images, which lead elsewhere."""
+    renderer = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    for rule in ("link_open", "link_close"):
+        renderer.add_render_rule(rule, lambda *_: "")
+    return Markup(renderer.render(text))
+
+
+def table(report: Report) -> dict[str, list[Any]]:
+    """The leaderboard's first rows; columns that say nothing are left out."""
+    columns = leaderboard.table(report.ranked, report.run_ids, report.manifest.objective)
+    if len(columns["run"]) > 1:
+        del columns["run"]  # what varies has columns of its own
+    first = {name: column[:ROWS] for name, column in columns.items()}
+    return {
+        name: column for name, column in first.items() if any(v not in ("", None) for v in column)
+    }
+
+
+def varied(ranked: Sequence[Standing]) -> dict[str, list[str]]:
+    """The values that each setting had which differs between runs."""
+    keys = leaderboard.varying([s.planned for s in ranked])
+    met: dict[str, dict[str, None]] = {key: {} for key in keys}
+    for s in ranked:
+        settings = flat(s.planned.config)
+        for key in met.keys() & settings.keys():
+            met[key][as_text(settings[key])] = None
+    return {key: summed_up([*values]) for key, values in met.items()}
+
+
+def summed_up(values: list[str]) -> list[str]:
+    """All values, or of many the first ones and how many there are."""
+    try:
+        values.sort(key=float)
+    except ValueError:
+        values.sort()
+    few = len(values) <= VALUES
+    return values if few else [*values[: VALUES // 2], f"… {len(values)} values up to", values[-1]]
+
+
+def shown(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Each picture by its name: a PNG as a data URI, a page as its text."""
+    return [
+        {
+            "name": file.rpartition(".")[0],
+            "page": content.decode(errors="replace") if file.endswith(".html") else None,
+            "data": f"data:image/png;base64,{base64.b64encode(content).decode()}",
+        }
+        for file, content in sorted(pictures.items())
+        if file.endswith((".png", ".html"))
+    ]
+
+
+def plugins(ranked: Sequence[Standing]) -> dict[str, str]:
+    """The plugins of each kind that any run used, with what they come from."""
+    found = {repr(plugin): plugin for s in ranked for plugin in s.planned.plugins}
+    sources: dict[tuple[str, str], list[str]] = {}
+    for p in found.values():
+        sources.setdefault((p["kind"], f"{p['distribution']} {p['version']}"), []).append(
+            p["name"]
+        )
+    lines: dict[str, list[str]] = {}
+    for (kind, source), names in sorted(sources.items()):
+        lines.setdefault(kind, []).append(f"{', '.join(sorted(names))} ({source})")
+    return {kind: "; ".join(said) for kind, said in lines.items()}
+
+
+def cell(value: Any) -> str:
+    """A value as a table shows it."""
+    if isinstance(value, float):
+        return f"{value:.5g}" if math.isfinite(value) else ""
+    return "" if value is None else str(value)

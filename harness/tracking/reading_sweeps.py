@@ -1,0 +1,158 @@
+"""Reads a recorded sweep back from MLflow: a manifest and results without weights and curves."""
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from harness.errors import TrackingError, UsageError
+from harness.store import Manifest, Planned, Result
+from harness.tracking.connection import Connection
+from harness.tracking.reading import UNKNOWN, connect
+from harness.tracking.records import RUNNING
+from harness.tracking.uri import without_credentials
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+PAGE = 1000  # runs
+CURVES = ("train/loss", "val/loss")  # whose last value is no result
+SHOWN = ("plots", "config.yaml")
+GIT = "mlflow.source."
+
+
+@dataclass(frozen=True)
+class RecordedSweep:
+    """A sweep, or a single run, as far as MLflow tells."""
+
+    connection: Connection
+    manifest: Manifest
+    runs: list[tuple[Planned, Result]]  # a config is what the params say, dotted and flat
+    run_ids: dict[str, str]
+    top: str  # the run id of the parent, or of the single run
+    ended: bool
+    git: dict[str, str]  # commit and branch, if they are known
+
+    def files(self, run_id: str) -> dict[str, bytes]:
+        """A run's pictures and config by their paths; TrackingError if they are out of reach."""
+        client, ask = self.connection.client, self.connection.ask
+        found = {}
+        with TemporaryDirectory() as aside:
+            top = {file.path for file in ask(lambda: client.list_artifacts(run_id))}
+            for name in sorted(top.intersection(SHOWN)):
+                ask(partial(client.download_artifacts, run_id, name, aside))
+            for path in sorted(Path(aside).rglob("*")):
+                if path.is_file():
+                    found[path.relative_to(aside).as_posix()] = path.read_bytes()
+        return found
+
+
+def read_sweep(uri: str, asked: str) -> RecordedSweep:
+    """A sweep by its id or its parent's run id, or a run by its run id; UsageError if none is."""
+    connection = connect(uri)
+    runs = _search(connection, f"tags.`harness.sweep` = '{_safe(asked)}'")
+    if not runs:
+        first = _run(connection, asked)
+        if first is None:
+            raise UsageError(
+                f"{asked}: no folder, and no sweep or run in {without_credentials(uri)}"
+            )
+        runs = [first]
+        if first.data.tags.get("harness.role") == "sweep":
+            runs = _search(
+                connection, f"tags.`harness.sweep` = '{first.data.tags['harness.sweep']}'"
+            )
+    parents = [run for run in runs if run.data.tags.get("harness.role") == "sweep"]
+    members = [run for run in runs if run.data.tags.get("harness.role") == "run"]
+    top = (parents or runs)[0]
+    tags = top.data.tags
+    experiment = connection.ask(lambda: connection.client.get_experiment(top.info.experiment_id))
+    return RecordedSweep(
+        connection=connection,
+        manifest=_manifest(top, experiment.name, without_credentials(uri), single=not parents),
+        runs=[_member(place, run) for place, run in enumerate(members)],
+        run_ids={run.data.tags["harness.fingerprint"]: run.info.run_id for run in members},
+        top=top.info.run_id,
+        ended=top.info.status == "FINISHED" if parents else top.info.status != "RUNNING",
+        git={key.removeprefix(GIT): tags[key] for key in sorted(tags) if key.startswith(GIT)},
+    )
+
+
+def _safe(text: str) -> str:
+    """What may stand in a filter: nothing else is an id."""
+    return text if re.fullmatch(r"[\w-]+", text) else ""
+
+
+def _search(connection: Connection, wanted: str) -> "list[Run]":
+    """The runs of all experiments that a filter finds, the oldest first."""
+    client = connection.client
+
+    def search() -> "list[Run]":
+        places = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs: list[Run] = []
+        token = None
+        while True:
+            page = client.search_runs(places, wanted, max_results=PAGE, page_token=token)
+            runs += page
+            if not (token := page.token):
+                return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
+
+    return connection.ask(search)
+
+
+def _run(connection: Connection, run_id: str) -> "Run | None":
+    """A run of ours by its id."""
+    try:
+        run = connection.ask(lambda: connection.client.get_run(run_id))
+    except TrackingError as error:
+        if getattr(error.__cause__, "error_code", "") not in UNKNOWN:
+            raise
+        return None
+    return run if "harness.sweep" in run.data.tags else None
+
+
+def _manifest(top: "Run", experiment: str, uri: str, *, single: bool) -> Manifest:
+    tags = top.data.tags
+    metric, direction = _objective(top)
+    return Manifest(
+        sweep_id=tags["harness.sweep"],
+        single=single,
+        created=top.info.start_time,
+        cwd="",
+        tracking_uri=uri,
+        experiment=experiment,
+        name=top.info.run_name or "",
+        overrides=tuple(shlex.split(tags.get("hydra.overrides", ""))),
+        objective={"metric": metric, "direction": direction, "others": []},
+        tracking={},
+        figures={},
+        numerics=json.loads(tags.get("harness.numerics", "{}")),
+        runs=(),
+    )
+
+
+def _objective(run: "Run") -> tuple[str, str]:
+    """Metric and direction: a parent has them as a tag, a run among its params."""
+    said, _, way = run.data.tags.get("harness.objective", "").partition(" ")
+    params = run.data.params
+    metric = said or params.get("objective.metric", "val/best_loss")
+    if not said and metric not in run.data.metrics:  # nothing was held out
+        metric = metric.replace("val/", "train/", 1)
+    return metric, way or params.get("objective.direction", "minimize")
+
+
+def _member(place: int, run: "Run") -> tuple[Planned, Result]:
+    info, tags, numbers = run.info, run.data.tags, run.data.metrics
+    name, fingerprint = info.run_name or "", tags["harness.fingerprint"]
+    plugins = tuple(json.loads(tags.get("harness.plugins", "[]")))
+    planned = Planned((place,), fingerprint, name, (), dict(run.data.params), (), plugins)
+    metrics = {key: value for key, value in numbers.items() if key not in CURVES}
+    outcome = tags.get("harness.outcome", RUNNING) if info.status != "RUNNING" else RUNNING
+    reason, end = tags.get("harness.reason", ""), info.end_time or info.start_time
+    return planned, Result(
+        fingerprint, outcome, info.start_time, end, metrics=metrics, reason=reason
+    )
