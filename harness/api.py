@@ -4,11 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from harness import npz
 from harness.contracts import RunResult, SweepResult
-from harness.errors import UsageError
 from harness.results import run_result
 
 log = logging.getLogger(__name__)
@@ -48,19 +44,11 @@ def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
     from harness.tracking.uri import tracking_uri as resolved
 
     record = read_run(resolved(tracking_uri, Path.cwd()), run_id)
-    if record.config is None:
-        raise UsageError(
-            f"run {run_id} holds no config.yaml: it is no run of harness, or not done"
-        )
-    try:
-        weights = npz.layers(npz.unpack(record.weights)) if record.weights else []
-    except ValueError as error:
-        raise UsageError(f"run {run_id}: weights.npz: {error}") from error
     metrics = {k: v for k, v in record.metrics.items() if k not in ("train/loss", "val/loss")}
     return run_result(
-        yaml.safe_load(record.config),
-        weights,
-        run_id=run_id,
+        record.settings,
+        record.weights,
+        run_id=record.run_id,
         name=record.name,
         outcome=record.outcome,
         curves=record.curves,

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.compose import build
 from harness.data import prepare
+from harness.differences import differing, surroundings
 from harness.errors import PluginError, UsageError
 from harness.planning import inputs_for, numerics
 from harness.registry import provenance
@@ -26,18 +27,16 @@ class Present:
     @property
     def numerics(self) -> list[str]:
         """How the numerics differ."""
-        pairs = ((key, self._planned.get(key), now) for key, now in self._numerics.items())
-        return [f"{key}: planned {was}, there is {now}" for key, was, now in pairs if was != now]
+        return _lines(surroundings((), (), self._planned), surroundings((), (), self._numerics))
 
     def drift(self, run: Planned) -> dict[str, Any]:
         """What the run would be trained with now, and how that differs; empty if it does not."""
-        plugins = [_there(plugin) for plugin in run.plugins]
+        plugins = [there(plugin) for plugin in run.plugins]
         inputs = self._inputs.get(known := repr(run.inputs))
         if inputs is None:
             inputs = self._inputs[known] = inputs_for(build(run.config), run.config)
-        lines = [_of_plugins(*p) for p in zip(run.plugins, plugins, strict=True) if p[0] != p[1]]
-        lines += [_of_data(*p) for p in zip(run.inputs, inputs, strict=False) if p[0] != p[1]]
-        lines += self.numerics
+        was = surroundings(run.plugins, run.inputs, self._planned)
+        lines = _lines(was, surroundings(plugins, inputs, self._numerics))
         about = {"plugins": plugins, "inputs": inputs, "numerics": self._numerics}
         return about | {"diff": lines} if lines else {}
 
@@ -58,19 +57,15 @@ class Present:
             )
 
 
-def _there(planned: Mapping[str, Any]) -> dict[str, str]:
+def there(plugin: Mapping[str, Any]) -> dict[str, str]:
+    """The plugin that goes by this one's name now; PluginError if there is none."""
     try:
-        return provenance(planned["kind"], planned["name"])
+        return provenance(plugin["kind"], plugin["name"])
     except PluginError as error:
-        was = f"{planned['distribution']} {planned['version']}"
+        was = f"{plugin['distribution']} {plugin['version']}"
         raise PluginError(f"{error}\nit was planned with that of {was}") from error
 
 
-def _of_plugins(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    planned, there = (f"{p['distribution']} {p['version']} ({p['source']})" for p in (was, now))
-    return f"{was['kind']}={was['name']}: planned {planned}, there is {there}"
-
-
-def _of_data(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    planned, there = (f"{part['digest']} ({part['rows']} rows)" for part in (was, now))
-    return f"{was['source']}, {was['context']}: planned {planned}, there is {there}"
+def _lines(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    pairs = differing(was, now).items()
+    return [f"{key}: planned {planned}, there is {found}" for key, (planned, found) in pairs]

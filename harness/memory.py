@@ -1,11 +1,13 @@
-"""Arrays go no detours: freed ones stay with the process, and none is copied to be computed."""
+"""Arrays go no detours: freed ones stay with the process, none is copied to be computed."""
 
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 LARGEST = 1 << 30  # bytes
@@ -28,14 +30,20 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """No floating-point warnings, and no detours of NumPy's through its buffer.
+    """One BLAS thread, no floating-point warnings, no detours of NumPy's through its buffer.
 
     Up to the size of that buffer (8192 numbers) it copies what is not contiguous, as activations
     over their row of ones are: two to three times the work. Numbers do not depend on it.
     """
     before = np.setbufsize(BUFFER)
     try:
-        with np.errstate(all="ignore"):
+        with _pools().limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
             yield
     finally:
         np.setbufsize(before)
+
+
+@cache
+def _pools() -> Any:
+    """The libraries with threads of their own; to find them takes longer than a short run."""
+    return ThreadpoolController()

@@ -4,12 +4,9 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from harness import checkpoints
 from harness.compose import build
@@ -54,7 +51,7 @@ def train_stack(
         begun = slots or len(waiting)
         try:
             training = None
-            with _pools().limit(limits=1, user_api="blas"), undisturbed():
+            with undisturbed():
                 members = [build(config).member for _, config in waiting]
                 training = Training(members, [f for f, _ in waiting], slots, prune, latest)
                 for results in training.results():
@@ -74,12 +71,6 @@ def train_stack(
                 for fingerprint, config in suspects:
                     yield from train_stack([fingerprint], [config], None, prune, latest)
             waiting = waiting[begun:]
-
-
-@cache
-def _pools() -> Any:
-    """The libraries with threads of their own; to find them takes longer than a short run."""
-    return ThreadpoolController()
 
 
 def failure(fingerprint: str, config: Config, error: BaseException) -> Result:

@@ -57,6 +57,7 @@ class Member:
     log_every: int | None = None
     metrics_every: int | None = None
     checkpoint_seconds: float | None = None
+    last_epoch: int | None = None  # at which a run ends that was ended there before
 
 
 def signature(member: Member) -> Hashable:

@@ -15,7 +15,7 @@ LAYERS = [
     {"weights", "stack", "npz"},
     {"data"},
     {"training", "registry"},
-    {"stopping", "settings", "construct", "config", "recording", "harmless"},
+    {"stopping", "settings", "construct", "config", "recording", "harmless", "differences"},
     {"store", "evaluation", "compose", "tracking", "figures"},
     {"checkpoints", "net", "leaderboard", "faults"},
     {"runs"},

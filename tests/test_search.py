@@ -214,7 +214,7 @@ def test_runs_are_pruned_by_numbers_from_the_environment(place, monkeypatch):
 
 @pytest.mark.parametrize("engine", ["serial", "processes"])
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])
-def test_what_is_not_worth_going_on_with_is_pruned(place, pruner, engine):
+def test_what_is_not_worth_going_on_with_is_pruned(place, capsys, pruner, engine):
     pruning = [f"hydra.sweeper.pruner={pruner}", f"hydra.launcher.engine={engine}"]
     amount = ["hydra.sweeper.n_trials=30", "hydra.sweeper.n_jobs=4", "epochs=100"]
     amount += ["dataset.samples=150", "initializer=glorot", "activation=tanh"]
@@ -232,3 +232,5 @@ def test_what_is_not_worth_going_on_with_is_pruned(place, pruner, engine):
     from mlflow import MlflowClient
 
     assert MlflowClient().get_run(ends["pruned"].run_id).info.status == "FINISHED"
+    code, out, _ = harness(capsys, "reproduce", ends["pruned"].run_id)
+    assert (code, closing_lines(out)["verdict"]) == (0, "same (bits)")

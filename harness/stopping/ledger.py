@@ -107,7 +107,7 @@ def before(
         min_delta=np.array([m.min_delta for m in members]),
         until=began + np.array([m.max_seconds or np.inf for m in members]),
         timeout=np.array([m.timeout or np.inf for m in members]),
-        period=np.column_stack([point, question, [m.epochs for m in members]]),
+        period=np.column_stack([point, question, [m.last_epoch or m.epochs for m in members]]),
     )
 
 

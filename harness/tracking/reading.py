@@ -1,14 +1,18 @@
 """Reads a recorded run back from MLflow: its settings, curves, config and weights."""
 
+import json
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 
-from harness.contracts import Array
+from harness import npz
+from harness.contracts import Array, Arrays
 from harness.errors import TrackingError, UsageError
 from harness.tracking.connection import Connection
 from harness.tracking.sqlite import is_store
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PATIENCE = 10.0  # seconds; who reads is waiting
+LISTED = 3  # runs
+SHORTENED = re.compile(r"[0-9a-f]{3,32}")  # an id or a fingerprint
+WANTED = ("config.yaml", "weights.npz", "plugins")
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 POINTS = ("/best_loss", "/best_epoch", "/seconds")  # numbers that never are curves
 
@@ -36,7 +43,29 @@ class Record:
     curves: dict[str, tuple[Array, Array]]  # steps and values, of metrics with several points
     tags: dict[str, str]
     config: str | None  # the text of config.yaml
-    weights: bytes | None  # what weights.npz holds
+    weights: Arrays  # empty if there is no weights.npz
+    inputs: list[dict[str, Any]]  # the parts of the data: source, context, digest, rows
+    sources: dict[str, bytes]  # its plugins of one file: `kind/name.py` and what is in it
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its config; UsageError if it has none that can be read."""
+        try:
+            config = yaml.safe_load(self.config or "")
+        except yaml.YAMLError as error:
+            what = " ".join(str(error).split())
+            raise UsageError(f"run {self.run_id}: config.yaml: {what}") from error
+        if not isinstance(config, dict):
+            what = f"run {self.run_id} holds no config.yaml"
+            raise UsageError(f"{what}: it is no run of harness, or not done")
+        return config
+
+    def tagged(self, name: str) -> Any:
+        """What a tag holds as JSON; None if there is no such tag, or it was cut."""
+        try:
+            return json.loads(self.tags[name])
+        except (KeyError, ValueError):
+            return None
 
 
 def connect(uri: str) -> Connection:
@@ -49,18 +78,21 @@ def connect(uri: str) -> Connection:
     return connection
 
 
-def read_run(uri: str, run_id: str) -> Record:
-    """A recorded run; UsageError if there is none by this id, TrackingError if out of reach."""
+def read_run(uri: str, asked: str) -> Record:
+    """A run by its id, the beginning of its id, or its fingerprint.
+
+    UsageError if there is not exactly one such, TrackingError if the store is out of reach.
+    """
     connection = connect(uri)
-    try:
-        run = connection.ask(lambda: connection.client.get_run(run_id))
-    except TrackingError as error:
-        if getattr(error.__cause__, "error_code", "") not in UNKNOWN:
-            raise
-        where = without_credentials(uri)
-        raise UsageError(f"there is no run {run_id!r} in {where}") from error
+    run = _found(connection, asked)
+    files = _files(connection, run.info.run_id)
     tags = run.data.tags
-    config = _artifact(connection, run_id, "config.yaml")
+    config = files.get("config.yaml")
+    try:
+        weights = files.get("weights.npz")
+        layers = npz.layers(npz.unpack(weights)) if weights is not None else []
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"run {run.info.run_id}: weights.npz: {error}") from error
     return Record(
         run_id=run.info.run_id,
         experiment_id=run.info.experiment_id,
@@ -71,9 +103,52 @@ def read_run(uri: str, run_id: str) -> Record:
         metrics=run.data.metrics,
         curves=_curves(connection, run),
         tags=tags,
-        config=config.decode() if config is not None else None,
-        weights=_artifact(connection, run_id, "weights.npz"),
+        config=config.decode(errors="replace") if config is not None else None,
+        weights=layers,
+        inputs=_inputs(run),
+        sources={k.partition("/")[2]: v for k, v in files.items() if k.startswith("plugins/")},
     )
+
+
+def _found(connection: Connection, asked: str) -> "Run":
+    client, where = connection.client, without_credentials(connection.uri)
+    try:
+        return connection.ask(lambda: client.get_run(asked))
+    except TrackingError as error:
+        if getattr(error.__cause__, "error_code", "") not in UNKNOWN:
+            raise
+        found = _alike(connection, asked) if SHORTENED.fullmatch(asked) else []
+        if not found:
+            raise UsageError(f"there is no run {asked!r} in {where}") from error
+    if len(found) > 1:
+        several = ", ".join(run.info.run_id for run in found[:LISTED])
+        raise UsageError(f"{asked!r} may be any of several runs in {where}: {several}, …")
+    return found[0]
+
+
+def _alike(connection: Connection, asked: str) -> "list[Run]":
+    """Runs whose id begins so or, if there are none, whose fingerprint does."""
+    client, found = connection.client, list["Run"]()
+    for what in ("attributes.run_id", "tags.`harness.fingerprint`"):
+        every = [e.experiment_id for e in connection.ask(client.search_experiments)]
+        search = partial(client.search_runs, every, f"{what} LIKE '{asked}%'", max_results=9)
+        found = found or connection.ask(search)
+    return found
+
+
+def _inputs(run: "Run") -> list[dict[str, Any]]:
+    """The parts of the data, as they were planned."""
+    found = []
+    for part in run.inputs.dataset_inputs if run.inputs else ():
+        tags = {tag.key: tag.value for tag in part.tags}
+        try:
+            source = json.loads(part.dataset.source)["tags"]["source"]
+            rows = json.loads(part.dataset.profile or "")["num_rows"]
+        except (ValueError, TypeError, KeyError):  # another program's
+            source, rows = part.dataset.name, None
+        about = {"source": source, "rows": rows, "digest": part.dataset.digest}
+        found.append(about | {"context": tags.get("mlflow.data.context", "")})
+    return found
 
 
 def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]]:
@@ -90,11 +165,13 @@ def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]
     return curves
 
 
-def _artifact(connection: Connection, run_id: str, name: str) -> bytes | None:
-    """The content of a run's file, or None if it has none by this name."""
-    client = connection.client
-    if name not in {file.path for file in connection.ask(lambda: client.list_artifacts(run_id))}:
-        return None
+def _files(connection: Connection, run_id: str) -> dict[str, bytes]:
+    """The files of a run that tell how to have it again: those that are there."""
+    client, found = connection.client, dict[str, bytes]()
+    there = {file.path for file in connection.ask(lambda: client.list_artifacts(run_id))}
     with TemporaryDirectory() as aside:
-        place = connection.ask(lambda: client.download_artifacts(run_id, name, aside))
-        return Path(place).read_bytes()
+        for name in there & {*WANTED}:
+            place = connection.ask(partial(client.download_artifacts, run_id, name, aside))
+            files = [path for path in [Path(place), *Path(place).rglob("*")] if path.is_file()]
+            found |= {str(path.relative_to(aside)): path.read_bytes() for path in files}
+    return found

@@ -1,0 +1,195 @@
+"""`harness reproduce RUN_ID`: train a recorded run again, and say whether it is the same."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import one_file
+from harness.compose import build
+from harness.contracts import Array
+from harness.data import prepare
+from harness.differences import (
+    FINALS,
+    Curves,
+    Left,
+    differing,
+    likenesses,
+    surroundings,
+    verdict,
+)
+from harness.drift import there
+from harness.errors import UsageError, from_outside
+from harness.memory import keep_freed_memory, undisturbed
+from harness.planning import inputs_for, numerics
+from harness.progress import LINE_SECONDS
+from harness.recording import Config, params
+from harness.runs import Training, failure
+from harness.signals import tidy_signals
+from harness.stack import Member
+from harness.store import Result
+from harness.tracking.limits import fitting
+from harness.tracking.uri import tracking_uri
+
+if TYPE_CHECKING:
+    from harness.tracking.reading import Record
+
+CUT_OFF = ("max_seconds", "pruned", "run.timeout")  # reasons that are not the run's own
+HERE: Config = {
+    "uri": None,
+    "experiment": None,
+    "run_name": None,
+    "tags": {},
+}  # no record is made
+
+
+def main(arguments: list[str]) -> int:
+    """Compare a run with its record; 0 if it is the same, else 1."""
+    from harness.tracking.reading import read_run
+
+    parser = argparse.ArgumentParser(prog="harness reproduce", description=__doc__)
+    parser.add_argument("run", help="the id of a recorded run, its beginning, or a fingerprint")
+    asked = parser.parse_args(arguments).run
+    with tidy_signals():
+        record = read_run(tracking_uri(None, Path.cwd()), asked)
+        config = trainable(record)
+        with recorded_plugins(record):
+            changed = changes(record, config)
+            print(f"run: {record.run_id} {record.name}", flush=True)
+            for key, (was, now) in changed.items():
+                print(f"differs: {key}: {was} was recorded, there is {now}", flush=True)
+            left = trained(config, record)
+    curves = {key: curve for key, curve in record.curves.items() if key.startswith(FINALS)}
+    recorded = Left(ending(record), curves, record.metrics, record.weights)
+    if recorded.end != left.end:
+        said = f"different: recorded as {recorded.end}, and here {left.end}"
+    else:
+        found = likenesses(recorded, left)
+        for each in found:
+            print(f"{each.what}: {each.told}")
+        said = verdict(found)
+    if said.startswith("different") and changed:
+        said += f" ({', '.join(changed)} differ{'s' if len(changed) == 1 else ''})"
+    print(f"verdict: {said}", flush=True)
+    return 1 if said.startswith("different") else 0
+
+
+def trainable(record: "Record") -> Config:
+    """The config of a run that has ended by itself; UsageError says what else the record is of."""
+    run, tags = f"run {record.run_id}", record.tags
+    if tags.get("harness.role") == "sweep":
+        best = tags.get("best_run_id")
+        hint = f": its best is {best}" if best else ""
+        raise UsageError(f"{run} is a whole sweep; reproduce one of its runs{hint}")
+    if record.outcome in ("", "stopped") and "harness.role" in tags:
+        state = "was stopped" if record.outcome else "has not ended"
+        raise UsageError(f"{run} {state}\nharness resume {tags.get('harness.folder')} finishes it")
+    if record.outcome == "failed" and not record.curves:
+        reason = tags.get("harness.reason", "see its traceback.txt")
+        raise UsageError(f"{run} failed, and left nothing to compare with\n{reason}")
+    config = record.settings
+    quiet: Config = {"names": [], "members": []}
+    return config | {
+        "tracking": {**config.get("tracking", {}), **HERE},
+        "figures": {**config.get("figures", {}), **quiet},
+    }
+
+
+@contextmanager
+def recorded_plugins(record: "Record") -> Iterator[None]:
+    """Meanwhile the plugins of one file are there that the run brought with it."""
+    folders = {
+        f"{plugin['kind']}/{plugin['name']}.py": plugin["distribution"]
+        for plugin in record.tagged("harness.plugins") or ()
+    }
+    with TemporaryDirectory() as aside:
+        for name, source in record.sources.items():
+            path = Path(aside, Path(folders.get(name, "recorded")).name, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(source)
+        one_file.recall(map(str, Path(aside).iterdir()))
+        yield
+
+
+def changes(record: "Record", config: Config) -> dict[str, tuple[str, str]]:
+    """What the numbers depend on that is not as recorded; PluginError if a plugin is gone."""
+    prepare.cache_clear()
+    known = record.tagged("harness.plugins") or []
+    now = [there(plugin) for plugin in known]
+    built = build(config)
+    machine = numerics(built.settings.dtype)
+    was = surroundings(known, record.inputs, record.tagged("harness.numerics") or {})
+    found = differing(was, surroundings(now, inputs_for(built, config), machine))
+    return differing(record.params, params(config)) | found
+
+
+def ending(record: "Record") -> str:
+    """How the run ended, in words that a run trained again can end with, too."""
+    reason = record.tags.get("harness.reason", "").partition(";")[0]
+    if reason.startswith(CUT_OFF):
+        return f"ok at epoch {last_epoch(record.curves)}"
+    return told(record.outcome, reason, record.curves)
+
+
+def told(outcome: str, reason: str, curves: Curves) -> str:
+    """As `ok at epoch 100`, or `diverged: loss or weights not finite at epoch 7`."""
+    if outcome == "ok":
+        return f"ok at epoch {last_epoch(curves)}"
+    return f"{outcome}: {reason}" if reason else outcome
+
+
+def last_epoch(curves: Curves) -> int:
+    """That of the last point; a run that ended before its first epoch has no curve."""
+    return int(curves["train/loss"][0][-1]) if "train/loss" in curves else 0
+
+
+def trained(config: Config, record: "Record") -> Left:
+    """What the run leaves here; where time or a search cut it off, it ends at that epoch."""
+    member = replace(build(config).member, timeout=None, checkpoint_seconds=None, max_seconds=None)
+    if record.tags.get("harness.reason", "").startswith(CUT_OFF):
+        last = last_epoch(record.curves)
+        member = replace(member, last_epoch=last, max_seconds=None if last else 1e-9)
+    *_, result = results(member, config)
+    curves = {fitting(key): _finite(c.steps, c.values) for key, c in result.curves.items()}
+    finals = {fitting(key): value for key, value in result.metrics.items()}
+    for key in curves.keys() & finals.keys():  # a final takes the place of a point of its history
+        steps, values = (part[curves[key][0] != result.last_epoch] for part in curves[key])
+        curves[key] = np.append(steps, result.last_epoch), np.append(values, finals[key])
+    latest = {key: float(values[-1]) for key, (_, values) in curves.items() if len(values)}
+    several = {key: points for key, points in curves.items() if len(points[0]) > 1}
+    end = told(result.outcome, result.reason, several)
+    return Left(end, several, latest | finals, result.weights)
+
+
+def _finite(steps: Array, values: Array) -> tuple[Array, Array]:
+    kept = np.isfinite(values)
+    return steps[kept], values[kept]
+
+
+def results(member: Member, config: Config) -> Iterator[Result]:
+    """Snapshots of the run, trained alone, and its result; the epoch is shown meanwhile."""
+    on_terminal, said = sys.stderr.isatty(), time.perf_counter()
+    keep_freed_memory()
+    try:
+        with undisturbed():
+            for result in (one for some in Training([member], [""]).results() for one in some):
+                yield result
+                now = time.perf_counter()
+                if result.outcome == "running" and (on_terminal or now - said > LINE_SECONDS):
+                    said = now
+                    line = f"training: epoch {result.last_epoch} of {member.epochs}"
+                    print(line, file=sys.stderr, end="\r" if on_terminal else "\n", flush=True)
+    except BaseException as error:
+        if from_outside(error):
+            raise
+        yield failure("", config, error)
+    finally:
+        if on_terminal:
+            print("\x1b[2K", file=sys.stderr, end="\r", flush=True)

@@ -1,0 +1,148 @@
+"""Where two runs differ, or a record and now: what their numbers depend on, and the numbers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.contracts import Array, Arrays
+
+NEARLY = 1e-12  # relative: what another machine may make of the same run
+APART = ("train/seconds",)  # a number of a run that is never the same twice
+FINALS = ("train/", "val/", "test/")
+
+Curves = Mapping[str, tuple[Array, Array]]
+
+
+class Left(NamedTuple):
+    """What a run left."""
+
+    end: str  # its outcome, and why
+    curves: Curves
+    finals: Mapping[str, float]
+    weights: Arrays
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How far two runs agree in one thing."""
+
+    what: str
+    count: str  # how much of it is compared
+    largest: float  # relative difference; infinite where something is missing or of other shape
+    first: int | None = None  # the first epoch with another number
+    clearly: int | None = None  # and the first where it is more than `NEARLY`
+
+    @property
+    def told(self) -> str:
+        """How far, in words."""
+        if self.largest == 0:
+            return f"{self.count}, the same bits"
+        size = f"relative difference {self.largest:.1e}" if np.isfinite(self.largest) else ""
+        if self.first is None:
+            return ", ".join(filter(None, [self.count, size]))
+        since = f"other bits from epoch {self.first}"
+        clearly = f"by more than {NEARLY:g} from epoch {self.clearly}"
+        parts = [self.count, since, clearly if self.clearly is not None else "", size]
+        return ", ".join(filter(None, parts))
+
+
+def surroundings(
+    plugins: Iterable[Mapping[str, Any]],
+    inputs: Iterable[Mapping[str, Any]],
+    numerics: Mapping[str, Any],
+) -> dict[str, str]:
+    """What a run's numbers depend on besides its config: the code, the data, the machine."""
+    found = {
+        f"{p['kind']}={p['name']}": f"{p['distribution']} {p['version']} ({p['source']})"
+        for p in plugins
+    }
+    for part in inputs:
+        found[f"{part['source']}, {part['context']}"] = f"{part['digest']} ({part['rows']} rows)"
+    return found | {key: str(value) for key, value in numerics.items()}
+
+
+def differing(
+    was: Mapping[str, str], now: Mapping[str, str], *, everything: bool = False
+) -> dict[str, tuple[str, str]]:
+    """What both know and say otherwise; with `everything` also what only one knows."""
+    keys = [*was, *(key for key in now if key not in was)]
+    known = [key for key in keys if everything or (key in was and key in now)]
+    pairs = {key: (was.get(key, "-"), now.get(key, "-")) for key in known}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def likenesses(a: Left, b: Left) -> list[Likeness]:
+    """How far two runs agree: each curve, what is recorded once, the weights."""
+    keys = [*a.curves, *(key for key in b.curves if key not in a.curves)]
+    found = [_of_curves(key, a.curves.get(key), b.curves.get(key)) for key in keys]
+    ours, theirs = (
+        {k: v for k, v in x.finals.items() if k.startswith(FINALS) and k not in (*APART, *keys)}
+        for x in (a, b)
+    )
+    return [*found, _of_finals(ours, theirs), _of_weights(a.weights, b.weights)]
+
+
+def verdict(found: Sequence[Likeness]) -> str:
+    """`same (bits)`, `same (1e-12)`, or `different: ` and where first."""
+    if all(each.largest == 0 for each in found):
+        return "same (bits)"
+    clearly = [each for each in found if each.largest > NEARLY]
+    if not clearly:
+        return f"same ({NEARLY:g})"
+    epochs = [each for each in clearly if each.clearly is not None]
+    if not epochs:
+        return f"different: {clearly[0].what}"
+    first = min(epochs, key=lambda each: each.clearly or 0)
+    return f"different: {first.what} from epoch {first.clearly}"
+
+
+def relative(a: Array, b: Array) -> Array:
+    """|a - b| over the larger of both, number by number; 0 where they are equal."""
+    size = np.maximum(np.abs(a), np.abs(b))
+    apart: Array = np.divide(np.abs(a - b), size, out=np.zeros(size.shape), where=a != b)
+    return apart
+
+
+def _of_curves(key: str, a: tuple[Array, Array] | None, b: tuple[Array, Array] | None) -> Likeness:
+    if a is None or b is None:
+        return Likeness(key, "a curve in one of them only", np.inf)
+    steps, mine, theirs = np.intersect1d(a[0], b[0], return_indices=True)
+    apart = relative(a[1][mine], b[1][theirs])
+    first, clearly = (
+        int(steps[at[0]]) if len(at := np.flatnonzero(apart > bound)) else None
+        for bound in (0, NEARLY)
+    )
+    count = f"{len(steps)} points"
+    if missing := len({*a[0].tolist(), *b[0].tolist()}) - len(steps):
+        same = "" if first is not None else ", the same bits"
+        count = f"{count} in both{same}, {missing} in one of them only"
+    largest = np.inf if missing else float(apart.max(initial=0))
+    return Likeness(key, count, largest, first, clearly)
+
+
+def _of_finals(a: Mapping[str, float], b: Mapping[str, float]) -> Likeness:
+    """Numbers that are recorded once."""
+    if missing := sorted({*a} ^ {*b}):
+        return Likeness("finals", f"{', '.join(missing)} in one of them only", np.inf)
+    values = np.array([[a[key], b[key]] for key in a]).reshape(-1, 2)
+    apart = relative(*values.T)
+    others = [key for key, each in zip(a, apart, strict=True) if each > 0]
+    what = f"{len(a)} numbers" + (f", other bits in {', '.join(others)}" if others else "")
+    return Likeness("finals", what, float(apart.max(initial=0)))
+
+
+def _of_weights(a: Arrays, b: Arrays) -> Likeness:
+    """Relative to the largest weight of a layer: one that is nearly 0 has no say."""
+    if [(w.shape, w.dtype) for w in a] != [(w.shape, w.dtype) for w in b]:
+        shapes = " and ".join(
+            ", ".join(f"{w.dtype} {w.shape}" for w in each) or "none" for each in (a, b)
+        )
+        return Likeness("weights", f"not alike: {shapes}", np.inf)
+    apart = [
+        float(np.abs(v - w).max() / max(np.abs(v).max(), np.abs(w).max()))
+        for v, w in zip(a, b, strict=True)
+        if not np.array_equal(v, w)
+    ]
+    return Likeness("weights", f"{sum(w.size for w in a)} numbers", max(apart, default=0.0))
