@@ -39,13 +39,14 @@ class Likeness:
         """How far, in words."""
         if self.largest == 0:
             return f"{self.count}, the same bits"
-        size = f"relative difference {self.largest:.1e}" if np.isfinite(self.largest) else ""
-        if self.first is None:
-            return ", ".join(filter(None, [self.count, size]))
-        since = f"other bits from epoch {self.first}"
-        clearly = f"by more than {NEARLY:g} from epoch {self.clearly}"
-        parts = [self.count, since, clearly if self.clearly is not None else "", size]
-        return ", ".join(filter(None, parts))
+        parts = [self.count]
+        if self.first is not None:
+            parts.append(f"other bits from epoch {self.first}")
+        if self.clearly not in (None, self.first):
+            parts.append(f"by more than {NEARLY:g} from epoch {self.clearly}")
+        if np.isfinite(self.largest):
+            parts.append(f"relative difference up to {self.largest:.1e}")
+        return ", ".join(parts)
 
 
 def surroundings(
