@@ -101,6 +101,7 @@ def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
         log_every=settings.tracking.log_every,
         metrics_every=settings.tracking.metrics_every,
         checkpoint_seconds=settings.run.checkpoint_seconds,
+        timeline=settings.figures.timeline,
     )
 
 

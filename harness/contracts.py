@@ -8,17 +8,17 @@ another. A field annotated exactly `float` reaches a method as a column of R val
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import pandas as pd
+from harness.outcomes import Hidden as Hidden
+from harness.outcomes import Inside as Inside
+from harness.outcomes import RunResult as RunResult
+from harness.outcomes import SweepResult as SweepResult
 
 CONTRACT = 1  # raised when a plugin that kept the contract would have to change
 KINDS = (
@@ -192,56 +192,3 @@ class Figure(Protocol):
 
     def draw(self, result: Any, figure: Any) -> str | None:
         """Draw on the empty matplotlib Figure given, or return a whole HTML page."""
-
-
-@dataclass
-class RunResult:
-    """One run: what was asked, how it went, and the net it left.
-
-    `x`, `y` and `prediction` are by part ("train", "validation", "test"), in the dataset's
-    units; a classifier's predictions are probabilities (N, classes).
-    """
-
-    run_id: str | None
-    name: str
-    outcome: str  # "ok", "diverged", "failed", "stopped" or "pruned"
-    config: dict[str, Any]
-    params: dict[str, str]
-    curves: dict[str, tuple[Array, Array]]  # {"train/loss": (steps, values)}
-    metrics: dict[str, float]
-    weights: Arrays  # as the model made them, without the runs axis
-    data: Data
-    x: dict[str, Array]
-    y: dict[str, Array]
-    best_epoch: int
-    fingerprint: str
-    directory: Path | None
-    predictor: Callable[[Array], Array] = field(repr=False)
-
-    @cached_property
-    def prediction(self) -> dict[str, Array]:
-        """What the net says of each part: (N, targets), or probabilities (N, classes)."""
-        return {part: self.predict(x) for part, x in self.x.items()}
-
-    def predict(self, x: Array) -> Array:
-        """(N, targets), or probabilities (N, classes), for x (N, features) in the data's units."""
-        return self.predictor(np.asarray(x))
-
-
-@dataclass
-class SweepResult:
-    """A sweep: its runs, the best of them, and all of it as a table."""
-
-    sweep_id: str
-    parent_run_id: str | None
-    runs: Sequence[RunResult]
-    best: RunResult | None  # None if no run ended well
-    directory: Path
-    rows: Sequence[Mapping[str, Any]] = field(repr=False)  # what `frame` is made of
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """A row a run: run_id, name, outcome, each param, each final metric."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self.rows))

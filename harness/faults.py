@@ -5,8 +5,9 @@ Nothing is wrapped on the way, so that this costs nothing when all is well.
 
 import linecache
 import re
+import time
 from collections.abc import Iterator
-from traceback import walk_tb
+from traceback import format_exception, walk_tb
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,19 @@ from harness.errors import HarnessError
 from harness.recording import Config
 from harness.registry import Origin, load, origin
 from harness.stack import Member, columns
+from harness.store import Result
 
 HOOKS = {"load", "init", "forward", "backward", "__call__", "derivative", "gradient", "update"}
 HOOKS |= {"with_gradient", "probabilities"}
 CALL = re.compile(r"\b(model|loss|optimizer|schedule|metric)\.(\w+)")  # as our own lines have it
+
+
+def failure(fingerprint: str, config: Config, error: BaseException) -> Result:
+    """The result of a run that raised: its traceback, and no weights."""
+    now = int(time.time() * 1000)
+    text = "".join(format_exception(error))
+    why = reason(error, config)
+    return Result(fingerprint, "failed", now, now, reason=why, traceback=text)
 
 
 def reason(error: BaseException, config: Config | None = None) -> str:

@@ -19,7 +19,6 @@ from harness.leaderboard import value_of
 from harness.planning import Job, plan
 from harness.progress import Progress
 from harness.recording import recorded
-from harness.settings import NOT_YET
 from harness.store import Manifest
 from harness.summary import Summary
 from harness.tracking.uri import has_password
@@ -167,7 +166,7 @@ def _allow(cfg: DictConfig) -> None:
         allow(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
     if _stacked(cfg):
         launcher_of(cfg).check(cfg.get("run", {}).get("timeout"))
-    allow(not cfg.hydra.job.chdir, f"hydra.job.chdir=true {NOT_YET}; false is")
+    allow(not cfg.hydra.job.chdir, "hydra.job.chdir=true is not available yet; false is")
 
 
 def _stacked(cfg: DictConfig) -> bool:

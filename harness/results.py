@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+
 from harness import leaderboard
 from harness.compose import build
-from harness.contracts import Arrays, RunResult, SweepResult
+from harness.contracts import Array, Arrays, RunResult, SweepResult
 from harness.data import prepare_for
+from harness.inside import look_inside
 from harness.leaderboard import Standing
 from harness.net import predictor, scaling_of
 from harness.recording import Config, flat, params
@@ -20,7 +24,8 @@ def run_result(config: Config, weights: Arrays, **record: Any) -> RunResult:
 
     The data is loaded again, which is quick: prepared data is kept for the next run.
     """
-    prepared = prepare_for(build(config).member)
+    member = build(config).member
+    prepared = prepare_for(member)
     raw = {part: prepared.raw(part) for part in prepared.rows}
     return RunResult(
         **record,
@@ -31,6 +36,7 @@ def run_result(config: Config, weights: Arrays, **record: Any) -> RunResult:
         x={part: x for part, (x, _) in raw.items()},
         y={part: y for part, (_, y) in raw.items()},
         predictor=predictor(config, weights, scaling_of(prepared)),
+        look=partial(look_inside, member, prepared, weights),
     )
 
 
@@ -50,7 +56,18 @@ def of_planned(
         best_epoch=result.best_epoch,
         fingerprint=planned.fingerprint,
         directory=directory,
+        norms=norms(result),
     )
+
+
+def norms(result: Result) -> dict[str, Array]:
+    """What was noted of each layer's size and steps; see RunResult."""
+    if "norms" not in result.trail:
+        return {}
+    parts = np.split(result.trail["norms"], 3, axis=1)
+    return dict(zip(("gradient", "change", "weights"), parts, strict=True)) | {
+        "epoch": result.trail["norms_epochs"]
+    }
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """One stack of runs, from configs to results."""
 
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -14,13 +13,14 @@ from harness.contracts import Array
 from harness.data import prepare_for
 from harness.errors import from_outside
 from harness.evaluation import Histories, finals_of
-from harness.faults import reason
+from harness.faults import failure
 from harness.memory import keep_freed_memory, undisturbed
 from harness.recording import Config
 from harness.stack import Change, Group, Member, Saved, start
 from harness.stopping import Watch
 from harness.stopping.ledger import Ended
 from harness.store import Curve, Result
+from harness.trail import Trail
 from harness.training import Epoch, begin, for_all, losses, predict, train
 from harness.weights import Shapes, split
 
@@ -73,14 +73,6 @@ def train_stack(
             waiting = waiting[begun:]
 
 
-def failure(fingerprint: str, config: Config, error: BaseException) -> Result:
-    """The result of a run that raised: its traceback, and no weights."""
-    now = int(time.time() * 1000)
-    text = "".join(traceback.format_exception(error))
-    why = reason(error, config)
-    return Result(fingerprint, "failed", now, now, reason=why, traceback=text)
-
-
 class Clock:
     """Seconds since 1970, never back to what was before, even if the wall clock is set back."""
 
@@ -118,6 +110,7 @@ class Training:
         asked = (lambda run, *at: prune(fingerprints[run], *at)) if prune is not None else None
         self.watch = Watch(group.stack.members, group.rows, asked, self.clock.seconds())
         self.history = Histories(members, self.prepared, self.shapes)
+        self.trail = Trail(members, self.shapes)
         self.group = self._restored(group)
 
     def _ready(self, part: str) -> tuple[Array, Array]:
@@ -139,6 +132,7 @@ class Training:
             if saved is not None and checkpoints.fits(saved, group, at):
                 known[at] = saved
                 self.history.restore(run, saved)
+                self.trail.restore(run, saved)
         if not known:
             return group
         self.watch.restore({before + at: saved for at, saved in known.items()})
@@ -148,7 +142,7 @@ class Training:
         """Of the runs in training, if they are due; to be taken before the epoch is seen."""
         kept, now = dict[str, bytes](), self.clock.seconds()
         for at, run in enumerate(self.watch.runs.tolist()):
-            parts = self.watch.saved(at, now), self.history.saved(run)
+            parts = self.watch.saved(at, now), self.history.saved(run), self.trail.saved(run)
             kept[self.fingerprints[run]] = checkpoints.pack(epoch, at, *parts)
         return kept
 
@@ -163,11 +157,14 @@ class Training:
         before, due = told, told + self.every
         epoch = next(epochs)
         while True:
+            self.trail.see(runs := self.watch.runs, epoch)
             kept = {} if epoch.states is None else self._checkpoints(epoch)
             loss = None if held_out is None else self._loss(epoch.group, *held_out)
             now = self.clock.seconds()
-            self.history.see(self.watch.runs, epoch.group, now)
+            self.history.see(runs, epoch.group, now)
             stays = self.watch.see(epoch, loss, now)
+            if stays is not None:
+                self.trail.see_last(runs, epoch, ~stays)
             change = None if stays is None else self._change(stays)
             if not len(self.watch.runs):
                 break
@@ -201,6 +198,7 @@ class Training:
         finals = finals_of(members, ended, self.prepared, self.shapes)
         results = self._results(ended, finals)
         self.watch.ledger.forget([end.run for end in ended])
+        self.trail.forget([end.run for end in ended])
         return results
 
     def _snapshots(self, kept: Mapping[str, bytes]) -> list[Result]:
@@ -222,6 +220,7 @@ class Training:
             self._curves(run.run, points),
             finals,
             [layer[0].copy() for layer in split(run.row[None], self.shapes)] if over else [],
+            self.trail.saved(run.run) if over else {},
             run.best_epoch,
             run.last_epoch,
             run.reason,

@@ -58,6 +58,7 @@ class Member:
     metrics_every: int | None = None
     checkpoint_seconds: float | None = None
     last_epoch: int | None = None  # at which a run ends that was ended there before
+    timeline: bool = False
 
 
 def signature(member: Member) -> Hashable:
@@ -216,6 +217,19 @@ class Change(NamedTuple):
         if self.fresh is None:
             return group.take(self.stays)
         return group.take(self.stays).join(self.fresh) if self.stays.any() else self.fresh
+
+
+class Move(NamedTuple):
+    """The last step of A runs: dL/dw as the optimizer was given it, and what it made of that."""
+
+    gradient: Array  # (A, P)
+    change: Array
+
+    def of(self, change: Change) -> "Move":
+        """Theirs who stay; nan for those who come."""
+        fresh = 0 if change.fresh is None else len(change.fresh.rows)
+        none = np.full((fresh, self.change.shape[1]), np.nan, self.change.dtype)
+        return Move(*(np.concatenate([part[change.stays], none]) for part in self))
 
 
 def start(members: Sequence[Member], rows: Array, streams: Streams) -> Group:

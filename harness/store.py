@@ -57,6 +57,7 @@ class Result:
     curves: dict[str, Curve] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)  # finals, one number each
     weights: Arrays = field(default_factory=list)
+    trail: dict[str, Array] = field(default_factory=dict)  # see harness.trail
     best_epoch: int = 0
     last_epoch: int = 0
     reason: str = ""  # one line: why the outcome is not "ok"
@@ -219,9 +220,10 @@ def read_result(directory: Path, fingerprint: str) -> Result | None:
 
 def pack(result: Result) -> bytes:
     """A result as the bytes of an npz: plain arrays, and one JSON text for the rest."""
-    apart = ("curves", "weights", "checkpoint")
+    apart = ("curves", "weights", "trail", "checkpoint")
     plain = {name: value for name, value in vars(result).items() if name not in apart}
     arrays = {f"layer{i}": array for i, array in enumerate(result.weights)}
+    arrays |= {f"trail_{name}": array for name, array in result.trail.items()}
     for i, curve in enumerate(result.curves.values()):
         arrays |= {f"curve{i}_{part}": array for part, array in curve._asdict().items()}
     text = json.dumps(plain | {"curves": [*result.curves]})
@@ -236,4 +238,5 @@ def unpack(content: bytes) -> Result:
         key: Curve(*(arrays[f"curve{i}_{part}"] for part in Curve._fields))
         for i, key in enumerate(about.pop("curves"))
     }
-    return Result(**about, curves=curves, weights=npz.layers(arrays))
+    trail = {k.removeprefix("trail_"): v for k, v in arrays.items() if k.startswith("trail_")}
+    return Result(**about, curves=curves, weights=npz.layers(arrays), trail=trail)

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.contracts import Array, Uniform
 from harness.data import Prepared, stream
-from harness.stack import Change, Group, Member, Stack, Streams
+from harness.stack import Change, Group, Member, Move, Stack, Streams
 from harness.weights import Shapes, join, split
 
 
@@ -35,6 +35,7 @@ class Epoch(NamedTuple):
     group: Group  # nothing of it is written again, but its streams go on
     loss: Array  # (A,) training loss, penalty included; see train
     states: list[Any] | None = None  # of the streams, so that from here all can be had again
+    move: Move | None = None  # the step that led here, if it was taken here
 
 
 Epochs = Generator[Epoch, Change | None, None]
@@ -59,6 +60,7 @@ def train(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
 def _full_batch(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
     epochs = group.stack.members[0].epochs
     change: Change | None = Change(np.ones(len(group.rows), bool))
+    move: Move | None = None
     while True:
         if change is not None:
             stack, runs = group.stack, len(group.rows)
@@ -72,30 +74,33 @@ def _full_batch(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
             split(group.rows, shapes), seen, stack.activation, uniform
         )
         loss, delta = judge(stack, prediction, truth, group.rows)
-        change = yield Epoch(group, loss, states)
+        change = yield Epoch(group, loss, states, move)
         if change is not None:
             done = np.minimum(done, total - 1)  # those at their end leave after a last idle step
         if change is None or change.stays.any():
             move, state = step(group, cache, delta, done, total)
-            rows, done = group.rows + move, done + 1
+            rows, done = group.rows + move.change, done + 1
             group = Group(stack, group.number + 1, rows, state, group.streams, group.loss)
         if change is not None:
-            group = change.of(group)
+            group, move = change.of(group), move and move.of(change)
 
 
 def _mini_batches(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> Epochs:
     change: Change | None = None
+    move: Move | None = None
     group = opening(group, x, y, shapes)
     while True:
-        change = yield Epoch(group, group.loss, kept(group, change))
+        change = yield Epoch(group, group.loss, kept(group, change), move)
         if change is None:
-            group = one_epoch(group, x, y, shapes, size)
+            group, move = one_epoch(group, x, y, shapes, size)
             continue
         some_stay = change.stays.any()
         if some_stay:
-            group = one_epoch(group.take(change.stays), x, y, shapes, size)
+            group, move = one_epoch(group.take(change.stays), x, y, shapes, size)
         if change.fresh is not None:  # they begin, the others went on
             fresh = opening(change.fresh, x, y, shapes)
+            some = np.full(len(group.rows), some_stay)
+            move = move and move.of(Change(some, fresh))
             group = group.join(fresh) if some_stay else fresh
 
 
@@ -112,26 +117,27 @@ def opening(group: Group, x: Array, y: Array, shapes: Shapes) -> Group:
     return group._replace(loss=np.where(group.number > 0, group.loss, loss))
 
 
-def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> Group:
-    """The group after each run's pass over the data in its own order."""
+def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, n: int) -> tuple[Group, Move]:
+    """The group after each run's pass over the data in its own order, and the last step."""
     stack, rows = group.stack, group.rows.copy()  # changed in place until the epoch is over
     seen_rows = read_only(rows.view())
     group, layers = group._replace(rows=seen_rows), split(seen_rows, shapes)
     uniform = uniforms(group.streams.dropout, x.dtype)
     order = np.stack([rng.permutation(len(x)) for rng in group.streams.batches])
-    starts = range(0, len(x), size)
+    starts = range(0, len(x), n)
     done = (group.number[:, None] * len(starts)).astype(x.dtype)
     total = np.full_like(done, stack.members[0].epochs * len(starts))
     sums = np.zeros(len(rows), x.dtype)
     for at in starts:
-        batch = order[:, at : at + size]
+        batch = order[:, at : at + n]
         seen, truth = read_only(x.take(batch, axis=0)), read_only(y.take(batch, axis=0))
         prediction, cache = stack.model.forward(layers, seen, stack.activation, uniform)
         loss, delta = judge(stack, prediction, truth, rows)
         sums += loss
         move, state = step(group, cache, delta, done, total)
-        group, rows, done = group._replace(state=state), np.add(rows, move, out=rows), done + 1
-    return group._replace(number=group.number + 1, loss=sums / len(starts))
+        group, done = group._replace(state=state), done + 1
+        np.add(rows, move.change, out=rows)
+    return group._replace(number=group.number + 1, loss=sums / len(starts)), move
 
 
 def judge(stack: Stack, prediction: Array, y: Array, rows: Array) -> tuple[Array, Array]:
@@ -159,7 +165,7 @@ def gives_both(loss: type) -> bool:
     return age("with_gradient") <= min(age("__call__"), age("gradient"))
 
 
-def step(group: Group, cache: Any, delta: Array, done: Array, total: Array) -> tuple[Array, Any]:
+def step(group: Group, cache: Any, delta: Array, done: Array, total: Array) -> tuple[Move, Any]:
     """How update number `done` of `total` (A, 1) moves the rows, and the optimizer's state."""
     stack, rows = group.stack, group.rows
     gradient = join(stack.model.backward(cache, delta))
@@ -169,7 +175,7 @@ def step(group: Group, cache: Any, delta: Array, done: Array, total: Array) -> t
     agree("optimizer.update", move, rows)
     factor = stack.schedule(done, total)
     agree("schedule.__call__", factor, done)
-    return move * factor, state
+    return Move(gradient, move * factor), state
 
 
 def losses(stack: Stack, prediction: Array, y: Array) -> Array:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from harness.checks.results import FAILED, classification, curve, net, regression
+from harness.checks.results import FAILED, classification, curve, net, regression, trained
 
-__all__ = ["CURVES", "FAILED", "classification", "curve", "net", "regression"]
+__all__ = ["CURVES", "FAILED", "classification", "curve", "net", "regression", "trained"]
 
 CURVES = {
     "linear": {"train/loss": curve(), "val/loss": curve(floor=0.05)},

@@ -8,16 +8,25 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Lower layers first; a module may import from its own layer and those below it.
 LAYERS = [
-    {"contracts"},
+    {"contracts", "outcomes"},
     {"errors", "memory"},
     {"one_file"},
     {"numerics"},
     {"weights", "stack", "npz"},
     {"data"},
     {"training", "registry"},
-    {"stopping", "settings", "construct", "config", "recording", "harmless", "differences"},
+    {
+        "stopping",
+        "trail",
+        "settings",
+        "construct",
+        "config",
+        "recording",
+        "harmless",
+        "differences",
+    },
     {"store", "evaluation", "compose", "tracking", "figures"},
-    {"checkpoints", "net", "leaderboard", "faults"},
+    {"checkpoints", "inside", "net", "leaderboard", "faults"},
     {"runs"},
     {"engines", "outbox", "planning", "results", "search", "drift", "turns"},
     {"grouping", "publishing", "progress", "summary"},

@@ -83,10 +83,12 @@ def public(module: str) -> list[str]:
     """The names without `_` that a module defines, or that it says are public."""
     if module == "checks":
         return checks.__all__
-    found = []
+    found = list[str]()
     for node in ast.parse((ROOT / "harness" / f"{module}.py").read_text()).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             found.append(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            found += [alias.name for alias in node.names if alias.asname == alias.name]
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             found += [target.id for target in targets if isinstance(target, ast.Name)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from harness_plugins.figures.classification import Confusion, DecisionMap
 from harness_plugins.figures.curves import LossCurve
+from harness_plugins.figures.diagnostics import LAYERS, Diagnostics, states
 from harness_plugins.figures.grid import typical
 from harness_plugins.figures.look import colours, plain, shorten
 from harness_plugins.figures.network import Network
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from harness.figures import draw_all
-from tests.results import CURVES, classification, net, regression
+from tests.results import CURVES, classification, net, regression, trained
 
 FIGURES = {
     "loss": LossCurve(),
@@ -27,8 +28,17 @@ FIGURES = {
     "decision_map": DecisionMap(),
     "confusion": Confusion(),
     "network": Network(),
+    "diagnostics": Diagnostics(),
 }
 NAN = float("nan")
+
+
+def broken_norms():
+    """Of two layers: infinite, zero, and gone."""
+    values = np.array([[np.inf, 0.0], [1e300, NAN]])
+    return {"gradient": values, "change": values, "weights": values, "epoch": np.array([1, 2])}
+
+
 GONE = {"curves": {}, "weights": [], "x": {}, "y": {}, "outcome": "failed", "best_epoch": -1}
 # A result, and the figures that can be drawn of it.
 CASES = {
@@ -61,6 +71,18 @@ CASES = {
     "diverged": (
         regression(outcome="diverged", curves={"train/loss": ([0, 1, 2], [1.0, 1e200, NAN])}),
         "loss prediction surface surface3d network",
+    ),
+    "a training that is known": (
+        regression(**trained(2, 4, 1)),
+        "loss prediction surface surface3d network diagnostics",
+    ),
+    "a deep net": (
+        classification(5, **trained(2, *[8] * 20, 5)),
+        "loss decision_map confusion network diagnostics",
+    ),
+    "norms not finite, and nothing to look into": (
+        regression(**trained(2, 4, 1) | {"norms": broken_norms(), "look": None}),
+        "loss prediction surface surface3d network diagnostics",
     ),
     "failed at once": (regression(**GONE), ""),
     "no curve is finite": (regression(curves={"train/loss": ([0], [NAN])}, weights=[]), ""),
@@ -155,3 +177,17 @@ def test_confusion_is_of_the_held_out_part_if_there_is_one():
     assert any(text.startswith("validation") for text in texts(Confusion(), run))
     alone = replace(run, x={"train": run.x["train"]}, y={"train": run.y["train"]})
     assert any(text.startswith("train") for text in texts(Confusion(), alone))
+
+
+def test_units_are_told_apart_by_their_slopes():
+    slopes = np.tile([[0.2], [0.0024], [0.0], [-0.0]], 40)
+    slopes[3, :2] = 0.2  # as little as that wakes a unit, but not much
+    assert states(slopes, 0.25) == {"learning": 1, "saturated": 2, "dead": 1}
+
+
+def test_diagnostics_show_units_and_a_choice_of_many_layers():
+    shown = texts(Diagnostics(), regression(**trained(2, *[8] * 20, 1)))
+    named = {text for text in shown if text.startswith("W")}
+    assert len(named) == LAYERS
+    assert {"W₁", "W₂₁"} <= named
+    assert "layer 1" in shown

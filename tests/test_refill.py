@@ -24,6 +24,7 @@ OWN = st.fixed_dictionaries(
         "tracking__log_every": st.sampled_from([None, 1, 3, 4]),
         "tracking__metrics_every": st.sampled_from([2, 5]),
         "metrics": st.just(["mae"]),
+        "figures__timeline": st.just(True),
     },
 )
 SHARED = st.fixed_dictionaries(

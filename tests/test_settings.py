@@ -78,20 +78,11 @@ RANGES = [
     ({"tracking__metrics_every": -1}, "tracking.metrics_every=-1: above 0, or null"),
     ({"tracking__model": "some"}, "tracking.model=some: one of all, best, none is expected"),
 ]
-LATER = [
-    ({"figures__timeline": True}, "figures.timeline=true"),
-]
 
 
 @pytest.mark.parametrize(("changes", "said"), TYPES + RANGES, ids=str)
 def test_a_setting_of_another_type_or_out_of_range_is_refused(changes, said):
     with pytest.raises(UsageError, match=re.escape(said)):
-        build(make_config(**changes))
-
-
-@pytest.mark.parametrize(("changes", "said"), LATER, ids=str)
-def test_a_setting_that_does_nothing_yet_is_refused(changes, said):
-    with pytest.raises(UsageError, match=re.escape(f"{said} is not available yet")):
         build(make_config(**changes))
 
 

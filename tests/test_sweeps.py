@@ -172,6 +172,7 @@ def test_the_best_run_has_all_figures_and_the_model(swept):
     assert with_models == {best}
     plots = {item.path for item in client.list_artifacts(best, "plots")}
     expected = {"loss.png", "prediction.png", "surface.png", "surface3d.html", "network.png"}
+    expected |= {"diagnostics.png"}
     assert plots == {f"plots/{name}" for name in expected}
 
 

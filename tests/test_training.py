@@ -48,6 +48,9 @@ def assert_same(one, other):
     for a, b in zip(one.weights, other.weights, strict=True):
         assert np.array_equal(a, b)
         assert a.dtype == b.dtype
+    assert one.trail.keys() == other.trail.keys()
+    for key, noted in one.trail.items():
+        assert np.array_equal(noted, other.trail[key])
     timed = "train/seconds"
     assert {**one.metrics, timed: 0} == {**other.metrics, timed: 0}
     assert one.best_epoch == other.best_epoch

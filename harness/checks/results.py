@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.contracts import Array, Arrays, Data, RunResult, SweepResult
+from harness.contracts import Array, Arrays, Data, Hidden, Inside, RunResult, SweepResult
 
 FAILED: dict[str, Any] = {
     "curves": {},
@@ -50,6 +50,17 @@ def result(data: Data, **changes: Any) -> RunResult:
         "directory": None,
     }
     return RunResult(**{**settled, **changes})
+
+
+def trained(*widths: int) -> dict[str, Any]:
+    """What is known besides of the training of a net of these widths."""
+    weights, epoch = net(*widths), np.arange(1, 500, 16)
+    falling = np.exp(-epoch / 100)[:, None] / np.arange(1, len(weights) + 1)
+    z = np.random.default_rng(2).normal(0, 4, (widths[1], 40))
+    h = 1 / (1 + np.exp(-z))
+    inside = Inside([w / 10 for w in weights], weights, [Hidden(z, h, h * (1 - h))], 0.25)
+    norms = {"gradient": falling, "change": falling / 20, "weights": 1 / falling, "epoch": epoch}
+    return {"weights": weights, "norms": norms, "look": lambda: inside}
 
 
 def regression(
@@ -100,6 +111,7 @@ def runs() -> list[RunResult]:
         regression(3, targets=2, codes=1, x={"train": np.eye(3)}, y={"train": np.eye(3, 2)}),
         regression(outcome="diverged", curves={"train/loss": ([0, 1, 2], [1.0, 1e200, np.nan])}),
         regression(**FAILED),
+        regression(**trained(2, 4, 1)),
     ]
 
 

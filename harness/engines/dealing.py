@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from harness.engines.work import Work
 from harness.errors import HarnessError
-from harness.runs import failure
+from harness.faults import failure
 from harness.store import Result
 
 
