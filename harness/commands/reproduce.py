@@ -27,11 +27,12 @@ from harness.differences import (
 )
 from harness.drift import there
 from harness.errors import UsageError, from_outside
+from harness.faults import failure
 from harness.memory import keep_freed_memory, undisturbed
 from harness.planning import inputs_for, numerics
 from harness.progress import LINE_SECONDS
 from harness.recording import Config, params
-from harness.runs import Training, failure
+from harness.runs import Training
 from harness.signals import tidy_signals
 from harness.stack import Member
 from harness.store import Result
