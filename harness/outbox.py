@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 FIRST, LONGEST = 5.0, 60.0  # seconds until a store that is away is tried again: ever longer
 HUNG = 120.0  # seconds without a sign of life, after which the thread is not waited for
 GRACE = 2.0  # seconds to end what is in hand, for one who is in a hurry
-OPEN, LAST = "open", "last"
+OPEN, STOP, LAST = "open", "stop", "last"
 
 
 class Task(NamedTuple):

@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
 from harness.net import scaling_of
-from harness.outbox import LAST, Outbox
+from harness.outbox import LAST, STOP, Outbox
 from harness.recording import as_text, params
 from harness.registry import files_of, origin
 from harness.results import of_planned, sweep_result
@@ -80,6 +80,10 @@ class Publishing:
             if planned.fingerprint not in self._ended:
                 do = partial(self._publish, planned, result, {})
                 self.outbox.put_passing(planned.fingerprint, do, SOON)
+
+    def stop(self) -> None:
+        """Say before all else that no run goes on: somebody waits, and there may be thousands."""
+        self.outbox.put(STOP, self.publisher.stop, urgent=True)
 
     def finish(
         self, ranked: list[Standing], counts: str, status: str, known: Collection[str]

@@ -229,6 +229,7 @@ class Errand:
         if status == "KILLED":
             for result in self.in_hand.values():
                 self._submit(replace(result, outcome="stopped", reason="interrupted"))
+            publishing.stop()
         summary.total = self.total
         summary.ranked = leaderboard.rank(summary.ranked, summary.manifest.objective)
         if self.whole:

@@ -1,6 +1,8 @@
 """Publishing beside the training: what it writes of a run, and how it leaves the process."""
 
 import gc
+import sqlite3
+from contextlib import closing
 
 import pytest
 import yaml
@@ -9,6 +11,7 @@ from harness.publishing import Publishing, as_yaml
 from harness.tracking.uri import sqlite_uri
 from tests.conftest import make_config
 from tests.recorded import QUIET, manifest, planned, result
+from tests.slow import until
 
 pytestmark = QUIET
 CONFIG = make_config(
@@ -44,6 +47,22 @@ def test_garbage_is_collected_as_before_once_all_is_published(tmp_path):
     assert gc.get_threshold() == before
     at_work.close()
     assert gc.get_threshold() == before
+
+
+def test_when_time_is_short_no_run_is_left_running(tmp_path):
+    base, plain = tmp_path / "mlflow.db", FIGURES | {"members": []}
+    runs = tuple(planned(at, config=make_config(seed=at)) for at in range(60))
+    sweep = manifest(tmp_path, runs=runs, figures=plain)
+    at_work = Publishing(sqlite_uri(base), sweep, tmp_path)
+    at_work.show([(run, result(run, outcome="running")) for run in runs])
+    until(lambda: len(at_work.run_ids) == len(runs))
+    for run in runs:
+        at_work.submit(run, result(run, outcome="stopped"))
+    at_work.stop()
+    at_work.close(within=0.2)
+    with closing(sqlite3.connect(base)) as store:
+        ended = store.execute("SELECT status FROM runs WHERE name LIKE 'seed=%'").fetchall()
+    assert ended == [("KILLED",)] * 60
 
 
 def test_a_run_is_published_with_its_picture(publishing, tmp_path):

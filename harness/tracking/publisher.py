@@ -118,6 +118,14 @@ class Publisher:
                 self._tidy()
         return run.run_id
 
+    def stop(self) -> None:
+        """End what goes on in the store, as far as there is time; more may be said later."""
+        late = time.monotonic() + 3.0  # seconds
+        for fingerprint, run in self._runs.items():
+            if fingerprint and not run.ended and time.monotonic() < late:
+                self._writer.end(run.run_id, "KILLED", self._now())
+                run.ended = True
+
     def add_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
         """Further files of a run that is published."""
         run = next(run for run in self._runs.values() if run.run_id == run_id)
