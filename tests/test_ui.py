@@ -1,107 +1,82 @@
 """`harness ui`: the right store, links that open on the curves in a real browser, a clean end."""
 
 import os
-import re
-import shutil
+import pty
 import signal
 import socket
-import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import sync_playwright
 
+from harness import cli
 from harness.commands import ui
 from harness.errors import TrackingError, UsageError
-from harness.report import from_record
+from harness.page import page as page_of
+from harness.report import from_folder, from_record
 from harness.tracking.publisher import Publisher
 from harness.tracking.uri import sqlite_uri
-from tests.recorded import PARAMS, QUIET, manifest, result, served
+from tests import commands
+from tests.browsing import Ui, chromium, descendants
+from tests.commands import closing_lines
+from tests.recorded import PARAMS, QUIET, manifest, result
 
 pytestmark = QUIET
-CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-ML = "workflowType=machine_learning"
-RUN = "import sys; from harness.cli import main; sys.exit(main(['ui', *sys.argv[1:]]))"
+SWEEP = ("-m", "activation=tanh,relu", "optimizer.learning_rate=0.1,0.3", "seed=0,1")
+RUNS = 8
+HERE = ("data:", "blob:", "file:", "http://127.0.0.1:")
+SOON = 60_000  # milliseconds that a page may take on a busy machine
 
 
-def record(uri, folder, single=False):
-    publisher = Publisher(uri, manifest(folder, 1 if single else 3, single), folder)
-    publisher.open()
-    ids = [
-        publisher.publish(run, result(run, points=20), {}, {**PARAMS, "seed": str(i)}, {})
-        for i, run in enumerate(publisher._manifest.runs)
-    ]
-    publisher.finish("", {}, {}, {"best_run_id": ids[0]}, {}, "FINISHED")
-    return ids
+class Place(NamedTuple):
+    """Where a sweep is, as `make demo` makes one, with a store of its own; and its best run."""
+
+    folder: Path
+    run_id: str
+    name: str
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a recorded sweep, and the ids of its runs."""
     folder = tmp_path_factory.mktemp("place")
-    return folder, record(sqlite_uri(folder / "mlflow.db"), folder)
-
-
-class Ui:
-    """A running `harness ui`: its links, and what it said besides."""
-
-    def __init__(self, folder, *arguments):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-        self.out = (folder / "out.txt").open("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", RUN, *arguments],
-            cwd=folder,
-            env=environment,
-            stdout=self.out,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.said = []
-        for line in self.process.stderr:
-            self.said.append(line)
-            if line.startswith("serving"):
-                break
-        self.links = dict(
-            line.rstrip().split(": ", 1) for line in Path(self.out.name).read_text().splitlines()
-        )
-
-    def end(self, number=signal.SIGINT):
-        """Send a signal; the exit code."""
-        self.process.send_signal(number)
-        self.process.communicate(timeout=60)
-        self.out.close()
-        return self.process.returncode
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert cli.main([*SWEEP, "epochs=60", "hydra.sweep.dir=sweep"]) == 0
+    sweep_id = commands.manifest(folder / "sweep")["sweep_id"]
+    report = from_record(sqlite_uri(folder / "mlflow.db"), sweep_id)
+    best = report.best.planned
+    return Place(folder, report.run_ids[best.fingerprint], best.name)
 
 
 @pytest.fixture(scope="module")
 def running(place):
-    running = Ui(place[0])
+    running = Ui(place.folder)
     yield running
-    if running.process.poll() is None:
-        running.end()
+    assert ended(running, signal.SIGINT) == 0
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        path = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
-        yield browser
-        browser.close()
+def page():
+    """One page for all tests, for it takes seconds to load; it asks nobody outside."""
+    with chromium() as page:
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        yield page
+        assert asked
+        assert not [url for url in asked if not url.startswith(HERE)]
 
 
-@pytest.fixture
-def page(browser):
-    """A page that keeps the addresses it asked for."""
-    page = browser.new_page(viewport={"width": 1500, "height": 1000})
-    page.asked = []
-    page.on("request", lambda request: page.asked.append(request.url))
-    yield page
-    outside = ("data:", "blob:", "http://127.0.0.1:")
-    assert not [url for url in page.asked if not url.startswith(outside)]
-    page.close()
+def drawn(page, file):
+    """The picture that is shown of an artifact, once it is there: its size."""
+    page.get_by_text(f"plots/{file}", exact=True).wait_for(timeout=SOON)
+    found = page.wait_for_function(
+        """() => [...document.querySelectorAll("img")].map(i => [i.naturalWidth, i.naturalHeight])
+        .find(([width]) => width > 400)""",
+        timeout=SOON,
+    )
+    return found.json_value()
 
 
 def test_the_sweep_link_opens_on_several_loss_curves(running, page):
@@ -110,35 +85,86 @@ def test_the_sweep_link_opens_on_several_loss_curves(running, page):
         "[data-testid='experiment-view-compare-runs-card']", has_text="train/loss"
     )
     lines = chart.locator("g.scatterlayer g.trace path.js-line")
-    lines.nth(2).wait_for(timeout=60_000)
+    lines.nth(RUNS - 1).wait_for(timeout=SOON)
     colours = lines.evaluate_all("lines => lines.map(line => line.style.stroke)")
-    assert len(set(colours)) == 3
+    assert len(set(colours)) >= 3  # a run's colour comes from its id
     assert lines.first.is_visible()
 
 
 def test_the_best_link_opens_on_the_best_run(running, place, page):
-    assert place[1][0] in running.links["best"]
+    assert place.run_id in running.links["best"]
     page.goto(running.links["best"])
-    page.locator("g.scatterlayer g.trace path.js-line").first.wait_for(timeout=60_000)
-    assert page.get_by_role("heading", name="seed=0").is_visible()
+    page.locator("g.scatterlayer g.trace path.js-line").first.wait_for(timeout=SOON)
+    assert page.get_by_role("heading", name=place.name).is_visible()
 
 
 def test_the_compare_link_puts_the_runs_side_by_side(running, page):
     page.goto(running.links["compare"])
-    page.get_by_text("Comparing 3 Runs from 1 Experiment").wait_for(timeout=60_000)
+    page.get_by_text(f"Comparing {RUNS} Runs from 1 Experiment").wait_for(timeout=SOON)
     assert page.get_by_text("Parallel Coordinates Plot").is_visible()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_with_all_its_processes(place, number, code):
-    running = Ui(place[0])
-    port = int(re.search(r":(\d+)", running.said[-1])[1])
-    family = descendants(running.process.pid)
+def test_the_leaderboard_link_opens_on_the_ranking_beside_the_figures(running, place, page):
+    page.goto(running.links["leaderboard"])
+    page.get_by_text("View as table").wait_for(timeout=SOON)
+    page.get_by_text(place.name).first.wait_for(timeout=SOON)
+    page.get_by_text("plots", exact=True).click()
+    page.get_by_text("curves.png").click()
+    assert drawn(page, "curves.png")[0] >= 800
+
+
+def test_the_parent_shows_its_leaderboard_as_a_note(running, page):
+    page.goto(running.links["leaderboard"].replace("/artifacts/leaderboard.json", ""))
+    page.get_by_text("Show more").click(timeout=SOON)
+    head = page.locator("table", has_text="val/best_loss, mean").locator("tr")
+    assert head.count() == 1 + RUNS // 2  # settings
+    assert f"{RUNS} finished, 0 diverged, 0 failed" in page.content()
+
+
+def test_a_run_shows_its_pictures_and_a_surface_that_can_be_turned(running, page):
+    page.goto(running.links["best"].replace("/model-metrics", "/artifacts/plots/surface.png"))
+    assert drawn(page, "surface.png")[0] >= 800
+    page.get_by_text("network.png").click()
+    assert drawn(page, "network.png")[0] >= 800
+    page.get_by_text("surface3d.html").click()
+    canvas = page.frame_locator("iframe").locator("#learned")
+    canvas.wait_for(timeout=SOON)
+    before = canvas.screenshot()
+    canvas.press("ArrowLeft")
+    page.wait_for_timeout(300)
+    assert canvas.screenshot() != before
+
+
+def test_the_report_opens_whole(place, page):
+    told = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(error))
+    path = place.folder / "report.html"
+    path.write_text(page_of(from_folder(place.folder / "sweep")))
+    page.goto(path.as_uri())
+    images = page.locator("img")
+    sizes = images.evaluate_all("all => all.map(image => image.naturalWidth)")
+    assert len(sizes) >= 5
+    assert min(sizes) >= 600
+    assert page.frame_locator("iframe").locator("#learned").is_visible()
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= page.viewport_size["width"]
+    assert not told
+
+
+def ended(running, number):
+    """The exit code after a signal; nothing of it is left."""
+    family, port = descendants(running.process.pid), int(running.base.rpartition(":")[2])
     assert family
     assert is_open(port)
-    assert running.end(number) == code
+    code = running.end(number)
     assert not is_open(port)
     assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+    return code
+
+
+def test_sigterm_ends_it_with_all_its_processes(place):
+    assert ended(Ui(place.folder), signal.SIGTERM) == 143
 
 
 def test_a_busy_port_is_passed_over_unless_it_was_asked_for(capsys):
@@ -162,7 +188,7 @@ def test_nothing_recorded_is_told(tmp_path, monkeypatch):
 
 
 def test_a_server_that_cannot_start_is_told(monkeypatch, place):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri(place[0] / "mlflow.db"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri(place.folder / "mlflow.db"))
     monkeypatch.setattr(ui, "HOST", "256.1.1.1")
     monkeypatch.setattr(ui, "check_host", lambda host, allowed: None)
     monkeypatch.setattr(ui, "free_port", lambda asked, host: 5999)
@@ -170,34 +196,41 @@ def test_a_server_that_cannot_start_is_told(monkeypatch, place):
         ui.main([])
 
 
-def test_a_report_tells_that_files_are_not_there(place):
-    uri = sqlite_uri(place[0] / "mlflow.db")
-    report = from_record(uri, place[1][0])
+def test_a_report_tells_that_files_are_not_there(tmp_path):
+    run = manifest(tmp_path, 1, single=True)
+    publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), run, tmp_path)
+    publisher.open()
+    run_id = publisher.publish(run.runs[0], result(run.runs[0]), {}, PARAMS, {})
+    report = from_record(sqlite_uri(tmp_path / "mlflow.db"), run_id)
     assert report.best
     assert "not where MLflow looks for them" in report.missing[0]
 
 
-def test_links_lead_to_the_server_that_is_set(tmp_path, monkeypatch, capsys):
-    with served(tmp_path) as uri:
-        [only] = record(uri, tmp_path, single=True)
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+def test_links_lead_to_the_server_that_is_set(running, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", running.base)
+    assert ui.main([]) == 0
+    assert closing_lines(capsys.readouterr().out) == running.links
+
+
+def test_a_terminal_on_a_desktop_gets_a_browser(running, tmp_path, monkeypatch):
+    program = tmp_path / "browser"
+    program.write_text('#!/bin/sh\necho "$1" >> "$0.log"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", running.base)
+    monkeypatch.setenv("DISPLAY", ":9")
+    monkeypatch.setenv("BROWSER", f"{program} %s")
+    monkeypatch.delenv("CI", raising=False)
+    assert ui.main([]) == 0  # no terminal
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert ui.main(["--no-browser"]) == 0
+        assert not (tmp_path / "browser.log").exists()
         assert ui.main([]) == 0
-    said = capsys.readouterr().out
-    assert said == f"best: {uri}/#/experiments/1/runs/{only}/model-metrics?{ML}\n"
+    os.close(ours)
+    assert (tmp_path / "browser.log").read_text() == f"{running.links['sweep']}\n"
 
 
 def is_open(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def descendants(pid):
-    """All processes under one, from /proc."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found, fresh = set(), {pid}
-    while fresh := {child for child, parent in parents.items() if parent in fresh}:
-        found |= fresh
-    return found

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
@@ -46,17 +47,21 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--allow-remote", action="store_true", help="needed for a --host that others can reach"
     )
+    parser.add_argument(
+        "--no-browser", action="store_true", help="print the links, and open none of them"
+    )
     args = parser.parse_args(arguments)
+    browse = somebody_looks() and not args.no_browser
     check_host(args.host, args.allow_remote)
     asked = args.port
     uri = tracking_uri(None, Path.cwd())
     if scheme(uri) in SERVERS:
-        show(links(connect(uri), without_credentials(uri)))
+        show(links(connect(uri), without_credentials(uri)), browse)
         return 0
     check(uri)
     try:
         with tidy_signals():
-            serve(uri, free_port(asked, args.host), args.host)
+            serve(uri, free_port(asked, args.host), args.host, browse)
     except Terminated:
         raise
     except KeyboardInterrupt:
@@ -106,14 +111,14 @@ def free_port(asked: int | None, host: str = HOST) -> int:
     raise UsageError(f"port {asked or PORT} cannot be used: {reason}")
 
 
-def serve(uri: str, port: int, host: str = HOST) -> None:
+def serve(uri: str, port: int, host: str, browse: bool) -> None:
     """Run the server until a signal comes; TrackingError if it stops by itself."""
     base = f"http://{host}:{port}"
     with TemporaryFile() as output, server(uri, port, output, host) as process:
         found = links(connect(uri), base)  # while the server starts
         wait_until_it_answers(process, base)
         if process.poll() is None:
-            show(found)
+            show(found, browse)
             print(f"serving {base} (Ctrl-C stops it)", file=sys.stderr, flush=True)
             process.wait()
         output.seek(0)
@@ -181,9 +186,18 @@ def last_words(output: bytes) -> str:
     return told[-1][:300] if told else "it said nothing"
 
 
-def show(found: dict[str, str]) -> None:
-    """The lines that scripts may read."""
+def show(found: dict[str, str], browse: bool) -> None:
+    """The lines that scripts may read; the first link is opened for somebody who looks."""
     for name, link in found.items():
         print(f"{name}: {link}", flush=True)
     if not found:
         print("there is no run of this program yet", file=sys.stderr)
+    elif browse:
+        webbrowser.open(next(iter(found.values())))
+
+
+def somebody_looks() -> bool:
+    """Whether this is a terminal on a desktop: no pipe, no CI, no shell from afar."""
+    near = sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ
+    desktop = near or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return desktop and sys.stdout.isatty() and not os.environ.get("CI")

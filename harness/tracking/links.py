@@ -16,7 +16,7 @@ TRAINING = {"workflowType": "machine_learning"}  # else the UI opens in its mode
 
 
 def links(connection: Connection, base: str) -> dict[str, str]:
-    """`sweep`, `best` and `compare`, as far as there is such a thing in the store."""
+    """`sweep`, `best`, `compare` and `leaderboard`, as far as there is such a thing."""
     with surroundings():
         return connection.ask(lambda: _links(connection.client, base.rstrip("/")))
 
@@ -40,6 +40,12 @@ def sweep_link(base: str, experiment_id: str, sweep_id: str, metric: str, ascend
 def run_link(base: str, experiment_id: str, run_id: str) -> str:
     """One run's charts."""
     path = f"experiments/{experiment_id}/runs/{run_id}/model-metrics"
+    return f"{base}/#/{path}?{urlencode(TRAINING)}"
+
+
+def leaderboard_link(base: str, experiment_id: str, parent_id: str) -> str:
+    """The parent's leaderboard as a table, with the sweep's figures beside it."""
+    path = f"experiments/{experiment_id}/runs/{parent_id}/artifacts/leaderboard.json"
     return f"{base}/#/{path}?{urlencode(TRAINING)}"
 
 
@@ -71,6 +77,7 @@ def _links(client: "MlflowClient", base: str) -> dict[str, str]:
     if len(runs) > 1:
         ids = [run.info.run_id for run in runs]
         found["compare"] = compare_link(base, experiment, ids)
+    found["leaderboard"] = leaderboard_link(base, experiment, parent_id)
     return found
 
 

@@ -1,0 +1,70 @@
+"""A real browser, and `harness ui` as a process for it to look at."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+RUN = "import sys; from harness.cli import main; sys.exit(main(['ui', *sys.argv[1:]]))"
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A page of a browser without a window."""
+    with sync_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser.new_page(viewport={"width": 1500, "height": 1000})
+        browser.close()
+
+
+class Ui:
+    """A running `harness ui`: its links, and what it said besides."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+        self.out = (folder / "out.txt").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", RUN, *arguments],
+            cwd=folder,
+            env=environment,
+            stdout=self.out,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.said: list[str] = []
+        for line in self.process.stderr:
+            self.said.append(line)
+            if line.startswith("serving"):
+                break
+        self.base = self.said[-1].split()[1]
+        self.links = dict(
+            line.rstrip().split(": ", 1) for line in Path(self.out.name).read_text().splitlines()
+        )
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Send a signal; the exit code."""
+        self.process.send_signal(number)
+        self.process.communicate(timeout=60)
+        self.out.close()
+        return self.process.returncode
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes under one, from /proc."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found, fresh = set(), {pid}
+    while fresh := {child for child, parent in parents.items() if parent in fresh}:
+        found |= fresh
+    return found
