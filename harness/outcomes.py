@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from harness.contracts import Array, Arrays, Data
 
 
+FLAT = 0.01  # of the steepest slope
+NEARLY_ALL = 0.95  # of the examples
+
+
 class Hidden(NamedTuple):
     """What one activation was asked, and answered, for examples of the training part."""
 
@@ -31,6 +35,22 @@ class Inside(NamedTuple):
     gradient: Arrays  # dL/dw on the training part, of the weights that the run left
     hidden: list[Hidden]  # in the order in which the net asks its activation
     steepest: float  # the largest |dh/dz| that the activation has
+
+    def states(self) -> list[dict[str, int]]:
+        """How many units of each layer are "learning", "saturated" and "dead".
+
+        A dead one has no slope for any example; a saturated one has, for nearly all of them, less
+        than a hundredth of the steepest.
+        """
+        return [_states(part.slope, self.steepest) for part in self.hidden]
+
+
+def _states(slopes: Array, steepest: float) -> dict[str, int]:
+    dead = (slopes == 0).all(axis=1)
+    flat = (np.abs(slopes) < FLAT * steepest).mean(axis=1) >= NEARLY_ALL
+    saturated, silent = int((flat & ~dead).sum()), int(dead.sum())
+    learning = len(slopes) - saturated - silent
+    return {"learning": learning, "saturated": saturated, "dead": silent}
 
 
 @dataclass

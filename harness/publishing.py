@@ -1,17 +1,15 @@
 """From disk to MLflow, beside the training: draws and publishes each result as it comes."""
 
-import json
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from harness import leaderboard, npz, store
+from harness import leaderboard, store
+from harness.advice import advise
+from harness.artifacts import record_of
 from harness.compose import build, figures_for
 from harness.contracts import Figure
 from harness.data import prepare_for
@@ -21,7 +19,7 @@ from harness.leaderboard import Standing
 from harness.net import scaling_of
 from harness.outbox import LAST, STOP, Outbox
 from harness.recording import as_text, params
-from harness.registry import files_of, origin
+from harness.registry import origin
 from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result
 from harness.tracking.environment import rare_collections
@@ -115,6 +113,8 @@ class Publishing:
 
     def _publish(self, planned: Planned, result: Result, files: Mapping[str, bytes]) -> str:
         tags = self._tags(planned, result)
+        if self.manifest.single:
+            tags = self._advice(planned, result) | tags
         run_id = self.publisher.publish(planned, result, files, params(planned.config), tags)
         self.run_ids[planned.fingerprint] = run_id
         return run_id
@@ -133,17 +133,17 @@ class Publishing:
         tags = {str(k): as_text(v) for k, v in planned.config["tracking"]["tags"].items()}
         return tags | ({"harness.reason": result.reason} if result.reason else {})
 
+    def _advice(self, planned: Planned, result: Result) -> dict[str, str]:
+        """What is to be said of a run that ended, as a tag and as the run's note."""
+        if not result.weights:
+            return {}
+        said = advise(of_planned(planned, result, None, self.directory))
+        note = "\n".join(f"- {sentence}" for sentence in said)
+        return {"harness.advice": "\n".join(said), "mlflow.note.content": note} if said else {}
+
     def _files(self, planned: Planned, result: Result) -> dict[str, bytes]:
         """A run's artifacts by their path in MLflow."""
-        files = {"config.yaml": as_yaml(planned.config)}
-        for path, source in files_of(planned.plugins).items():
-            files[f"plugins/{path.partition('/')[2]}"] = source
-        if result.weights:
-            files["weights.npz"] = npz.pack_weights(result.weights)
-        if result.traceback:
-            files["traceback.txt"] = result.traceback.encode()
-        if result.outcome == "diverged":
-            files["divergence.json"] = divergence(planned, result)
+        files = record_of(planned, result)
         return files | self._plots(planned, result, self._figures)
 
     @cached_property
@@ -214,6 +214,7 @@ class Publishing:
             if place < self.manifest.figures["best"]:
                 plots = self._plots(s.planned, result, self._figures_of_best)
                 self.publisher.add_files(run_id, plots)
+                self.publisher.add_tags(run_id, self._advice(s.planned, result))
             if place == 0 and s.planned.config["tracking"]["model"] == "best":
                 self._attach_model(run_id, s.planned, result)
 
@@ -226,20 +227,3 @@ def _plots(
         where, kind = origin("figure", name), type(error).__name__
         log.warning("%s failed in draw for %s: %s: %s", where, of, kind, error)
     return {f"plots/{file}": content for file, content in drawn.items()}
-
-
-def as_yaml(config: Mapping[str, Any]) -> bytes:
-    """A config as YAML; by libyaml if it is there: the same text in a fifth of the time."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(config, Dumper=dumper, sort_keys=False, allow_unicode=True)
-    return text.encode()
-
-
-def divergence(planned: Planned, result: Result) -> bytes:
-    """When a run diverged, and with what settings."""
-    about = {
-        "reason": result.reason,
-        "last_finite_epoch": result.last_epoch,
-        "params": params(planned.config),
-    }
-    return json.dumps(about, indent=1).encode()

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import leaderboard, one_file, store
+from harness.artifacts import as_yaml
 from harness.compose import figures_for
 from harness.contracts import DataError
 from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
-from harness.publishing import as_yaml
 from harness.results import of_planned, sweep_result
 from harness.search.trials import noted
 from harness.store import Manifest

@@ -26,7 +26,7 @@ LAYERS = [
         "differences",
     },
     {"store", "evaluation", "compose", "tracking", "figures"},
-    {"checkpoints", "inside", "net", "leaderboard", "faults"},
+    {"advice", "artifacts", "checkpoints", "inside", "net", "leaderboard", "faults"},
     {"runs"},
     {"engines", "outbox", "planning", "results", "search", "drift", "turns"},
     {"grouping", "publishing", "progress", "summary"},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from harness_plugins.figures.classification import Confusion, DecisionMap
 from harness_plugins.figures.curves import LossCurve
-from harness_plugins.figures.diagnostics import LAYERS, Diagnostics, states
+from harness_plugins.figures.diagnostics import LAYERS, Diagnostics
 from harness_plugins.figures.grid import typical
 from harness_plugins.figures.look import colours, plain, shorten
 from harness_plugins.figures.network import Network
@@ -177,12 +177,6 @@ def test_confusion_is_of_the_held_out_part_if_there_is_one():
     assert any(text.startswith("validation") for text in texts(Confusion(), run))
     alone = replace(run, x={"train": run.x["train"]}, y={"train": run.y["train"]})
     assert any(text.startswith("train") for text in texts(Confusion(), alone))
-
-
-def test_units_are_told_apart_by_their_slopes():
-    slopes = np.tile([[0.2], [0.0024], [0.0], [-0.0]], 40)
-    slopes[3, :2] = 0.2  # as little as that wakes a unit, but not much
-    assert states(slopes, 0.25) == {"learning": 1, "saturated": 2, "dead": 1}
 
 
 def test_diagnostics_show_units_and_a_choice_of_many_layers():

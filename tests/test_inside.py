@@ -5,6 +5,7 @@ import pytest
 
 from harness import registry
 from harness.compose import build
+from harness.contracts import Hidden, Inside
 from harness.data import prepare_for
 from harness.inside import look_inside
 from harness.numerics import with_ones
@@ -77,3 +78,10 @@ def test_a_model_that_keeps_its_examples_in_another_axis_is_understood():
     *_, inside = looked(model={"name": "mlp", "hidden": [48]})  # as wide as there are examples
     assert inside.hidden[0].z.shape[0] == 48
     assert inside.hidden[0].z.shape[1] < 48
+
+
+def test_units_are_told_apart_by_their_slopes():
+    slopes = np.tile([[0.2], [0.0024], [0.0], [-0.0]], 40)
+    slopes[3, :2] = 0.2  # as little as that wakes a unit, but not much
+    inside = Inside([], [], [Hidden(slopes, slopes, slopes)], 0.25)
+    assert inside.states() == [{"learning": 1, "saturated": 2, "dead": 1}]

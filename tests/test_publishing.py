@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 import yaml
 
-from harness.publishing import Publishing, as_yaml
+from harness.artifacts import as_yaml
+from harness.publishing import Publishing
 from harness.tracking.uri import sqlite_uri
 from tests.conftest import make_config
 from tests.recorded import QUIET, manifest, planned, result

@@ -139,6 +139,7 @@ def resume(summary: "Summary") -> str:
 
 def report(summary: "Summary") -> int:
     """Print the closing lines that people and scripts read; the exit code."""
+    from harness.advice import advise
     from harness.engines.work import DREW
 
     manifest = summary.manifest
@@ -151,6 +152,8 @@ def report(summary: "Summary") -> int:
     recorded = summary.parent_run_id or alone or "none"
     print(f"record: {manifest.tracking_uri} experiment={manifest.experiment} run={recorded}")
     print(f"folder: {summary.directory}")
+    for sentence in advise(summary.result.runs[0]) if manifest.single and summary.ranked else ():
+        print(f"advice: {sentence}")
     print("look: harness ui", flush=True)
     for s in summary.unwell[:LISTED]:
         print(f"{s.outcome}: {s.planned.name}: {s.reason}", file=sys.stderr)

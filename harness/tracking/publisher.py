@@ -131,6 +131,10 @@ class Publisher:
         run = next(run for run in self._runs.values() if run.run_id == run_id)
         self._writer.save(run_id, run.artifacts, files)
 
+    def add_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Further tags of a run that is published."""
+        self._writer.batch(run_id, tags=tags)
+
     def attach_model(
         self,
         run_id: str,

@@ -12,8 +12,6 @@ from harness.contracts import Array, Inside, RunResult
 from harness_plugins.figures.look import INK, QUIET, plain
 
 LAYERS = 7  # drawn at most, at equal distances
-FLAT = 0.01  # of the steepest slope; a unit is saturated where it is flatter than that
-NEARLY_ALL = 0.95  # of the examples
 BINS = 30
 SHADES = ("#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#d8a500")
 STATES = {"learning": "#0072B2", "saturated": "#E69F00", "dead": "#555555"}
@@ -87,18 +85,6 @@ def _lines(axes: Any, epochs: Array, values: Array, names: list[str], palette: l
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def states(slopes: Array, steepest: float) -> dict[str, int]:
-    """How many units of a layer, (units, N) slopes, learn, are saturated, are dead."""
-    dead = (slopes == 0).all(axis=1)
-    flat = (np.abs(slopes) < FLAT * steepest).mean(axis=1) >= NEARLY_ALL
-    saturated = int((flat & ~dead).sum())
-    return {
-        "learning": len(slopes) - saturated - int(dead.sum()),
-        "saturated": saturated,
-        "dead": int(dead.sum()),
-    }
-
-
 def _states(axes: Any, inside: Inside | None) -> None:
     """A bar a hidden layer, the first on top."""
     layers = [] if inside is None else inside.hidden
@@ -108,9 +94,9 @@ def _states(axes: Any, inside: Inside | None) -> None:
         axes.axis("off")
         return
     assert inside is not None
-    at = evenly(len(layers))
+    at, counted = evenly(len(layers)), inside.states()
     for row, k in enumerate(at):
-        counts, left = states(layers[k].slope, inside.steepest), 0.0
+        counts, left = counted[k], 0.0
         for state, count in counts.items():
             share = 100 * count / len(layers[k].slope)
             axes.barh(row, share, 0.62, left, color=STATES[state])
