@@ -21,7 +21,9 @@ from harness.store import Result
 
 HOOKS = {"load", "init", "forward", "backward", "__call__", "derivative", "gradient", "update"}
 HOOKS |= {"with_gradient", "probabilities"}
-CALL = re.compile(r"\b(model|loss|optimizer|schedule|metric)\.(\w+)")  # as our own lines have it
+CALL = re.compile(  # as our own lines have it
+    r"\b(model|activation|loss|optimizer|schedule|metric)\.(\w+)"
+)
 
 
 def failure(fingerprint: str, config: Config, error: BaseException) -> Result:

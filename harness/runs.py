@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from harness import checkpoints
+from harness.agreement import try_once
 from harness.compose import build
 from harness.contracts import Array
 from harness.data import prepare_for
@@ -107,6 +108,7 @@ class Training:
         self.pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in members if m.timeout)])
         self.data = self._ready("train")
         group, self.shapes = self._next(self.slots)
+        try_once(group.stack, split(group.rows, self.shapes), *self.data)
         asked = (lambda run, *at: prune(fingerprints[run], *at)) if prune is not None else None
         self.watch = Watch(group.stack.members, group.rows, asked, self.clock.seconds())
         self.history = Histories(members, self.prepared, self.shapes)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.agreement import agree
 from harness.contracts import Array, Uniform
 from harness.data import Prepared, stream
 from harness.stack import Change, Group, Member, Move, Stack, Streams
@@ -183,17 +184,6 @@ def losses(stack: Stack, prediction: Array, y: Array) -> Array:
     loss = stack.loss(prediction, y)
     agree("loss.__call__", loss, prediction[:, 0, 0])
     return loss
-
-
-def agree(what: str, array: Array, like: Array) -> None:
-    """TypeError if a plugin returned another shape or dtype than the contract asks for."""
-    try:
-        good = array.shape == like.shape and array.dtype == like.dtype
-    except AttributeError:
-        good = False
-    if not good:
-        came = f"{array.dtype} {array.shape}" if hasattr(array, "dtype") else type(array).__name__
-        raise TypeError(f"{what} returned {came}, and {like.dtype} {like.shape} is expected")
 
 
 def with_penalty(stack: Stack, loss: Array, rows: Array) -> Array:

@@ -13,7 +13,7 @@ LAYERS = [
     {"one_file"},
     {"numerics"},
     {"weights", "stack", "npz"},
-    {"data"},
+    {"data", "agreement"},
     {"training", "registry"},
     {
         "stopping",

@@ -137,6 +137,22 @@ def test_what_a_plugin_should_not_return_is_told_by_plugin_and_hook(trained, kin
     assert bad.reason.startswith(said(kind, hook)), bad.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "hook", "fault"),
+    [
+        ("activation", "derivative", "return came[:, :1]"),
+        ("activation", "derivative", "return came.mean(axis=-1, keepdims=True)"),
+        ("model", "backward", "return [gradient.mT for gradient in came]"),
+        ("model", "backward", "return came[::-1]"),
+    ],
+)
+def test_a_wrong_shape_that_could_be_trained_with_is_told(trained, kind, hook, fault):
+    [bad] = trained(kind, hook, fault, -1.0)
+    assert bad.outcome == "failed"
+    assert bad.reason.startswith(said(kind, hook) + "TypeError: "), bad.reason
+    assert "is expected" in bad.reason
+
+
 @pytest.mark.parametrize("what", EXITS)
 def test_a_plugin_cannot_end_the_program(trained, what):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a worker
