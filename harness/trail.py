@@ -52,7 +52,8 @@ class Trail:
 
     def _shoot(self, runs: Array, number: Array, rows: Array) -> None:
         for at, (run, epoch) in enumerate(zip(runs.tolist(), number.tolist(), strict=True)):
-            if epoch in self._filmed and self._members[run].timeline:
+            asked = epoch in self._filmed and self._members[run].timeline
+            if asked and np.isfinite(rows[at]).all():
                 self._film[run][epoch] = rows[at].copy()
 
     def _note(self, runs: Array, epoch: Epoch, who: Array) -> None:
