@@ -9,6 +9,7 @@ import time
 import urllib.request
 from contextlib import suppress
 from dataclasses import replace
+from importlib.metadata import files
 from pathlib import Path
 
 import mlflow
@@ -119,19 +120,28 @@ def test_mlflow_serves_it(keep, tmp_path):
         | {
             "MLFLOW_TRACKING_URI": sqlite_uri(tmp_path / "mlflow.db"),
             "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([*programs(), os.environ["PATH"]]),
         },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=(tmp_path / "said").open("w"),
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     try:
         answer = asked(f"http://127.0.0.1:{port}", {"inputs": data.x[:4].tolist()}, process)
+    except OSError:
+        pytest.fail((tmp_path / "said").read_text())
     finally:
-        os.killpg(process.pid, 15)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
         process.wait(30)
     said = np.array([[row[name] for name in data.class_names] for row in answer["predictions"]])
     assert np.abs(said - predict(data.x[:4])).max() <= 1e-12
+
+
+def programs():
+    """Where this environment has its programs: MLflow starts uvicorn by name."""
+    there = [file.locate() for file in files("uvicorn") if file.name == "uvicorn"]
+    return [str(Path(sys.executable).parent), *(str(path.resolve().parent) for path in there)]
 
 
 def asked(base, question, process):
