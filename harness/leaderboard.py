@@ -65,6 +65,13 @@ def settings_of(ranked: Sequence[Standing], metric: str) -> list[Setting]:
     return [Setting(tuple(group), *estimate(group, metric)) for group in groups.values()]
 
 
+def by_mean(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> list[Setting]:
+    """The settings by their means over seeds, the best one first."""
+    sign = -1.0 if objective["direction"] == "maximize" else 1.0
+    groups = settings_of(ranked, objective["metric"])
+    return sorted(groups, key=lambda g: sign * g.mean if math.isfinite(g.mean) else math.inf)
+
+
 def estimate(standings: Iterable[Standing], metric: str) -> tuple[int, float, float]:
     """Count, mean, and half the 95 % interval: Student's t, which allows for few seeds."""
     values = [s.metrics[metric] for s in standings if s.outcome == "ok" and metric in s.metrics]
@@ -156,11 +163,9 @@ def _number(value: float) -> float | None:
 def note(ranked: Sequence[Standing], manifest: Manifest, counts: str) -> str:
     """The sweep in markdown: what it was, how it went, and its ten best settings or runs."""
     metric, direction = manifest.objective["metric"], manifest.objective["direction"]
-    groups = settings_of(ranked, metric)
+    groups = by_mean(ranked, manifest.objective)
     repeated = len(groups) < len(ranked)
     keys = [k for k in varying([s.planned for s in ranked]) if not (repeated and k == "seed")]
-    sign = -1.0 if direction == "maximize" else 1.0
-    groups.sort(key=lambda g: sign * g.mean if math.isfinite(g.mean) else math.inf)
     rows = [_row(place, group, keys, repeated) for place, group in enumerate(groups[:10], 1)]
     heads = ["seeds", f"{metric}, mean", "± 95 %"] if repeated else ["outcome", metric]
     lines = [

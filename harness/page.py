@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from harness import leaderboard
 from harness.leaderboard import Standing
-from harness.recording import as_text, flat
+from harness.recording import as_text, flat, params
 from harness.report import Report
 from harness.summary import counts
 
@@ -40,7 +40,7 @@ def page(report: Report) -> str:
         if len(ranked) > 1
         else "",
         best=best,
-        value=best.metrics.get(manifest.objective["metric"]) if best else None,
+        answer=answers(report)[:2],
         columns=[*columns],
         rows=[*zip(*columns.values(), strict=True)],
         shown=ROWS,
@@ -52,6 +52,25 @@ def page(report: Report) -> str:
         command=shlex.join(words),
         environment={**manifest.numerics, **report.place, **plugins(ranked)},
     )
+
+
+def answers(report: Report) -> list[tuple[str, str]]:
+    """Each setting and what it is worth, the best one first."""
+    metric, ranked = report.manifest.objective["metric"], report.ranked
+    groups = leaderboard.by_mean(ranked, report.manifest.objective)
+    keys = leaderboard.varying([s.planned for s in ranked])
+    if len(groups) < len(ranked):
+        keys.remove("seed")
+    found = []
+    for group in groups:
+        settings = params(group.standings[0].planned.config)
+        name = " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
+        worth = f"{metric} = {cell(group.mean)}"
+        if group.seeds > 1:
+            worth += f" ± {group.interval:.2g} (mean of {group.seeds} seeds, 95 % interval)"
+        if group.seeds:
+            found.append((name or group.standings[0].planned.name, worth))
+    return found
 
 
 def markdown(text: str) -> Markup:

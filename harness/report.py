@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import leaderboard, one_file, store
+from harness.advice import advise
 from harness.artifacts import as_yaml
 from harness.compose import figures_for
 from harness.contracts import DataError
@@ -30,7 +31,8 @@ class Report:
     run_ids: Mapping[str, str]
     place: Mapping[str, str]  # where it comes from
     missing: tuple[str, ...] = ()  # why it is not the whole sweep, or has not all its pictures
-    config: str = ""  # of the best run
+    config: str = ""  # of the best run, as its advice and some pictures are
+    advice: Sequence[str] = ()
     pictures: Mapping[str, bytes] = field(default_factory=dict)  # of the sweep, by file name
     best_pictures: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -73,19 +75,22 @@ def _drawn(report: Report, folder: Path) -> Report:
         return files
 
     pictures, of_best = {}, {}
+    advice: list[str] = []
     try:
         one_file.recall(manifest.folders)
         if not manifest.single:
             pictures = drawn("sweep", sweep_result(manifest, folder, report.ranked, {}, None))
         if best is not None:
             result = store.read_result(folder, best.planned.fingerprint)
-            of_best = drawn("run", of_planned(best.planned, result, None, folder))
+            run = of_planned(best.planned, result, None, folder)
+            advice, of_best = advise(run), drawn("run", run)
     except (HarnessError, DataError) as error:
         missing.append(f"Not all pictures could be drawn: {error}")
     return replace(
         report,
         missing=tuple(missing),
         config=as_yaml(best.planned.config).decode() if best else "",
+        advice=advice,
         pictures=pictures,
         best_pictures=of_best,
     )
@@ -99,13 +104,13 @@ def from_record(uri: str, asked: str) -> Report:
     place |= {"run": found.top, **found.git}
     ranked = leaderboard.rank(standings, found.manifest.objective)
     report = Report(found.manifest, ranked, found.run_ids, place)
-    files, of_best, missing = {}, {}, []
+    files, of_best, missing, best = {}, {}, [], report.best
     if not found.ended:
         missing.append("Unfinished: this is how far the record goes.")
     try:
         if not found.manifest.single:
             files = found.files(found.top)
-        if best := report.best:
+        if best is not None:
             of_best = found.files(found.run_ids[best.planned.fingerprint])
             if not of_best:
                 missing.append("The files of the best run are not where MLflow looks for them.")
@@ -115,6 +120,7 @@ def from_record(uri: str, asked: str) -> Report:
         report,
         missing=tuple(missing),
         config=of_best.get("config.yaml", b"").decode(errors="replace"),
+        advice=found.advice.get(best.planned.fingerprint, "").splitlines() if best else (),
         pictures=_plots(files),
         best_pictures=_plots(of_best),
     )

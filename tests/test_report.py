@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli
+from harness import cli, leaderboard
 from harness.commands.report import main
 from harness.data import prepare
 from harness.leaderboard import Standing
@@ -77,6 +77,7 @@ def test_a_folder_and_its_record_give_the_same_page(sweep, place):
         assert recorded.best_pictures == there.best_pictures
         assert {*there.best_pictures} == {"loss.png", "surface3d.html"}
         assert recorded.config == there.config
+        assert [*recorded.advice] == there.advice
         assert not recorded.missing + there.missing
         columns = table(recorded)
         assert all(columns.pop("run_id"))
@@ -89,8 +90,10 @@ def test_a_folder_and_its_record_give_the_same_page(sweep, place):
 def test_the_page_holds_the_answer_and_is_whole_in_itself(sweep):
     report = from_folder(sweep)
     looked = Looked(page(report))
-    assert f"Best: {report.best.planned.name}" in looked.text
-    assert f"{report.best.metrics['val/best_loss']:.5g}" in looked.text
+    best, *_ = leaderboard.by_mean(report.ranked, report.manifest.objective)
+    activation = best.standings[0].planned.config["activation"]["name"]
+    assert f"Best: activation={activation} val/best_loss = {best.mean:.5g} ± " in looked.text
+    assert "(mean of 2 seeds, 95 % interval) Next: activation=" in looked.text
     assert "harness -m 'figures.names=[curves,loss,surface3d]'" in looked.text
     assert "activation relu, tanh (harness" in looked.text
     assert "openblas" in looked.text
@@ -132,6 +135,16 @@ def test_a_single_run_has_a_page(launched, capsys):
     told = closing_lines(out)
     assert (code, told["report"]) == (0, str(folder.parent / f"report-{sweep_id}.html"))
     assert re.fullmatch(r"\d+ kB", told["size"])
+
+
+def test_a_run_that_diverged_says_so_and_what_to_change(place, capsys):
+    line = [*SMALL, "epochs=5", "optimizer.learning_rate=1e200", "hydra.run.dir=bad"]
+    assert harness(capsys, *line).code == 3
+    sweep_id = manifest(place / "bad")["sweep_id"]
+    for report in (from_folder(place / "bad"), from_record(tracking_uri(None, place), sweep_id)):
+        text = Looked(page(report)).text
+        assert ": diverged" in text
+        assert "lower optimizer.learning_rate from 1e+200 to" in text
 
 
 def test_a_sweep_of_which_all_runs_diverged_has_a_page(place, capsys):

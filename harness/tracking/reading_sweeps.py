@@ -32,7 +32,8 @@ class RecordedSweep:
     connection: Connection
     manifest: Manifest
     runs: list[tuple[Planned, Result]]  # a config is what the params say, dotted and flat
-    run_ids: dict[str, str]
+    run_ids: dict[str, str]  # by fingerprint
+    advice: dict[str, str]  # likewise
     top: str  # the run id of the parent, or of the single run
     ended: bool
     git: dict[str, str]  # commit and branch, if they are known
@@ -62,12 +63,10 @@ def read_sweep(uri: str, asked: str) -> RecordedSweep:
                 f"{asked}: no folder, and no sweep or run in {without_credentials(uri)}"
             )
         runs = [first]
-        if first.data.tags.get("harness.role") == "sweep":
-            runs = _search(
-                connection, f"tags.`harness.sweep` = '{first.data.tags['harness.sweep']}'"
-            )
-    parents = [run for run in runs if run.data.tags.get("harness.role") == "sweep"]
-    members = [run for run in runs if run.data.tags.get("harness.role") == "run"]
+        if _tag(first, "role") == "sweep":
+            runs = _search(connection, f"tags.`harness.sweep` = '{_tag(first, 'sweep')}'")
+    parents = [run for run in runs if _tag(run, "role") == "sweep"]
+    members = [run for run in runs if _tag(run, "role") == "run"]
     top = (parents or runs)[0]
     tags = top.data.tags
     experiment = connection.ask(lambda: connection.client.get_experiment(top.info.experiment_id))
@@ -75,11 +74,17 @@ def read_sweep(uri: str, asked: str) -> RecordedSweep:
         connection=connection,
         manifest=_manifest(top, experiment.name, without_credentials(uri), single=not parents),
         runs=[_member(place, run) for place, run in enumerate(members)],
-        run_ids={run.data.tags["harness.fingerprint"]: run.info.run_id for run in members},
+        run_ids={_tag(run, "fingerprint"): run.info.run_id for run in members},
+        advice={_tag(run, "fingerprint"): _tag(run, "advice") for run in members},
         top=top.info.run_id,
         ended=top.info.status == "FINISHED" if parents else top.info.status != "RUNNING",
         git={key.removeprefix(GIT): tags[key] for key in sorted(tags) if key.startswith(GIT)},
     )
+
+
+def _tag(run: "Run", name: str) -> str:
+    found: str = run.data.tags.get(f"harness.{name}", "")
+    return found
 
 
 def _safe(text: str) -> str:
