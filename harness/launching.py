@@ -18,7 +18,7 @@ from harness.engines import Engine
 from harness.leaderboard import value_of
 from harness.planning import Job, plan
 from harness.progress import Progress
-from harness.recording import recorded
+from harness.recording import Config, recorded
 from harness.store import Manifest
 from harness.summary import Summary
 from harness.tracking.uri import has_password
@@ -94,6 +94,16 @@ def launch(
         if multirun or _asks_for_a_sweep(hydra, config_name, lines):
             return _sweep(hydra, config_name, task, lines)
         return _run(hydra, config_name, task, lines)
+
+
+def composed(
+    overrides: Sequence[str], config_dir: str | None = None, config_name: str = "config"
+) -> Config:
+    """The config of one run as it would be recorded; nothing is run."""
+    with composer(config_dir) as hydra:
+        lines = [*map(hidden, overrides)]
+        cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
+        return recorded(cfg)
 
 
 def hidden(line: str) -> str:

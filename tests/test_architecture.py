@@ -28,7 +28,7 @@ LAYERS = [
     {"store", "evaluation", "compose", "tracking", "figures"},
     {"advice", "artifacts", "checkpoints", "inside", "net", "leaderboard", "faults"},
     {"runs"},
-    {"engines", "outbox", "planning", "results", "search", "drift", "turns"},
+    {"engines", "outbox", "planning", "results", "search", "drift", "turns", "lesson"},
     {"grouping", "publishing", "progress", "summary"},
     {"report"},
     {"page"},

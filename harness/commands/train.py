@@ -107,9 +107,9 @@ def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
         known = [module.name for module in iter_modules(commands.__path__)]
         print(*(verb for verb in known if verb.startswith(word)))
     elif words and words[0].isidentifier():
-        if words[0] != "train":
+        if words[0] not in ("train", "explain"):
             return
-        os.environ["COMP_LINE"] = line.replace(" train ", " ", 1)
+        os.environ["COMP_LINE"] = line.replace(f" {words[0]} ", " ", 1)
     with suppress(UsageError), asked_for(folders), composing(asked):
         hydra.shell_completion(config_name=name, overrides=asked)
 

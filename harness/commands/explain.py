@@ -1,0 +1,71 @@
+"""`harness explain [OVERRIDES]`: one training step of that net, with its formulas and numbers."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from harness.compose import build
+from harness.contracts import DataError
+from harness.errors import DiskError, HarnessError, PluginError, UsageError, from_outside
+from harness.faults import reason
+from harness.lesson import pages
+from harness.lesson.step import Step, take
+from harness.lesson.telling import lesson
+from harness.recording import Config
+
+WIDEST = 80  # characters that prose is wrapped at
+
+
+def main(arguments: list[str]) -> int:
+    """Print the step, or write it as a page; nothing is trained or recorded; 0."""
+    from harness.launching import composed
+
+    parser = argparse.ArgumentParser(prog="harness explain", description=__doc__)
+    parser.add_argument("overrides", nargs="*", help="as of a run: model.hidden=[3,2] loss=mae …")
+    parser.add_argument(
+        "--rows", type=int, default=3, help="of each matrix that are shown, else 3"
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page of its own")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write Markdown with TeX")
+    parser.add_argument("--config-dir", help="another folder of configs, as for a run")
+    args = parser.parse_intermixed_args(arguments)
+    if args.rows < 1:
+        raise UsageError(f"--rows {args.rows}: at least 1")
+    config = composed(args.overrides, config_dir=args.config_dir)
+    step = taken(config)
+    sections, title = lesson(step), titled(step, config)
+    if args.html:
+        written(args.html, pages.html(title, sections, args.rows))
+    if args.markdown:
+        written(args.markdown, pages.markdown(title, sections, args.rows))
+    if not (args.html or args.markdown):
+        width = min(shutil.get_terminal_size().columns, WIDEST)
+        print(pages.text(title, sections, args.rows, max(width, 20)), end="")
+    return 0
+
+
+def taken(config: Config) -> Step:
+    """The first step; PluginError if a plugin fails in it."""
+    try:
+        return take(build(config))
+    except BaseException as error:
+        if from_outside(error) or isinstance(error, HarnessError | DataError):
+            raise
+        raise PluginError(reason(error, config)) from error
+
+
+def titled(step: Step, config: Config) -> str:
+    """What the net is: its widths, if it has such, and its plugins."""
+    widths = [step.x.shape[1], *getattr(step.built.member.model, "hidden", ()), step.y.shape[1]]
+    names = [config[kind]["name"] for kind in ("dataset", "activation", "loss", "optimizer")]
+    net = f"{config['model']['name']} {'-'.join(map(str, widths))}"
+    return f"One training step: {net}, {', '.join(names)}"
+
+
+def written(path: Path, content: str) -> None:
+    """A file with this in it; its name is printed."""
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise DiskError(f"{path}: {error.strerror or error}") from error
+    print(f"page: {path.absolute()}")

@@ -1,0 +1,132 @@
+"""A lesson as text for a terminal, as Markdown with TeX, and as one HTML page with MathML."""
+
+import re
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from textwrap import wrap
+
+import numpy as np
+
+from harness.contracts import Array
+from harness.lesson.formula import mathml, parse, plain, power
+from harness.lesson.telling import Equation, Section
+
+COLUMNS, WHOLE = 6, 8  # of a matrix that are shown; rows of one that is shown as a whole
+PAGE = Path(__file__).parent.parent / "templates" / "lesson.html"
+DOTS, FIGURE_SPACE = "…", "\u2007"
+
+
+def text(title: str, sections: Sequence[Section], rows: int, width: int) -> str:
+    """Lines of at most `width` characters, but for matrices, which are as wide as they are."""
+    lines = [*wrap(title, width), ""]
+    for number, section in enumerate(sections, 1):
+        heading = f"{number}. {section.title}"
+        lines += [heading, "-" * len(heading), ""]
+        for part in section.parts:
+            lines += wrap(part, width) if isinstance(part, str) else _lines(part, rows, width)
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _lines(equation: Equation, rows: int, width: int) -> Iterator[str]:
+    left = f"  {plain(parse(equation.tex))}"
+    if isinstance(equation.value, float):
+        yield f"{left} = {equation.value!r}"
+        return
+    exponent, grid = cells(equation, rows)
+    left += f" = {plain(parse(power(exponent)))} …" if exponent else ""
+    yield f"{left}{shape(equation.value).rjust(max(width - len(left), 12))}"
+    if equation.note:
+        yield from wrap(equation.note, width, initial_indent="  ", subsequent_indent="  ")
+    size = max(len(cell) for row in grid for cell in row)
+    yield from ("      " + "  ".join(cell.rjust(size) for cell in row) for row in grid)
+
+
+def markdown(title: str, sections: Sequence[Section], rows: int) -> str:
+    """The same for whatever renders Markdown with TeX, as notebooks do."""
+    parts = [f"# {_escaped(title)}"]
+    for number, section in enumerate(sections, 1):
+        parts.append(f"## {number}. {section.title}")
+        parts += (_escaped(p) if isinstance(p, str) else _tex(p, rows) for p in section.parts)
+    return "\n\n".join([*parts, ""])
+
+
+def _escaped(said: str) -> str:
+    """Prose in which no sign means anything to Markdown."""
+    return re.sub(r"([\\`*_\[\]<>$|])", r"\\\1", said)
+
+
+def _tex(equation: Equation, rows: int) -> str:
+    note = f"\n\n*{_escaped(equation.note)}*" if equation.note else ""
+    if isinstance(equation.value, float):
+        return f"$$\n{equation.tex} = {equation.value!r}\n$${note}"
+    exponent, grid = cells(equation, rows)
+    lines = [" & ".join(cell.replace(DOTS, r"\dots") for cell in row) for row in grid]
+    matrix = "\\begin{pmatrix}\n" + " \\\\\n".join(lines) + "\n\\end{pmatrix}"
+    size = rf"\quad \scriptstyle{{{shape(equation.value)}}}".replace("×", r"\times")
+    return f"$$\n{equation.tex} = {power(exponent)}{matrix} {size}\n$${note}"
+
+
+def html(title: str, sections: Sequence[Section], rows: int) -> str:
+    """One page that needs nothing else: the browser itself sets the formulas."""
+    body = []
+    for number, section in enumerate(sections, 1):
+        body.append(f"<h2>{number}. {escape(section.title)}</h2>")
+        for part in section.parts:
+            said = f"<p>{escape(part)}</p>" if isinstance(part, str) else _math(part, rows)
+            body.append(said)
+    page = Template(PAGE.read_text(encoding="utf-8"))
+    return page.substitute(title=escape(title), body="\n".join(body))
+
+
+def _math(equation: Equation, rows: int) -> str:
+    inner, about = f"{mathml(parse(equation.tex))}<mo>=</mo>", ""
+    if isinstance(equation.value, float):
+        inner += f"<mn>{_minus(repr(equation.value))}</mn>"
+    else:
+        exponent, grid = cells(equation, rows)
+        sizes = [max(map(len, column)) for column in zip(*grid, strict=True)]
+        table = "".join(f"<mtr>{''.join(map(_cell, row, sizes))}</mtr>" for row in grid)
+        inner += f"{mathml(parse(power(exponent)))}<mtable>{table}</mtable>"
+        said = escape(f"{shape(equation.value)} {equation.note}")
+        about = f'<span class="quiet">{said}</span>'
+    return f'<div class="line"><math display="block"><mrow>{inner}</mrow></math>{about}</div>'
+
+
+def _cell(cell: str, size: int) -> str:
+    """A number, to the right by spaces as wide as a digit: MathML knows no such alignment."""
+    padded = (cell.center if cell == DOTS else cell.rjust)(size, FIGURE_SPACE)
+    return f"<mtd><mn>{_minus(padded)}</mn></mtd>"
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")
+
+
+def shape(value: Array) -> str:
+    return f"({' × '.join(map(str, value.shape))})"
+
+
+def cells(equation: Equation, rows: int) -> tuple[int, list[list[str]]]:
+    """A matrix as it is shown: its first rows and columns, with a mark where there are more.
+
+    Very small or large numbers have a power of ten in common, which comes first.
+    """
+    assert not isinstance(equation.value, float)
+    grid = equation.value.reshape(-1, equation.value.shape[-1])
+    wide = grid.shape[1] > COLUMNS
+    kept = min(len(grid), max(rows, WHOLE) if equation.whole else rows)
+    picked = [*range(kept)]
+    if equation.whole and kept < len(grid):
+        picked[-1] = len(grid) - 1  # the biases
+    part = grid[picked, : COLUMNS - 1 if wide else None].astype(float)
+    size = np.abs(part[np.isfinite(part)]).max(initial=0)
+    exponent = 0 if size == 0 or 1e-3 <= size < 1e5 else int(np.floor(np.log10(size)))
+    digits = 6 if 1e-3 <= size < 0.1 else 4
+    numbers = (part / 10.0**exponent).tolist()
+    shown = [[f"{v:.{digits}f}" for v in row] + [DOTS] * wide for row in numbers]
+    if kept < len(grid):
+        shown.insert(kept - 1 if equation.whole else kept, [DOTS] * len(shown[0]))
+    return exponent, shown

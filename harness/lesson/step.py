@@ -1,0 +1,101 @@
+"""One training step of one run: all that the training loop computes in it, and then forgets."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.compose import Built
+from harness.contracts import Array, Arrays
+from harness.data import Prepared, prepare_for
+from harness.memory import undisturbed
+from harness.stack import Group, Stack, Streams, start
+from harness.training import begin, clipped, for_all, judge, penalised, read_only, step, uniforms
+from harness.weights import Shapes, join, split
+
+SHIFT = 1e-6  # by which a weight is moved to see how the loss moves
+
+
+class Step(NamedTuple):
+    """What there is before, in and after the first update; arrays have no runs axis."""
+
+    built: Built
+    prepared: Prepared
+    stack: Stack  # of this one run
+    x: Array  # (B, features), the first batch as the net sees it
+    y: Array  # (B, outputs)
+    batches: int  # in an epoch
+    weights: Arrays
+    prediction: Array  # (B, outputs)
+    loss: float  # penalty included
+    delta: Array  # (B, outputs), dL/dprediction
+    raw: Arrays  # dL/dw by backpropagation alone
+    gradient: Arrays  # the same after penalty and clipping: what the optimizer is given
+    measured: float | None  # the first weight's, by moving it; None if dropout or float32 blur it
+    change: Arrays
+    after: Arrays  # the new weights
+    loss_after: float  # on the same examples
+
+
+def take(built: Built) -> Step:
+    """The first step of a run, by the same calls in the same order as in training."""
+    member = replace(built.member, metrics=())
+    prepared = prepare_for(member)
+    x, y = prepared.ready("train", member.loss.task, member.dtype)
+    rows, shapes, streams = begin([member], prepared, x.shape[1], y.shape[1])
+    group = start([member], rows, streams)
+    seen, truth, batches = first_batch(x, y, member.batch_size, streams)
+    drawn: list[tuple[int, ...]] = []
+
+    def uniform(*shape: int) -> Array:
+        drawn.append(shape)
+        return uniforms(streams.dropout, x.dtype)(*shape)
+
+    def forward(rows: Array) -> tuple[Array, Array]:
+        layers = split(rows, shapes)
+        return group.stack.model.forward(layers, seen, group.stack.activation, uniform)
+
+    with undisturbed():
+        prediction, cache = forward(rows)
+        loss, delta = judge(group.stack, prediction, truth, rows)
+        raw = join(group.stack.model.backward(cache, delta))
+        gradient = penalised(group.stack, raw.copy(), rows)
+        exact = x.dtype == np.float64 and not drawn
+        measured = slope(group, shapes, seen, truth) if exact else None
+        gradient = clipped(group.stack, gradient)
+        total = np.full((1, 1), member.epochs * batches, x.dtype)
+        move, _ = step(group, cache, delta, np.zeros_like(total), total)
+        loss_after, _ = judge(group.stack, forward(rows + move)[0], truth, rows + move)
+    parts = (rows, raw, gradient, move, rows + move)
+    own, raws, gradients, change, after = (_alone(part, shapes) for part in parts)
+    return Step(
+        built, prepared, group.stack, seen[0], truth[0], batches, own, prediction[0],
+        float(loss[0]), delta[0], raws, gradients, measured, change, after, float(loss_after[0]),
+    )  # fmt: skip
+
+
+def first_batch(
+    x: Array, y: Array, size: int | None, streams: Streams
+) -> tuple[Array, Array, int]:
+    """(1, B, …) of the first batch, and how many an epoch has."""
+    if size is None or size >= len(x):
+        return for_all(x, 1), for_all(y, 1), 1
+    batch = np.stack([rng.permutation(len(x)) for rng in streams.batches])[:, :size]
+    seen, truth = x.take(batch, axis=0), y.take(batch, axis=0)
+    return read_only(seen), read_only(truth), -(-len(x) // size)
+
+
+def slope(group: Group, shapes: Shapes, x: Array, y: Array) -> float:
+    """(L(w + ε) - L(w - ε)) / 2ε of the first weight."""
+    losses = []
+    for shift in (SHIFT, -SHIFT):
+        rows = group.rows.copy()
+        rows[0, 0] += shift
+        layers = split(rows, shapes)
+        prediction, _ = group.stack.model.forward(layers, x, group.stack.activation)
+        losses.append(float(judge(group.stack, prediction, y, rows)[0][0]))
+    return (losses[0] - losses[1]) / (2 * SHIFT)
+
+
+def _alone(rows: Array, shapes: Shapes) -> Arrays:
+    return [layer[0] for layer in split(rows, shapes)]
