@@ -16,7 +16,8 @@ from harness.one_file import asked_for
 
 # conf/config.yaml says what they do
 VERBS = (
-    "train", "plugins", "new", "check", "resume", "reproduce", "compare", "explain", "ui", "report",
+    "train", "plugins", "new", "check", "resume", "reproduce", "compare", "explain", "ui",
+    "report",
 )  # fmt: skip
 USAGE, INTERNAL, DATA, DISK, INTERRUPTED, TERMINATED = 2, 1, 65, 74, 130, 143
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCES, errno.EIO)

@@ -145,6 +145,8 @@ def complete(workplace, capsys, monkeypatch):
         ("harness new act", []),
         ("harness plugins act", []),
         ("harness resume ", []),
+        ("harness explain activation=sw", ["activation=swish"]),
+        ("harness repro", ["reproduce"]),
         ("harness activation=nonsense model.", []),
         ("harness -m hydra/launcher=st", ["hydra/launcher=stack"]),
     ],

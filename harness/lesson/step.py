@@ -1,16 +1,16 @@
 """One training step of one run: all that the training loop computes in it, and then forgets."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.compose import Built
-from harness.contracts import Array, Arrays
+from harness.contracts import Array, Arrays, Uniform
 from harness.data import Prepared, prepare_for
 from harness.memory import undisturbed
 from harness.stack import Group, Stack, Streams, start
-from harness.training import begin, clipped, for_all, judge, penalised, read_only, step, uniforms
+from harness.training import begin, for_all, judge, read_only, step, uniforms
 from harness.weights import Shapes, join, split
 
 SHIFT = 1e-6  # by which a weight is moved to see how the loss moves
@@ -43,35 +43,37 @@ def take(built: Built) -> Step:
     prepared = prepare_for(member)
     x, y = prepared.ready("train", member.loss.task, member.dtype)
     rows, shapes, streams = begin([member], prepared, x.shape[1], y.shape[1])
-    group = start([member], rows, streams)
+    group, draw = start([member], rows, streams), uniforms(streams.dropout, x.dtype)
     seen, truth, batches = first_batch(x, y, member.batch_size, streams)
     drawn: list[tuple[int, ...]] = []
 
     def uniform(*shape: int) -> Array:
         drawn.append(shape)
-        return uniforms(streams.dropout, x.dtype)(*shape)
-
-    def forward(rows: Array) -> tuple[Array, Array]:
-        layers = split(rows, shapes)
-        return group.stack.model.forward(layers, seen, group.stack.activation, uniform)
+        return draw(*shape)
 
     with undisturbed():
-        prediction, cache = forward(rows)
+        prediction, cache = forward(group, rows, shapes, seen, uniform)
         loss, delta = judge(group.stack, prediction, truth, rows)
         raw = join(group.stack.model.backward(cache, delta))
-        gradient = penalised(group.stack, raw.copy(), rows)
         exact = x.dtype == np.float64 and not drawn
         measured = slope(group, shapes, seen, truth) if exact else None
-        gradient = clipped(group.stack, gradient)
         total = np.full((1, 1), member.epochs * batches, x.dtype)
         move, _ = step(group, cache, delta, np.zeros_like(total), total)
-        loss_after, _ = judge(group.stack, forward(rows + move)[0], truth, rows + move)
-    parts = (rows, raw, gradient, move, rows + move)
-    own, raws, gradients, change, after = (_alone(part, shapes) for part in parts)
+        after = rows + move.change
+        new, _ = forward(group, after, shapes, seen, uniform)
+        loss_after, _ = judge(group.stack, new, truth, after)
+    parts = (rows, raw, move.gradient, move.change, after)
+    own, raws, gradients, changes, news = (_alone(part, shapes) for part in parts)
     return Step(
         built, prepared, group.stack, seen[0], truth[0], batches, own, prediction[0],
-        float(loss[0]), delta[0], raws, gradients, measured, change, after, float(loss_after[0]),
+        float(loss[0]), delta[0], raws, gradients, measured, changes, news, float(loss_after[0]),
     )  # fmt: skip
+
+
+def forward(
+    group: Group, rows: Array, shapes: Shapes, x: Array, uniform: Uniform | None = None
+) -> tuple[Array, Any]:
+    return group.stack.model.forward(split(rows, shapes), x, group.stack.activation, uniform)
 
 
 def first_batch(
@@ -91,8 +93,7 @@ def slope(group: Group, shapes: Shapes, x: Array, y: Array) -> float:
     for shift in (SHIFT, -SHIFT):
         rows = group.rows.copy()
         rows[0, 0] += shift
-        layers = split(rows, shapes)
-        prediction, _ = group.stack.model.forward(layers, x, group.stack.activation)
+        prediction, _ = forward(group, rows, shapes, x)
         losses.append(float(judge(group.stack, prediction, y, rows)[0][0]))
     return (losses[0] - losses[1]) / (2 * SHIFT)
 
