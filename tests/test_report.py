@@ -104,10 +104,22 @@ def test_the_page_holds_the_answer_and_is_whole_in_itself(sweep):
     assert "script" not in looked.tags
 
 
+def test_a_server_is_all_that_is_needed(server, place, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    assert harness(capsys, *SWEEP, "hydra.sweep.dir=there").code == 0
+    sweep_id = manifest(place / "there")["sweep_id"]
+    shutil.rmtree(place / "there")
+    code, out, err = harness(capsys, "report", sweep_id)
+    assert (code, err) == (0, "")
+    looked = Looked(Path(closing_lines(out)["report"]).read_text())
+    assert len([target for target in looked.targets if target.startswith("data:image")]) == 2
+    assert "config.yaml of the best run" in looked.text
+
+
 def test_a_member_is_reported_alone(sweep, place):
     uri = tracking_uri(None, place)
     run_id = next(iter(from_record(uri, manifest(sweep)["sweep_id"]).run_ids.values()))
-    report = from_record(uri, run_id)
+    report = from_record(uri, run_id[:12])
     assert report.manifest.single
     assert report.run_ids == {report.best.planned.fingerprint: run_id}
     assert report.best.planned.name in Looked(page(report)).text
@@ -221,5 +233,6 @@ def test_what_there_is_not_is_told(place, capsys):
 
 
 def test_an_unknown_id_is_told(sweep, capsys):
-    for asked in ("0" * 32, "no/such/folder", "x' or tags.a != '"):
-        assert f"{asked}: no folder, and no sweep or run in" in refused(capsys, "report", asked)
+    for asked in ("0" * 32, "x' or tags.a != '"):
+        assert f"there is no run {asked!r} in sqlite:" in refused(capsys, "report", asked)
+    assert "no/folder: there is no such folder" in refused(capsys, "report", "no/folder")

@@ -22,6 +22,8 @@ def main(arguments: list[str]) -> int:
     folder = Path(asked.source)
     if folder.is_dir():
         report = from_folder(folder.absolute())
+    elif len(folder.parts) > 1:
+        raise UsageError(f"{folder}: there is no such folder")
     else:
         report = from_record(tracking_uri(None, Path.cwd()), asked.source)
     out = (asked.out or Path(f"report-{report.manifest.sweep_id}.html")).absolute()

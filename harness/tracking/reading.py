@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,8 +85,8 @@ def read_run(uri: str, asked: str) -> Record:
     UsageError if there is not exactly one such, TrackingError if the store is out of reach.
     """
     connection = connect(uri)
-    run = _found(connection, asked)
-    files = _files(connection, run.info.run_id)
+    run = find(connection, asked)
+    files = files_of(connection, run.info.run_id, WANTED)
     tags = run.data.tags
     config = files.get("config.yaml")
     try:
@@ -110,7 +111,8 @@ def read_run(uri: str, asked: str) -> Record:
     )
 
 
-def _found(connection: Connection, asked: str) -> "Run":
+def find(connection: Connection, asked: str) -> "Run":
+    """The one run that is asked for; UsageError if there is none, or several."""
     client, where = connection.client, without_credentials(connection.uri)
     try:
         return connection.ask(lambda: client.get_run(asked))
@@ -165,12 +167,12 @@ def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]
     return curves
 
 
-def _files(connection: Connection, run_id: str) -> dict[str, bytes]:
-    """The files of a run that tell how to have it again: those that are there."""
+def files_of(connection: Connection, run_id: str, wanted: Sequence[str]) -> dict[str, bytes]:
+    """Files and folders of a run, by the path of each file: those that are there."""
     client, found = connection.client, dict[str, bytes]()
     there = {file.path for file in connection.ask(lambda: client.list_artifacts(run_id))}
     with TemporaryDirectory() as aside:
-        for name in there & {*WANTED}:
+        for name in there.intersection(wanted):
             place = connection.ask(partial(client.download_artifacts, run_id, name, aside))
             files = [path for path in [Path(place), *Path(place).rglob("*")] if path.is_file()]
             found |= {str(path.relative_to(aside)): path.read_bytes() for path in files}

@@ -4,15 +4,12 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from harness.errors import TrackingError, UsageError
+from harness.errors import UsageError
 from harness.store import Manifest, Planned, Result
 from harness.tracking.connection import Connection
-from harness.tracking.reading import UNKNOWN, connect
+from harness.tracking.reading import connect, files_of, find
 from harness.tracking.records import RUNNING
 from harness.tracking.uri import without_credentials
 
@@ -40,16 +37,7 @@ class RecordedSweep:
 
     def files(self, run_id: str) -> dict[str, bytes]:
         """A run's pictures and config by their paths; TrackingError if they are out of reach."""
-        client, ask = self.connection.client, self.connection.ask
-        found = {}
-        with TemporaryDirectory() as aside:
-            top = {file.path for file in ask(lambda: client.list_artifacts(run_id))}
-            for name in sorted(top.intersection(SHOWN)):
-                ask(partial(client.download_artifacts, run_id, name, aside))
-            for path in sorted(Path(aside).rglob("*")):
-                if path.is_file():
-                    found[path.relative_to(aside).as_posix()] = path.read_bytes()
-        return found
+        return files_of(self.connection, run_id, SHOWN)
 
 
 def read_sweep(uri: str, asked: str) -> RecordedSweep:
@@ -57,11 +45,9 @@ def read_sweep(uri: str, asked: str) -> RecordedSweep:
     connection = connect(uri)
     runs = _search(connection, f"tags.`harness.sweep` = '{_safe(asked)}'")
     if not runs:
-        first = _run(connection, asked)
-        if first is None:
-            raise UsageError(
-                f"{asked}: no folder, and no sweep or run in {without_credentials(uri)}"
-            )
+        first = find(connection, asked)
+        if not _tag(first, "role"):
+            raise UsageError(f"{first.info.run_id}: no run of harness")
         runs = [first]
         if _tag(first, "role") == "sweep":
             runs = _search(connection, f"tags.`harness.sweep` = '{_tag(first, 'sweep')}'")
@@ -107,17 +93,6 @@ def _search(connection: Connection, wanted: str) -> "list[Run]":
                 return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
     return connection.ask(search)
-
-
-def _run(connection: Connection, run_id: str) -> "Run | None":
-    """A run of ours by its id."""
-    try:
-        run = connection.ask(lambda: connection.client.get_run(run_id))
-    except TrackingError as error:
-        if getattr(error.__cause__, "error_code", "") not in UNKNOWN:
-            raise
-        return None
-    return run if "harness.sweep" in run.data.tags else None
 
 
 def _manifest(top: "Run", experiment: str, uri: str, *, single: bool) -> Manifest:
