@@ -60,7 +60,8 @@ def build(config: Config) -> Built:
     check_loss(member, values, data)
     metrics = _metrics(settings.metrics, data.data.task)
     _check_figures(settings)
-    member = replace(member, metrics=metrics)
+    shown = member.timeline and data.data.x.shape[1] <= 2
+    member = replace(member, metrics=metrics, timeline=shown)
     used = [(kind, values[kind]["name"]) for kind in GROUPS]
     used += [("metric", name) for name, _ in metrics]
     built = Built(member, settings, tuple(provenance(*each) for each in used))

@@ -79,6 +79,7 @@ class RunResult:
     directory: Path | None
     predictor: Callable[[Array], Array] = field(repr=False)
     norms: dict[str, Array] = field(default_factory=dict, repr=False)  # empty where not known
+    timeline: Sequence[RunResult] = field(default=(), repr=False)  # as it was before, then itself
     look: Callable[[], Inside] | None = field(default=None, repr=False)
 
     @cached_property

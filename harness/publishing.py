@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 
-from harness import leaderboard, store
+from harness import film, leaderboard, store
 from harness.advice import advise
 from harness.artifacts import record_of
 from harness.compose import build, figures_for
@@ -23,8 +23,10 @@ from harness.registry import origin
 from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result
 from harness.tracking.environment import rare_collections
+from harness.tracking.images import LOGGED, step_images
 from harness.tracking.publisher import Publisher
 
+Files = dict[str, bytes]  # by their path in MLflow
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 3.0  # between two looks at how far the sweep is
@@ -76,7 +78,7 @@ class Publishing:
         """Publish how far runs are, soon."""
         for planned, result in snapshots:
             if planned.fingerprint not in self._ended:
-                do = partial(self._publish, planned, result, {})
+                do = partial(self._publish, planned, result, {}, {})
                 self.outbox.put_passing(planned.fingerprint, do, SOON)
 
     def stop(self) -> None:
@@ -102,7 +104,7 @@ class Publishing:
         if result is None:
             return
         there = self.publisher.published(planned, result)
-        run_id = there or self._publish(planned, result, self._files(planned, result))
+        run_id = there or self._publish_whole(planned, result)
         self.run_ids[planned.fingerprint] = run_id
         if result.weights and self._keeps_model(planned):
             self._attach_model(run_id, planned, result)
@@ -111,10 +113,19 @@ class Publishing:
             trained = sum(1 for _ in (self.directory / "results").glob("*.npz"))
             self.publisher.progress({"sweep/trained": float(trained)})
 
-    def _publish(self, planned: Planned, result: Result, files: Mapping[str, bytes]) -> str:
-        tags = self._tags(planned, result)
-        if self.manifest.single:
-            tags = self._advice(planned, result) | tags
+    def _publish_whole(self, planned: Planned, result: Result) -> str:
+        single = self.manifest.single
+        files, tags = self._in_full(planned, result) if single else ({}, {})
+        return self._publish(planned, result, self._files(planned, result) | files, tags)
+
+    def _publish(
+        self,
+        planned: Planned,
+        result: Result,
+        files: Mapping[str, bytes],
+        more: Mapping[str, str],
+    ) -> str:
+        tags = {**more, **self._tags(planned, result)}
         run_id = self.publisher.publish(planned, result, files, params(planned.config), tags)
         self.run_ids[planned.fingerprint] = run_id
         return run_id
@@ -133,13 +144,21 @@ class Publishing:
         tags = {str(k): as_text(v) for k, v in planned.config["tracking"]["tags"].items()}
         return tags | ({"harness.reason": result.reason} if result.reason else {})
 
-    def _advice(self, planned: Planned, result: Result) -> dict[str, str]:
-        """What is to be said of a run that ended, as a tag and as the run's note."""
+    def _in_full(self, planned: Planned, result: Result) -> tuple[Files, dict[str, str]]:
+        """Files and tags of a run that ended and is shown in full: its film, and advice."""
         if not result.weights:
-            return {}
-        said = advise(of_planned(planned, result, None, self.directory))
+            return {}, {}
+        seen = of_planned(planned, result, None, self.directory)
+        said = advise(seen)
         note = "\n".join(f"- {sentence}" for sentence in said)
-        return {"harness.advice": "\n".join(said), "mlflow.note.content": note} if said else {}
+        tags = {"harness.advice": "\n".join(said), "mlflow.note.content": note} if said else {}
+        if not self.manifest.figures["timeline"]:
+            return {}, tags
+        if not (frames := film.pictures(seen)):
+            log.warning("figures.timeline: %s: %s", planned.name or "the run", film.WHY_NONE)
+            return {}, tags
+        files = step_images("timeline", frames, result)
+        return files | {"plots/timeline.html": film.page(seen.name, frames)}, tags | LOGGED
 
     def _files(self, planned: Planned, result: Result) -> dict[str, bytes]:
         """A run's artifacts by their path in MLflow."""
@@ -213,8 +232,9 @@ class Publishing:
                 continue
             if place < self.manifest.figures["best"]:
                 plots = self._plots(s.planned, result, self._figures_of_best)
-                self.publisher.add_files(run_id, plots)
-                self.publisher.add_tags(run_id, self._advice(s.planned, result))
+                files, tags = self._in_full(s.planned, result)
+                self.publisher.add_files(run_id, plots | files)
+                self.publisher.add_tags(run_id, tags)
             if place == 0 and s.planned.config["tracking"]["model"] == "best":
                 self._attach_model(run_id, s.planned, result)
 

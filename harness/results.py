@@ -1,9 +1,10 @@
 """Runs and sweeps as people look at them: made from records, on disk or in MLflow."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, overload
 
 import numpy as np
@@ -17,18 +18,25 @@ from harness.leaderboard import Standing
 from harness.net import predictor, scaling_of
 from harness.recording import Config, flat, params
 from harness.store import Manifest, Planned, Result, read_result
+from harness.weights import split
 
 
-def run_result(config: Config, weights: Arrays, **record: Any) -> RunResult:
-    """A run from its config, its weights and the rest of its record.
+def run_result(
+    config: Config,
+    weights: Arrays,
+    trail: Mapping[str, Array] = MappingProxyType({}),
+    **record: Any,
+) -> RunResult:
+    """A run from its config, its weights, what was noted on its way, the rest of its record.
 
     The data is loaded again, which is quick: prepared data is kept for the next run.
     """
     member = build(config).member
     prepared = prepare_for(member)
     raw = {part: prepared.raw(part) for part in prepared.rows}
-    return RunResult(
+    result = RunResult(
         **record,
+        norms=norms(trail),
         config=config,
         params=params(config),
         weights=weights,
@@ -38,6 +46,8 @@ def run_result(config: Config, weights: Arrays, **record: Any) -> RunResult:
         predictor=predictor(config, weights, scaling_of(prepared)),
         look=partial(look_inside, member, prepared, weights),
     )
+    result.timeline = _timeline(result, trail, scaling_of(prepared))
+    return result
 
 
 def of_planned(
@@ -56,18 +66,37 @@ def of_planned(
         best_epoch=result.best_epoch,
         fingerprint=planned.fingerprint,
         directory=directory,
-        norms=norms(result),
+        trail=result.trail,
     )
 
 
-def norms(result: Result) -> dict[str, Array]:
+def norms(trail: Mapping[str, Array]) -> dict[str, Array]:
     """What was noted of each layer's size and steps; see RunResult."""
-    if "norms" not in result.trail:
+    if "norms" not in trail:
         return {}
-    parts = np.split(result.trail["norms"], 3, axis=1)
-    return dict(zip(("gradient", "change", "weights"), parts, strict=True)) | {
-        "epoch": result.trail["norms_epochs"]
-    }
+    parts = np.split(trail["norms"], 3, axis=1)
+    named = dict(zip(("gradient", "change", "weights"), parts, strict=True))
+    return named | {"epoch": trail["norms_epochs"]}
+
+
+def _timeline(
+    result: RunResult, trail: Mapping[str, Array], scaling: dict[str, list[float]]
+) -> list[RunResult]:
+    """The run as it stood at the epochs that were kept of it, until that of its result."""
+    if "film" not in trail or not result.weights:
+        return []
+    shapes = [array.shape for array in result.weights]
+    stood = []
+    for epoch, row in zip(trail["film_epochs"].tolist(), trail["film"], strict=True):
+        if epoch < result.best_epoch:
+            weights = [layer[0] for layer in split(row[None], shapes)]
+            told = predictor(result.config, weights, scaling)
+            then = {"weights": weights, "best_epoch": epoch, "predictor": told, "look": None}
+            stood.append(replace(result, **then))
+    every = [*stood, result]
+    for frame in stood:
+        frame.timeline = every
+    return every
 
 
 @dataclass(frozen=True)

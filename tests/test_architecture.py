@@ -25,7 +25,7 @@ LAYERS = [
         "harmless",
         "differences",
     },
-    {"store", "evaluation", "compose", "tracking", "figures"},
+    {"store", "evaluation", "compose", "tracking", "figures", "film"},
     {"advice", "artifacts", "checkpoints", "inside", "net", "leaderboard", "faults"},
     {"runs"},
     {"engines", "outbox", "planning", "results", "search", "drift", "turns", "lesson"},

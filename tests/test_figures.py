@@ -12,7 +12,7 @@ from harness_plugins.figures.diagnostics import LAYERS, Diagnostics
 from harness_plugins.figures.grid import typical
 from harness_plugins.figures.look import colours, plain, shorten
 from harness_plugins.figures.network import Network
-from harness_plugins.figures.regression import Prediction, ResponseSurface
+from harness_plugins.figures.regression import Prediction, ResponseCurve, ResponseSurface
 from harness_plugins.figures.surface3d import Surface3D
 from matplotlib.figure import Figure
 from PIL import Image
@@ -24,6 +24,7 @@ FIGURES = {
     "loss": LossCurve(),
     "prediction": Prediction(),
     "surface": ResponseSurface(),
+    "response": ResponseCurve(),
     "surface3d": Surface3D(),
     "decision_map": DecisionMap(),
     "confusion": Confusion(),
@@ -43,7 +44,7 @@ GONE = {"curves": {}, "weights": [], "x": {}, "y": {}, "outcome": "failed", "bes
 # A result, and the figures that can be drawn of it.
 CASES = {
     "two features": (regression(), "loss prediction surface surface3d network"),
-    "one feature": (regression(1), "loss prediction network"),
+    "one feature": (regression(1), "loss prediction response network"),
     "many targets": (regression(3, targets=6), "loss prediction surface network"),
     "one quantity, two codes": (regression(3, codes=2), "loss prediction network"),
     "two quantities, a code": (regression(3, codes=1), "loss prediction surface network"),

@@ -116,11 +116,14 @@ def _contours(
     figure: Any, axes: Any, result: RunResult, response: Plane, target: int, name: str
 ) -> None:
     height = np.ma.masked_invalid(response.answers[:, :, target])
+    steady = plane(result.timeline[-1], response.columns, 61) if result.timeline else response
     part = "train" if "train" in parts(result) else parts(result)[0]
     truth = columns(result.y[part])[:, target]
-    levels = _levels(np.append(height.compressed(), truth))
+    told = steady.answers[:, :, target]
+    levels = _levels(np.append(told[np.isfinite(told)], truth))
     look: dict[str, Any] = {"cmap": "viridis", "vmin": levels[0], "vmax": levels[-1]}
-    filled = axes.contourf(response.a, response.b, height, levels=levels, **look)
+    beyond = "both" if result.timeline else "neither"  # the same colours in every picture
+    filled = axes.contourf(response.a, response.b, height, levels=levels, extend=beyond, **look)
     first, second = (np.asarray(result.x[part])[:, k] for k in response.columns)
     few = slice(None, None, -(-len(truth) // POINTS) or 1)
     edge = {"edgecolors": "white", "linewidths": 0.7, "s": 26}
@@ -130,6 +133,40 @@ def _contours(
     axes.grid(visible=False)
     axes.set_title(f"{name}: learned (area), {part} (dots)", color=INK, loc="left")
     figure.colorbar(filled, ax=axes, label=name)
+
+
+@dataclass(frozen=True)
+class ResponseCurve:
+    """The response to the one feature as a line, and the examples."""
+
+    scope: ClassVar[str] = "run"
+
+    def applies(self, result: RunResult) -> bool:
+        return can_be_drawn(result) and result.data.x.shape[1] == 1
+
+    def draw(self, result: RunResult, figure: Any) -> None:
+        headline(figure, result)
+        names = target_names(result)[:TARGETS]
+        figure.set_size_inches(8, max(4.5, 2.6 * len(names)))
+        x = np.concatenate([np.asarray(result.x[part], float) for part in parts(result)])
+        margin = 0.04 * (float(np.ptp(x)) or 1.0)
+        along = np.linspace(x.min() - margin, x.max() + margin, 301)
+        answers = columns(result.predict(along[:, None]))
+        panels = figure.subplots(len(names), 1, squeeze=False, sharex=True).ravel()
+        for target, (name, axes) in enumerate(zip(names, panels, strict=True)):
+            for part in parts(result):
+                truth = columns(result.y[part])[:, target]
+                few = slice(None, None, -(-len(truth) // POINTS) or 1)
+                look = {"s": 20, "color": PART_COLOURS[part], "marker": PART_MARKERS[part]}
+                at = np.asarray(result.x[part])[few, 0]
+                axes.scatter(at, truth[few], alpha=0.5, linewidths=0, label=part, **look)
+            limits = axes.get_ylim()
+            axes.plot(along, answers[:, target], color=INK, linewidth=2, label="learned")
+            if result.timeline:  # the same axes in every picture
+                axes.set_ylim(limits)
+            axes.set_ylabel(name)
+        panels[-1].set_xlabel(plain(result.data.feature_names[0]))
+        panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, fontsize=9)
 
 
 def _levels(values: Array) -> Array:

@@ -1,0 +1,52 @@
+"""A run's training as a film: one picture after another, and a page that plays them."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.resources import files
+
+from harness.compose import figures_for
+from harness.contracts import RunResult
+from harness.figures import draw
+
+PICTURES = ("decision_map", "surface", "response")  # the first that applies is filmed
+FEATURES = 2  # of the data, at most
+WHY_NONE = f"nothing to show: that takes data of up to {FEATURES} features, and some training"
+
+
+def pictures(result: RunResult) -> dict[int, bytes]:
+    """A PNG for each epoch of a run's timeline; none if there is nothing to be shown."""
+    if len(result.timeline) < 2 or result.data.x.shape[1] > FEATURES:
+        return {}
+    figures = figures_for(PICTURES, "run")
+    for name in PICTURES:
+        if figures[name].applies(result):
+            told = [
+                replace(r, name=f"epoch {r.best_epoch}   {result.name}") for r in result.timeline
+            ]
+            return {frame.best_epoch: draw(figures[name], name, frame)[1] for frame in told}
+    return {}
+
+
+def small(picture: bytes, side: int | None = None) -> bytes:
+    """A PNG as WEBP, which takes a tenth of the room; shrunk if it is larger than `side`."""
+    from PIL import Image
+
+    buffer, image = io.BytesIO(), Image.open(io.BytesIO(picture))
+    if side is not None:
+        image.thumbnail((side, side))
+    image.save(buffer, "WEBP", quality=72)
+    return buffer.getvalue()
+
+
+def page(name: str, frames: Mapping[int, bytes]) -> bytes:
+    """A page with a slider that shows the pictures, and plays them; nothing else is asked for."""
+    shown = [
+        [epoch, "data:image/webp;base64," + base64.b64encode(small(png)).decode()]
+        for epoch, png in frames.items()
+    ]
+    text = json.dumps({"name": name, "frames": shown}).replace("<", "\\u003c")
+    template = files("harness.figures").joinpath("timeline.html").read_text("utf-8")
+    return template.replace("{{content}}", text).encode("utf-8", errors="replace")
