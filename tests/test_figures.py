@@ -48,11 +48,11 @@ CASES = {
     "many targets": (regression(3, targets=6), "loss prediction surface network"),
     "one quantity, two codes": (regression(3, codes=2), "loss prediction network"),
     "two quantities, a code": (regression(3, codes=1), "loss prediction surface network"),
-    "two classes": (classification(), "loss decision_map confusion network"),
-    "five classes": (classification(5), "loss decision_map confusion network"),
-    "fifty classes": (classification(50, n=400), "loss decision_map confusion network"),
+    "two classes": (classification(), "loss decision_map surface3d confusion network"),
+    "five classes": (classification(5), "loss decision_map surface3d confusion network"),
+    "fifty classes": (classification(50, n=400), "loss decision_map surface3d confusion network"),
     "many features": (classification(10, 64), "loss confusion network"),
-    "one class only": (classification(1), "loss decision_map confusion network"),
+    "one class only": (classification(1), "loss decision_map surface3d confusion network"),
     "training part only": (
         regression(x={"train": np.eye(2)}, y={"train": np.array([[0.0], [1.0]])}),
         "loss prediction surface surface3d network",
@@ -79,7 +79,7 @@ CASES = {
     ),
     "a deep net": (
         classification(5, **trained(2, *[8] * 20, 5)),
-        "loss decision_map confusion network diagnostics",
+        "loss decision_map surface3d confusion network diagnostics",
     ),
     "norms not finite, and nothing to look into": (
         regression(**trained(2, 4, 1) | {"norms": broken_norms(), "look": None}),
@@ -171,6 +171,19 @@ def test_the_network_shows_shapes_and_abbreviates_what_is_wide():
     shown = texts(Network(), regression(weights=[first, gain, second]))
     assert {"W₁  3 × 64", "W₂  65 × 1", "⋮", "2 features", "64 sigmoid", "1 output"} <= set(shown)
     assert not Network().applies(regression(weights=[first, first]))
+
+
+def test_the_network_is_drawn_by_its_weights_and_by_its_gradient():
+    run = regression(**trained(2, 4, 1))
+    figure = Figure()
+    Network().draw(run, figure)
+    weights, gradient = ([*axes.get_lines()] for axes in figure.axes)
+    assert len(weights) == len(gradient)
+    assert "gradient of the training loss: ∂L/∂W" in texts(Network(), run)
+    run.look = None
+    del run.inside
+    Network().draw(run, alone := Figure())
+    assert len(alone.axes) == 1
 
 
 def test_confusion_is_of_the_held_out_part_if_there_is_one():

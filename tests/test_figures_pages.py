@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from harness.figures import draw
-from tests.results import regression
+from tests.results import classification, regression
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ODD = "</script><script>alert(1)</script> $x$ 学習"
@@ -116,6 +116,14 @@ def test_another_target_is_another_surface(look):
     page.locator("#target").select_option(label="y2")
     assert (picture(page, "learned") != before).any()
     assert page.locator("#choice").is_visible()
+
+
+@pytest.mark.parametrize(("classes", "shown"), [(2, False), (5, True)])
+def test_of_classes_it_is_the_probability(look, classes, shown):
+    page = look(page_of(classification(classes)))
+    assert inked(picture(page, "learned")) > inked(picture(page, "data")) + 0.05
+    assert page.locator("#choice").is_visible() == shown
+    assert page.heard == []
 
 
 def test_names_stay_text(look):

@@ -1,7 +1,8 @@
-"""A schematic of the net: its layers, its weights by sign and size, and their shapes."""
+"""A schematic of the net: its layers, its weights and their gradient by sign and size."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -28,46 +29,59 @@ class Layer(NamedTuple):
 class Network:
     """Units and weights of a net of dense layers, with the shapes of its weight matrices.
 
+    Drawn twice where it is known how the loss depends on them: the second time edges show that.
     The bias is the row that a unit fixed at one feeds. A wide layer shows units at both ends.
     """
 
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        return bool(_dense(result))
+        return bool(_dense(result, result.weights))
 
     def draw(self, result: RunResult, figure: Any) -> None:
-        dense = _dense(result)
-        widths = [len(dense[0]) - 1, *(w.shape[1] for w in dense)]
-        layers = [_layer(width, bias=k < len(dense)) for k, width in enumerate(widths)]
+        inside = result.inside
+        panels = {"": result.weights}
+        if inside is not None:
+            gradient = "gradient of the training loss: ∂L/∂W"
+            panels = {"weights": result.weights, gradient: inside.gradient}
         figure.set_layout_engine("none")
-        figure.set_size_inches(max(8.0, 1.9 * len(layers)), 5)
-        axes = figure.add_axes((0, 0, 1, 0.91))
-        axes.axis("off")
-        axes.set(xlim=(-0.75, len(layers) - 0.25), ylim=(-1.32, 1.12))
-        name = plain(result.name, 62)
-        figure.text(0.02, 0.945, name, size=12, weight="bold", va="baseline")
-        for place, (weights, near, far) in enumerate(zip(dense, layers, layers[1:], strict=False)):
-            _edges(axes, weights, place, near, far)
-            shape = f"W{place + 1}".translate(SUBSCRIPTS) + f"  {len(weights)} × {far.width}"
-            axes.text(place + 0.5, -1.1, shape, ha="center", va="center", color=INK)
-        last = len(layers) - 1
-        for place, layer in enumerate(layers):
-            _units(axes, place, layer, _titles(result, place, layer, last))
-            axes.text(place, -1.24, _kind(result, place, layer.width, last), **_centred())
-        count = sum(w.size for w in dense)
+        height = 4.2 * len(panels) + 0.8
+        figure.set_size_inches(max(8.0, 1.9 * (len(_dense(result, result.weights)) + 1)), height)
+        for k, (title, arrays) in enumerate(panels.items()):
+            axes = figure.add_axes((0, (4.2 * (len(panels) - 1 - k)) / height, 1, 4.1 / height))
+            _panel(axes, result, _dense(result, arrays), title)
+        name, top = plain(result.name, 62), 1 - 0.3 / height
+        figure.text(0.02, top, name, size=12, weight="bold", va="baseline")
+        count = sum(w.size for w in _dense(result, result.weights))
         said = f"{count:,} weights; blue positive, orange negative, stronger is darker"
-        figure.text(0.02, 0.895, said, size=9, color=QUIET, va="baseline")
+        figure.text(0.02, top - 0.25 / height, said, size=9, color=QUIET, va="baseline")
 
 
-def _dense(result: RunResult) -> list[Array]:
+def _panel(axes: Any, result: RunResult, dense: list[Array], title: str) -> None:
+    """The net once, its edges coloured by these matrices."""
+    widths = [len(dense[0]) - 1, *(w.shape[1] for w in dense)]
+    layers = [_layer(width, bias=k < len(dense)) for k, width in enumerate(widths)]
+    axes.axis("off")
+    axes.set(xlim=(-0.75, len(layers) - 0.25), ylim=(-1.32, 1.12))
+    axes.text(0.02, 0.965, title, transform=axes.transAxes, va="center", color=INK)
+    for place, (weights, near, far) in enumerate(zip(dense, layers, layers[1:], strict=False)):
+        _edges(axes, weights, place, near, far)
+        shape = f"W{place + 1}".translate(SUBSCRIPTS) + f"  {len(weights)} × {far.width}"
+        axes.text(place + 0.5, -1.1, shape, ha="center", va="center", color=INK)
+    last = len(layers) - 1
+    for place, layer in enumerate(layers):
+        _units(axes, place, layer, _titles(result, place, layer, last))
+        axes.text(place, -1.24, _kind(result, place, layer.width, last), **_centred())
+
+
+def _dense(result: RunResult, arrays: Sequence[Array]) -> list[Array]:
     """The weight matrices, each taking what the one before gives and a one; none if they do not.
 
     The gains and biases of a layer normalisation, (2, width), are passed over.
     """
     dense: list[Array] = []
     width = result.data.x.shape[1]
-    for weights in map(np.asarray, result.weights):
+    for weights in map(np.asarray, arrays):
         if weights.ndim == 2 and len(weights) == width + 1:
             dense.append(weights)
             width = weights.shape[1]

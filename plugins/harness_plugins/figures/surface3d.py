@@ -13,7 +13,7 @@ import numpy as np
 from harness.contracts import Array, RunResult
 from harness_plugins.figures.grid import moving_features, plane
 from harness_plugins.figures.look import parts
-from harness_plugins.figures.regression import can_be_drawn, columns
+from harness_plugins.figures.regression import columns
 
 SIZE = 41  # ticks along each side of the surface
 POINTS = 1000  # drawn at most
@@ -25,13 +25,16 @@ DIGITS = 4
 class Surface3D:
     """Two 3-D views beside each other: the data alone, and the learned surface through it.
 
+    Of a classification the surface is the probability of a class, to be chosen; of two classes,
+    that of the second.
+
     The page is whole in itself: it asks no server for anything, and takes some tens of kilobytes.
     """
 
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        both = result.data.x.shape[1] == 2 and can_be_drawn(result)
+        both = result.data.x.shape[1] == 2 and bool(result.weights) and bool(parts(result))
         return both and len(moving_features(result)) == 2
 
     def draw(self, result: RunResult, figure: Any) -> str:
@@ -46,15 +49,14 @@ def _content(result: RunResult) -> dict[str, Any]:
     """All that the page shows, as JSON has it."""
     named = parts(result)
     x = np.concatenate([np.asarray(result.x[part], float) for part in named])
-    y = np.concatenate([columns(result.y[part]) for part in named])
+    names, y, heights = _targets(result, np.concatenate([result.y[part] for part in named]))
     part_of = np.repeat(np.arange(len(named)), [len(result.x[part]) for part in named])
     few = slice(None, None, -(-len(x) // POINTS))
     response = plane(result, (0, 1), SIZE)
-    names = [str(name) for name in result.data.target_names]
     targets = [
         {
             "name": names[k] if k < len(names) else f"target {k}",
-            "heights": _numbers(response.answers[:, :, k]),
+            "heights": _numbers(response.answers[:, :, heights[k]]),
             "truth": _numbers(y[few, k]),
         }
         for k in range(min(TARGETS, y.shape[1]))
@@ -69,6 +71,17 @@ def _content(result: RunResult) -> dict[str, Any]:
         "points": list(points),
         "targets": targets,
     }
+
+
+def _targets(result: RunResult, y: Array) -> tuple[list[str], Array, list[int]]:
+    """What is to be chosen from: names, true values (N, targets), and columns of the answers."""
+    if result.data.task == "regression":
+        values = columns(y)
+        return [*map(str, result.data.target_names)], values, [*range(values.shape[1])]
+    known = [f"probability of {name}" for name in result.data.class_names]
+    shown = [1] if len(known) == 2 else [*range(len(known))]
+    codes = np.asarray(y).astype(int).reshape(-1, 1)
+    return [known[k] for k in shown], (codes == np.array(shown)).astype(float), shown
 
 
 def _legend(named: list[str], shown: int, total: int) -> str:
