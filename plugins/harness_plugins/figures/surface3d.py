@@ -78,7 +78,7 @@ def _targets(result: RunResult, y: Array) -> tuple[list[str], Array, list[int]]:
     if result.data.task == "regression":
         values = columns(y)
         return [*map(str, result.data.target_names)], values, [*range(values.shape[1])]
-    known = [f"probability of {name}" for name in result.data.class_names]
+    known = [f"p({name})" for name in result.data.class_names]
     shown = [1] if len(known) == 2 else [*range(len(known))]
     codes = np.asarray(y).astype(int).reshape(-1, 1)
     return [known[k] for k in shown], (codes == np.array(shown)).astype(float), shown
