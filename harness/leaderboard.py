@@ -1,16 +1,16 @@
-"""Which run is best, and which setting: ranked by the objective, as a table and as a note."""
+"""Which run is best, and which setting: ranked by the objective, and as a table."""
 
 import csv
-import hashlib
 import io
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from harness.recording import flat, params
-from harness.store import Manifest, Planned, Result
+from harness.store import Planned, Result
 
 
 class Standing(NamedTuple):
@@ -49,27 +49,35 @@ def best(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> Standing |
 class Setting(NamedTuple):
     """Runs that differ in nothing but their seed: how well they do, and how surely."""
 
-    standings: tuple[Standing, ...]
+    standings: tuple[Standing, ...]  # best first
     seeds: int  # runs that ended well
     mean: float  # of the objective over these; nan if there are none
     interval: float  # half the width of the 95 % confidence interval of the mean; nan below two
 
+    @property
+    def whole(self) -> bool:
+        """Whether all its runs ended well."""
+        return self.seeds == len(self.standings)
 
-def settings_of(ranked: Sequence[Standing], metric: str) -> list[Setting]:
-    """Runs grouped over seeds, in the order of their best runs."""
+    @property
+    def identity(self) -> bytes:
+        return self.standings[0].planned.setting
+
+    @property
+    def name(self) -> str:
+        """Its runs' name, without the seed."""
+        name = self.standings[0].planned.name
+        return re.sub(r"(^| )seed=\d+(?= |$)", "", name).strip() or name
+
+
+def settings_of(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> list[Setting]:
+    """Runs grouped over seeds, best mean first; after them those with a run that ended badly."""
+    sign = -1.0 if objective["direction"] == "maximize" else 1.0
     groups: dict[bytes, list[Standing]] = {}
     for s in ranked:
-        config = {key: value for key, value in flat(s.planned.config).items() if key != "seed"}
-        identity = hashlib.blake2b(repr(config).encode(), digest_size=16).digest()
-        groups.setdefault(identity, []).append(s)
-    return [Setting(tuple(group), *estimate(group, metric)) for group in groups.values()]
-
-
-def by_mean(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> list[Setting]:
-    """The settings by their means over seeds, the best one first."""
-    sign = -1.0 if objective["direction"] == "maximize" else 1.0
-    groups = settings_of(ranked, objective["metric"])
-    return sorted(groups, key=lambda g: sign * g.mean if math.isfinite(g.mean) else math.inf)
+        groups.setdefault(s.planned.setting, []).append(s)
+    found = [Setting(tuple(g), *estimate(g, objective["metric"])) for g in groups.values()]
+    return sorted(found, key=lambda g: (not g.whole, sign * g.mean if g.seeds else math.inf))
 
 
 def estimate(standings: Iterable[Standing], metric: str) -> tuple[int, float, float]:
@@ -128,22 +136,23 @@ def table(
     columns |= {metrics[0]: [s.metrics.get(metrics[0]) for s in ranked]}
     columns |= settings
     columns |= {name: [s.metrics.get(name) for s in ranked] for name in metrics[1:]}
-    columns |= _over_seeds(ranked, metrics[0])
+    columns |= _over_seeds(ranked, objective)
     columns["run_id"] = [run_ids.get(s.planned.fingerprint, "") for s in ranked]
     return columns
 
 
-def _over_seeds(ranked: Sequence[Standing], metric: str) -> dict[str, list[Any]]:
+def _over_seeds(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> dict[str, list[Any]]:
     """How each run's setting does, if any setting has several seeds."""
-    groups = settings_of(ranked, metric)
+    groups = settings_of(ranked, objective)
     if len(groups) == len(ranked):
         return {}
-    known = {id(s): group for group in groups for s in group.standings}
-    found = [known[id(s)] for s in ranked]
+    known = {g.identity: (at, g) for at, g in enumerate(groups, 1)}
+    found = [known[s.planned.setting] for s in ranked]
     return {
-        "seeds": [group.seeds for group in found],
-        "mean": [_number(group.mean) for group in found],
-        "ci95": [_number(group.interval) for group in found],
+        "setting": [at for at, _ in found],
+        "seeds": [group.seeds for _, group in found],
+        "mean": [number(group.mean) for _, group in found],
+        "ci95": [number(group.interval) for _, group in found],
     }
 
 
@@ -156,39 +165,6 @@ def as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
     return out.getvalue().encode()
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """The value, if it is a finite one."""
     return value if math.isfinite(value) else None
-
-
-def note(ranked: Sequence[Standing], manifest: Manifest, counts: str) -> str:
-    """The sweep in markdown: what it was, how it went, and its ten best settings or runs."""
-    metric, direction = manifest.objective["metric"], manifest.objective["direction"]
-    groups = by_mean(ranked, manifest.objective)
-    repeated = len(groups) < len(ranked)
-    keys = [k for k in varying([s.planned for s in ranked]) if not (repeated and k == "seed")]
-    rows = [_row(place, group, keys, repeated) for place, group in enumerate(groups[:10], 1)]
-    heads = ["seeds", f"{metric}, mean", "± 95 %"] if repeated else ["outcome", metric]
-    lines = [
-        f"**{counts}** · ranked by `{metric}` ({direction})",
-        "",
-        f"| {' | '.join(['rank', *heads, *keys])} |",
-        f"|{'---|' * (1 + len(heads) + len(keys))}",
-        *(f"| {' | '.join(map(_cell, row))} |" for row in rows),
-        "",
-        f"`{' '.join(manifest.overrides) or 'defaults'}`",
-    ]
-    return "\n".join(lines)
-
-
-def _row(place: int, group: Setting, keys: Sequence[str], repeated: bool) -> list[Any]:
-    first = group.standings[0]
-    settings = params(first.planned.config)
-    said = [first.outcome, _number(group.mean)]
-    if repeated:
-        said = [str(group.seeds), _number(group.mean), _number(float(f"{group.interval:.2g}"))]
-    return [place, *said, *(settings.get(key, "") for key in keys)]
-
-
-def _cell(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")[:80]

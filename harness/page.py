@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from harness import leaderboard
 from harness.leaderboard import Standing
+from harness.note import note
 from harness.recording import as_text, flat, params
 from harness.report import Report
 from harness.summary import counts
@@ -36,9 +37,7 @@ def page(report: Report) -> str:
         title=manifest.name or manifest.sweep_id,
         counts=counts(outcomes),
         made=time.strftime("%Y-%m-%d %H:%M", time.localtime(manifest.created / 1000)),
-        note=markdown(leaderboard.note(ranked, manifest, counts(outcomes)))
-        if len(ranked) > 1
-        else "",
+        note=markdown(note(ranked, manifest, counts(outcomes))) if len(ranked) > 1 else "",
         best=best,
         answer=answers(report)[:2],
         columns=[*columns],
@@ -57,7 +56,7 @@ def page(report: Report) -> str:
 def answers(report: Report) -> list[tuple[str, str]]:
     """Each setting and what it is worth, the best one first."""
     metric, ranked = report.manifest.objective["metric"], report.ranked
-    groups = leaderboard.by_mean(ranked, report.manifest.objective)
+    groups = leaderboard.settings_of(ranked, report.manifest.objective)
     keys = leaderboard.varying([s.planned for s in ranked])
     if len(groups) < len(ranked):
         keys.remove("seed")

@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
 from harness.net import scaling_of
+from harness.note import note
 from harness.outbox import LAST, STOP, Outbox
 from harness.recording import as_text, params
 from harness.registry import origin
@@ -24,6 +25,7 @@ from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result
 from harness.tracking.environment import rare_collections
 from harness.tracking.images import LOGGED, step_images
+from harness.tracking.links import run_link
 from harness.tracking.publisher import Publisher
 
 Files = dict[str, bytes]  # by their path in MLflow
@@ -200,13 +202,18 @@ class Publishing:
             self._show_best(ranked)
             drawn = self._sweep_plots(ranked)
         self.publisher.finish(
-            note=leaderboard.note(ranked, self.manifest, counts),
+            note=note(ranked, self.manifest, counts, self._link),
             files={"leaderboard.csv": leaderboard.as_csv(columns), **drawn},
             table=columns,
             tags={"best_run_id": best} if best else {},
             metrics=self._progress(ranked, winner),
             status=status,
         )
+
+    def _link(self, standing: Standing) -> str | None:
+        """Where the UI shows a run, from another of its pages."""
+        run_id = self.run_ids.get(standing.planned.fingerprint)
+        return run_id and run_link("", self.publisher.experiment_id, run_id)[1:]
 
     def _sweep_plots(self, ranked: list[Standing]) -> dict[str, bytes]:
         figures = figures_for(self.manifest.figures["names"], "sweep")

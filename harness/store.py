@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -19,6 +20,7 @@ from filelock import FileLock
 from harness import npz
 from harness.contracts import Array, Arrays
 from harness.errors import DiskError, UsageError
+from harness.recording import flat
 
 SCHEMA = 1
 SEAL = ',\n "digest": "'
@@ -44,6 +46,12 @@ class Planned:
     config: dict[str, Any]
     inputs: tuple[dict[str, Any], ...] = ()  # the parts of the data: name, digest, rows, context
     plugins: tuple[dict[str, Any], ...] = ()  # kind, name, distribution, version, source hash
+
+    @cached_property
+    def setting(self) -> bytes:
+        """What runs have in common that differ in nothing but their seed."""
+        config = {key: value for key, value in flat(self.config).items() if key != "seed"}
+        return hashlib.blake2b(repr(config).encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True)

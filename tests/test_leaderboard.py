@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.leaderboard import Standing, estimate, note, rank, settings_of, table, value_of
+from harness.leaderboard import Standing, estimate, rank, settings_of, table, value_of
 from harness.planning import Job, plan, repeats
 from tests.conftest import make_config
 
@@ -36,7 +36,7 @@ def test_the_interval_is_students():
 def test_runs_that_differ_only_in_seed_are_one_setting():
     changes = [{"seed": s, "epochs": e} for e in (5, 6) for s in (1, 2, 3)]
     made = rank(standings(manifest(*changes), 3.0, 4.0, 5.0, 1.0, 2.0, 9.0), OBJECTIVE)
-    found = settings_of(made, "val/best_loss")
+    found = settings_of(made, OBJECTIVE)
     assert [(setting.seeds, setting.mean) for setting in found] == [(3, 4.0), (3, 4.0)]
     assert found[0].standings[0].planned.config["epochs"] == 6
 
@@ -47,18 +47,10 @@ def test_the_table_tells_each_run_how_its_setting_does():
     columns = table(made, {}, OBJECTIVE)
     assert columns["epochs"] == ["6", "6", "5", "5"]
     assert columns["mean"] == [1.5, 1.5, 4.0, 4.0]
+    assert columns["setting"] == [1, 1, 2, 2]
     assert columns["seeds"] == [2] * 4
     assert columns["ci95"][0] == pytest.approx(stats.t.ppf(0.975, 1) * 0.5, rel=1e-12)
     assert "mean" not in table(made[:1], {}, OBJECTIVE)
-
-
-def test_the_note_ranks_settings_by_their_means():
-    planned = manifest(*({"seed": s, "epochs": e} for e in (5, 6) for s in (1, 2)))
-    made = rank(standings(planned, 1.0, 9.0, 2.0, 3.0), OBJECTIVE)
-    lines = note(made, planned, "4 finished").splitlines()
-    assert lines[2] == "| rank | seeds | val/best_loss, mean | ± 95 % | epochs |"
-    assert lines[4] == "| 1 | 2 | 2.5 | 6.4 | 6 |"
-    assert lines[5].startswith("| 2 | 2 | 5 |")
 
 
 def test_a_setting_is_worth_the_mean_of_its_runs_if_all_ended_well():

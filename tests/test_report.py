@@ -90,7 +90,7 @@ def test_a_folder_and_its_record_give_the_same_page(sweep, place):
 def test_the_page_holds_the_answer_and_is_whole_in_itself(sweep):
     report = from_folder(sweep)
     looked = Looked(page(report))
-    best, *_ = leaderboard.by_mean(report.ranked, report.manifest.objective)
+    best, *_ = leaderboard.settings_of(report.ranked, report.manifest.objective)
     activation = best.standings[0].planned.config["activation"]["name"]
     assert f"Best: activation={activation} val/best_loss = {best.mean:.5g} ± " in looked.text
     assert "(mean of 2 seeds, 95 % interval) Next: activation=" in looked.text

@@ -156,7 +156,9 @@ def test_the_parent_knows_the_best_run_and_shows_the_leaderboard(swept, tmp_path
     parent = parents[0]
     best = next(r for r in children if r.info.run_id == parent.data.tags["best_run_id"])
     assert best.info.status == "FINISHED"
-    assert "| rank | outcome | val/best_loss |" in parent.data.tags["mlflow.note.content"]
+    note = parent.data.tags["mlflow.note.content"]
+    assert "| rank | outcome | val/best_loss |" in note
+    assert f"](#/experiments/{parent.info.experiment_id}/runs/{best.info.run_id}/" in note
     folder = client.download_artifacts(parent.info.run_id, "", str(tmp_path))
     lines = Path(folder, "leaderboard.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 7

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -137,10 +138,25 @@ def resume(summary: "Summary") -> str:
     return shlex.join(["harness", "resume", str(summary.directory)])
 
 
+def answers(summary: "Summary") -> Iterator[str]:
+    """Which setting is best, and whether by more than seed noise."""
+    from harness.comparison import told, words
+    from harness.leaderboard import settings_of
+
+    objective = summary.manifest.objective
+    found = settings_of(summary.ranked, objective)
+    if len(found) < len(summary.ranked) and (best := found[0]).seeds:
+        mean = told(best.mean, best.interval)
+        all_of = "" if best.whole else f" of {len(best.standings)}"
+        told_of = f"({best.seeds}{all_of} seeds)"
+        yield f"setting: {objective['metric']}={mean} {best.name} {told_of}"
+    if len(found) > 1:
+        yield f"compare: {words(found, objective)}"
+
+
 def report(summary: "Summary") -> int:
     """Print the closing lines that people and scripts read; the exit code."""
     from harness.advice import advise
-    from harness.engines.work import DREW
 
     manifest = summary.manifest
     print(f"runs: {summary.counts}")
@@ -148,6 +164,8 @@ def report(summary: "Summary") -> int:
         metric = manifest.objective["metric"]
         run_id = summary.run_ids.get(best.planned.fingerprint, "not published")
         print(f"best: {metric}={best.metrics[metric]!r} {best.planned.name} ({run_id})")
+    for line in answers(summary):
+        print(line)
     alone = next(iter(summary.run_ids.values()), None) if manifest.single else None
     recorded = summary.parent_run_id or alone or "none"
     print(f"record: {manifest.tracking_uri} experiment={manifest.experiment} run={recorded}")
@@ -155,6 +173,18 @@ def report(summary: "Summary") -> int:
     for sentence in advise(summary.result.runs[0]) if manifest.single and summary.ranked else ():
         print(f"advice: {sentence}")
     print("look: harness ui", flush=True)
+    _remark(summary)
+    if (error := summary.publishing_error) is not None:
+        print(f"harness: {error}", file=sys.stderr)
+        print(f"  all that is trained is kept: {resume(summary)}", file=sys.stderr)
+        return error.exit_code
+    return 3 if summary.unwell else 0
+
+
+def _remark(summary: "Summary") -> None:
+    """What went otherwise than wished, on standard error."""
+    from harness.engines.work import DREW
+
     for s in summary.unwell[:LISTED]:
         print(f"{s.outcome}: {s.planned.name}: {s.reason}", file=sys.stderr)
     if len(summary.unwell) > LISTED:
@@ -167,8 +197,3 @@ def report(summary: "Summary") -> int:
             "every core",
             file=sys.stderr,
         )
-    if (error := summary.publishing_error) is not None:
-        print(f"harness: {error}", file=sys.stderr)
-        print(f"  all that is trained is kept: {resume(summary)}", file=sys.stderr)
-        return error.exit_code
-    return 3 if summary.unwell else 0
