@@ -33,11 +33,12 @@ class Likeness:
     largest: float  # relative difference; infinite where something is missing or of other shape
     first: int | None = None  # the first epoch with another number
     clearly: int | None = None  # and the first where it is more than `NEARLY`
+    together: bool = False  # whether it is a curve with points in both
 
     @property
     def told(self) -> str:
         """How far, in words."""
-        if self.largest == 0:
+        if self.largest == 0 or (self.together and self.first is None):
             return f"{self.count}, the same bits"
         parts = [self.count]
         if self.first is not None:
@@ -117,10 +118,10 @@ def _of_curves(key: str, a: tuple[Array, Array] | None, b: tuple[Array, Array] |
     )
     count = f"{len(steps)} points"
     if missing := len({*a[0].tolist(), *b[0].tolist()}) - len(steps):
-        same = "" if first is not None else ", the same bits"
-        count = f"{count} in both{same}, {missing} in one of them only"
-    largest = np.inf if missing else float(apart.max(initial=0))
-    return Likeness(key, count, largest, first, clearly)
+        count = f"{count} in both ({missing} in one of them only)"
+    alike = [*a[0][[0, -1]]] == [*b[0][[0, -1]]]  # who is looked at on the way has more points
+    largest = float(apart.max(initial=0)) if alike else np.inf
+    return Likeness(key, count, largest, first, clearly, len(steps) > 0)
 
 
 def _of_finals(a: Mapping[str, float], b: Mapping[str, float]) -> Likeness:

@@ -66,7 +66,7 @@ def test_runs_of_one_setting_are_the_same_as_far_as_both_go(place, capsys):
     assert lines[-1] == "verdict: same (bits)"
     longer = package.run([*SHORT, "epochs=5"])
     lines = compared(capsys, once.run_id, longer.run_id)
-    assert "train/loss: 3 points in both, the same bits, 3 in one of them only" in lines
+    assert "train/loss: 3 points in both (3 in one of them only), the same bits" in lines
     assert lines[-1] == "verdict: different: train/loss"
 
 

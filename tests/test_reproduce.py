@@ -166,6 +166,20 @@ def test_a_run_that_time_cut_off_is_the_same_as_far_as_it_went(place, capsys, se
     assert last < 1_000_000
 
 
+def test_the_points_that_a_long_run_shows_on_its_way_are_compared_too(place, capsys):
+    runs = [package.run([*SHORT, "epochs=40", f"tracking.log_every={n}"]) for n in (10, 1)]
+    shown = float(runs[1].curves["train/loss"][1][13])
+    MlflowClient().log_metric(runs[0].run_id, "train/loss", shown, step=13)
+    code, lines = reproduced(capsys, runs[0].run_id)
+    assert (code, lines[-1]) == (0, "verdict: same (bits)")
+    assert lines[1] == "train/loss: 6 points, the same bits"
+    MlflowClient().log_metric(runs[0].run_id, "train/loss", shown + 1e-9, step=17)
+    code, lines = reproduced(capsys, runs[0].run_id)
+    assert (code, lines[-1]) == (1, "verdict: different: train/loss from epoch 17")
+    _, out, _ = harness(capsys, "compare", *(run.run_id for run in runs))
+    assert "val/loss: 5 points in both (36 in one of them only), the same bits" in out
+
+
 def test_a_run_diverges_again_at_the_same_epoch(place, capsys):
     run_id = package.run([*SHORT, "epochs=30", "optimizer.learning_rate=1e6"]).run_id
     code, lines = reproduced(capsys, run_id)

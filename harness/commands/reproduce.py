@@ -35,13 +35,14 @@ from harness.recording import Config, params
 from harness.runs import Training
 from harness.signals import tidy_signals
 from harness.stack import Member
-from harness.store import Result
+from harness.store import Curve, Result
 from harness.tracking.limits import fitting
 from harness.tracking.uri import tracking_uri
 
 if TYPE_CHECKING:
     from harness.tracking.reading import Record
 
+MOST = 1_000_000  # points that are kept of a curve
 CUT_OFF = ("max_seconds", "pruned", "run.timeout")  # reasons that are not the run's own
 HERE: Config = {
     "uri": None,
@@ -157,8 +158,15 @@ def trained(config: Config, record: "Record") -> Left:
     if record.tags.get("harness.reason", "").startswith(CUT_OFF):
         last = last_epoch(record.curves)
         member = replace(member, last_epoch=last, max_seconds=None if last else 1e-9)
+    asked = {key: steps for key, (steps, _) in record.curves.items() if key.endswith("/loss")}
+    if "train/loss" in asked:  # also the points between, which a long run shows on its way
+        every = int(np.gcd.reduce(asked["train/loss"][:-1]))
+        member = replace(member, log_every=max(every, member.epochs // MOST) or 1)
     *_, result = results(member, config)
-    curves = {fitting(key): _finite(c.steps, c.values) for key, c in result.curves.items()}
+    curves = {
+        fitting(key): _finite(c, asked.get(fitting(key), c.steps))
+        for key, c in result.curves.items()
+    }
     finals = {fitting(key): value for key, value in result.metrics.items()}
     for key in curves.keys() & finals.keys():  # a final takes the place of a point of its history
         steps, values = (part[curves[key][0] != result.last_epoch] for part in curves[key])
@@ -169,9 +177,10 @@ def trained(config: Config, record: "Record") -> Left:
     return Left(end, several, latest | finals, result.weights)
 
 
-def _finite(steps: Array, values: Array) -> tuple[Array, Array]:
-    kept = np.isfinite(values)
-    return steps[kept], values[kept]
+def _finite(curve: Curve, steps: Array) -> tuple[Array, Array]:
+    """The finite points at these steps, and the last one."""
+    kept = np.isfinite(curve.values) & np.isin(curve.steps, [*steps, *curve.steps[-1:]])
+    return curve.steps[kept], curve.values[kept]
 
 
 def results(member: Member, config: Config) -> Iterator[Result]:

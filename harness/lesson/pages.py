@@ -36,7 +36,7 @@ def _lines(equation: Equation, rows: int, width: int) -> Iterator[str]:
         yield f"{left} = {equation.value!r}"
         return
     exponent, grid = cells(equation, rows)
-    left += f" = {plain(parse(power(exponent)))} …" if exponent else ""
+    left += f" = {plain(parse(power(exponent))).strip()} …" if exponent else ""
     yield f"{left}{shape(equation.value).rjust(max(width - len(left), 12))}"
     if equation.note:
         yield from wrap(equation.note, width, initial_indent="  ", subsequent_indent="  ")
