@@ -13,9 +13,10 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from harness import leaderboard
+from harness.comparison import told
 from harness.leaderboard import Standing
 from harness.note import note
-from harness.recording import as_text, flat, params
+from harness.recording import as_text, flat
 from harness.report import Report
 from harness.summary import counts
 
@@ -39,7 +40,7 @@ def page(report: Report) -> str:
         made=time.strftime("%Y-%m-%d %H:%M", time.localtime(manifest.created / 1000)),
         note=markdown(note(ranked, manifest, counts(outcomes))) if len(ranked) > 1 else "",
         best=best,
-        answer=answers(report)[:2],
+        answer=answer(report) if best else None,
         columns=[*columns],
         rows=[*zip(*columns.values(), strict=True)],
         shown=ROWS,
@@ -53,23 +54,14 @@ def page(report: Report) -> str:
     )
 
 
-def answers(report: Report) -> list[tuple[str, str]]:
-    """Each setting and what it is worth, the best one first."""
-    metric, ranked = report.manifest.objective["metric"], report.ranked
-    groups = leaderboard.settings_of(ranked, report.manifest.objective)
-    keys = leaderboard.varying([s.planned for s in ranked])
-    if len(groups) < len(ranked):
-        keys.remove("seed")
-    found = []
-    for group in groups:
-        settings = params(group.standings[0].planned.config)
-        name = " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
-        worth = f"{metric} = {cell(group.mean)}"
-        if group.seeds > 1:
-            worth += f" ± {group.interval:.2g} (mean of {group.seeds} seeds, 95 % interval)"
-        if group.seeds:
-            found.append((name or group.standings[0].planned.name, worth))
-    return found
+def answer(report: Report) -> tuple[str, str]:
+    """The best setting, and what it is worth."""
+    metric = report.manifest.objective["metric"]
+    first = leaderboard.settings_of(report.ranked, report.manifest.objective)[0]
+    worth = f"{metric} = {told(first.mean, first.interval)}"
+    if first.seeds > 1:
+        worth += f", the mean of {first.seeds} seeds and its 95 % interval"
+    return first.name, worth
 
 
 def markdown(text: str) -> Markup:

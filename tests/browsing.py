@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,3 +69,8 @@ def descendants(pid: int) -> set[int]:
     while fresh := {child for child, parent in parents.items() if parent in fresh}:
         found |= fresh
     return found
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

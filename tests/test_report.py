@@ -10,6 +10,7 @@ import pytest
 
 from harness import cli, leaderboard
 from harness.commands.report import main
+from harness.comparison import told
 from harness.data import prepare
 from harness.leaderboard import Standing
 from harness.page import ROWS, page, table
@@ -91,9 +92,8 @@ def test_the_page_holds_the_answer_and_is_whole_in_itself(sweep):
     report = from_folder(sweep)
     looked = Looked(page(report))
     best, *_ = leaderboard.settings_of(report.ranked, report.manifest.objective)
-    activation = best.standings[0].planned.config["activation"]["name"]
-    assert f"Best: activation={activation} val/best_loss = {best.mean:.5g} ± " in looked.text
-    assert "(mean of 2 seeds, 95 % interval) Next: activation=" in looked.text
+    assert f"Best: {best.name} val/best_loss = {told(best.mean, best.interval)}" in looked.text
+    assert "with 2 seeds (" in looked.text
     assert "harness -m 'figures.names=[curves,loss,surface3d]'" in looked.text
     assert "activation relu, tanh (harness" in looked.text
     assert "openblas" in looked.text

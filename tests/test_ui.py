@@ -7,6 +7,7 @@ import socket
 import sys
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import pytest
 
@@ -18,12 +19,13 @@ from harness.report import from_folder, from_record
 from harness.tracking.publisher import Publisher
 from harness.tracking.uri import sqlite_uri
 from tests import commands
-from tests.browsing import Ui, chromium, descendants
+from tests.browsing import Ui, chromium, descendants, is_open
 from tests.commands import closing_lines
 from tests.recorded import PARAMS, QUIET, manifest, result
 
 pytestmark = QUIET
 SWEEP = ("-m", "activation=tanh,relu", "optimizer.learning_rate=0.1,0.3", "seed=0,1")
+FILM = ("figures.timeline=true", "figures.best=1")
 RUNS = 8
 HERE = ("data:", "blob:", "file:", "http://127.0.0.1:")
 SOON = 60_000  # milliseconds that a page may take on a busy machine
@@ -43,7 +45,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        assert cli.main([*SWEEP, "epochs=60", "hydra.sweep.dir=sweep"]) == 0
+        assert cli.main([*SWEEP, *FILM, "epochs=60", "hydra.sweep.dir=sweep"]) == 0
     sweep_id = commands.manifest(folder / "sweep")["sweep_id"]
     report = from_record(sqlite_uri(folder / "mlflow.db"), sweep_id)
     best = report.best.planned
@@ -98,6 +100,20 @@ def test_the_best_link_opens_on_the_best_run(running, place, page):
     assert page.get_by_role("heading", name=place.name).is_visible()
 
 
+def test_a_slider_plays_the_training_of_a_run(running, page):
+    page.goto(running.links["best"])
+    page.locator("g.scatterlayer g.trace path.js-line").first.wait_for(timeout=SOON)
+    page.mouse.move(800, 600)
+    page.mouse.wheel(0, 5000)
+    slider = page.get_by_role("slider")
+    slider.wait_for(timeout=SOON)
+    for step in ("+0+", "+1+"):
+        picture = page.locator(f"img[src*='{quote(f'timeline+step{step}')}']")
+        picture.wait_for(timeout=SOON)
+        page.wait_for_function("image => image.naturalWidth > 100", arg=picture.element_handle())
+        slider.press("ArrowRight")
+
+
 def test_the_compare_link_puts_the_runs_side_by_side(running, page):
     page.goto(running.links["compare"])
     page.get_by_text(f"Comparing {RUNS} Runs from 1 Experiment").wait_for(timeout=SOON)
@@ -116,7 +132,7 @@ def test_the_leaderboard_link_opens_on_the_ranking_beside_the_figures(running, p
 def test_the_parent_shows_its_leaderboard_as_a_note(running, page):
     page.goto(running.links["leaderboard"].replace("/artifacts/leaderboard.json", ""))
     page.get_by_text("Show more").click(timeout=SOON)
-    head = page.locator("table", has_text="val/best_loss, mean").locator("tr")
+    head = page.locator("table", has_text="val/best_loss, mean ± 95 %").locator("tr")
     assert head.count() == 1 + RUNS // 2  # settings
     assert f"{RUNS} finished, 0 diverged, 0 failed" in page.content()
 
@@ -229,8 +245,3 @@ def test_a_terminal_on_a_desktop_gets_a_browser(running, tmp_path, monkeypatch):
         assert ui.main([]) == 0
     os.close(ours)
     assert (tmp_path / "browser.log").read_text() == f"{running.links['sweep']}\n"
-
-
-def is_open(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
