@@ -29,6 +29,7 @@ from harness.tracking.links import run_link
 from harness.tracking.publisher import Publisher
 
 Files = dict[str, bytes]  # by their path in MLflow
+Tags = dict[str, str]
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 3.0  # between two looks at how far the sweep is
@@ -120,13 +121,7 @@ class Publishing:
         files, tags = self._in_full(planned, result) if single else ({}, {})
         return self._publish(planned, result, self._files(planned, result) | files, tags)
 
-    def _publish(
-        self,
-        planned: Planned,
-        result: Result,
-        files: Mapping[str, bytes],
-        more: Mapping[str, str],
-    ) -> str:
+    def _publish(self, planned: Planned, result: Result, files: Files, more: Tags) -> str:
         tags = {**more, **self._tags(planned, result)}
         run_id = self.publisher.publish(planned, result, files, params(planned.config), tags)
         self.run_ids[planned.fingerprint] = run_id
@@ -146,7 +141,7 @@ class Publishing:
         tags = {str(k): as_text(v) for k, v in planned.config["tracking"]["tags"].items()}
         return tags | ({"harness.reason": result.reason} if result.reason else {})
 
-    def _in_full(self, planned: Planned, result: Result) -> tuple[Files, dict[str, str]]:
+    def _in_full(self, planned: Planned, result: Result) -> tuple[Files, Tags]:
         """Files and tags of a run that ended and is shown in full: its film, and advice."""
         if not result.weights:
             return {}, {}
