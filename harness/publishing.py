@@ -117,8 +117,7 @@ class Publishing:
             self.publisher.progress({"sweep/trained": float(trained)})
 
     def _publish_whole(self, planned: Planned, result: Result) -> str:
-        single = self.manifest.single
-        files, tags = self._in_full(planned, result) if single else ({}, {})
+        files, tags = self._in_full(planned, result) if self.manifest.single else ({}, {})
         return self._publish(planned, result, self._files(planned, result) | files, tags)
 
     def _publish(self, planned: Planned, result: Result, files: Files, more: Tags) -> str:
