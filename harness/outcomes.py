@@ -107,6 +107,7 @@ class SweepResult:
     best: RunResult | None  # None if no run ended well
     directory: Path
     rows: Sequence[Mapping[str, Any]] = field(repr=False)  # what `frame` is made of
+    objective: tuple[str, str] = ("val/best_loss", "minimize")  # metric and direction
 
     @property
     def frame(self) -> pd.DataFrame:

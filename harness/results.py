@@ -147,4 +147,5 @@ def sweep_result(
         for s in ranked
     ]
     best = runs[0] if leaderboard.best(ranked, manifest.objective) else None
-    return SweepResult(manifest.sweep_id, parent_run_id, runs, best, directory, rows)
+    objective = str(manifest.objective["metric"]), str(manifest.objective["direction"])
+    return SweepResult(manifest.sweep_id, parent_run_id, runs, best, directory, rows, objective)

@@ -116,18 +116,25 @@ def runs() -> list[RunResult]:
 
 
 def sweeps() -> list[SweepResult]:
-    """Sweeps of twelve runs, of one, and of none that ended well."""
-    twelve = [_member(seed, width) for seed in (0, 1, 2) for width in (2, 4, 8, 16)]
-    return [_sweep(twelve), _sweep(twelve[:1]), _sweep([regression(**FAILED)])]
+    """Sweeps of many runs, of which some diverged, of one, and of none that ended well."""
+    widths, activations = (2, 4, 8, 16), ("relu", "swish", "tanh")
+    many = [_member(s, width, a) for a in activations for s in (0, 1, 2) for width in widths]
+    lost = _member(0, 32, "relu", outcome="diverged", metrics={})
+    return [_sweep([*many, lost]), _sweep(many[:1]), _sweep([regression(**FAILED)])]
 
 
-def _member(seed: int, width: int) -> RunResult:
+def _member(seed: int, width: int, activation: str, **changes: Any) -> RunResult:
     decay = 40 + 5 * seed + width
-    params = {"seed": str(seed), "optimizer.learning_rate": str(width / 100), "activation": "relu"}
+    params = {
+        "seed": str(seed),
+        "optimizer.learning_rate": str(width / 100),
+        "activation": activation,
+    }
     curves = {"train/loss": curve(decay), "val/loss": curve(decay, floor=0.04)}
     metrics = {"val/best_loss": decay / 1000, "val/r2": 1 - decay / 1000}
     name = f"learning_rate={width / 100} seed={seed}"
-    return regression(name=name, params=params, curves=curves, metrics=metrics)
+    usual = {"name": name, "params": params, "curves": curves, "metrics": metrics}
+    return regression(**{**usual, **changes})
 
 
 def _sweep(members: list[RunResult]) -> SweepResult:

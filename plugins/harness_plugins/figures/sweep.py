@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.contracts import Array, RunResult, SweepResult
 from harness_plugins.figures.look import INK, PALETTE, QUIET, plain
+from harness_plugins.figures.space import space
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,13 @@ class Curves:
     def draw(self, result: SweepResult, figure: Any) -> None:
         well = [i for i, row in enumerate(result.rows) if row["outcome"] == "ok"]
         shown = sorted({well[int(at)] for at in np.linspace(0, len(well) - 1, self.most)})
-        best, median = well[0], well[len(well) // 2]
+        best, median = well[0], median_setting(result)
         axes = figure.subplots()
         for i in shown:
             axes.plot(*curve(result.runs[i]), color=QUIET, alpha=0.35, linewidth=0.8)
         if median != best:
-            self._emphasise(axes, result.runs[median], "median", PALETTE[1])
-        self._emphasise(axes, result.runs[best], "best", PALETTE[0])
+            self._emphasise(axes, result.runs[median], "median setting", PALETTE[1])
+        self._emphasise(axes, result.runs[best], "best run", PALETTE[0])
         lowest = min(line.get_ydata().min() for line in axes.lines)
         if lowest > 0:
             axes.set_yscale("log")
@@ -43,13 +44,20 @@ class Curves:
         axes.set_title(f"{count} {len(well)} runs that ended well", loc="left", color=INK)
         held_out = "val/loss" in result.runs[best].curves
         axes.set(xlabel="epoch", ylabel=f"{'validation' if held_out else 'training'} loss")
-        axes.legend(loc="upper right", framealpha=0.85, edgecolor="none")
+        figure.legend(loc="outside lower left", fontsize=9)
 
     @staticmethod
     def _emphasise(axes: Any, run: RunResult, what: str, colour: str) -> None:
         steps, values = curve(run)
         label = f"{what}: {plain(run.name, 60)}"
         axes.plot(steps, values, color=colour, linewidth=2.2, label=label)
+
+
+def median_setting(result: SweepResult) -> int:
+    """The best run of the setting in the middle, by the means over seeds."""
+    found = space(result)
+    middle = np.argsort(found.worth)[(int(found.well.sum()) - 1) // 2]
+    return int(found.first[middle])
 
 
 def curve(run: RunResult) -> tuple[Array, Array]:
