@@ -45,15 +45,16 @@ def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
 
     record = read_run(resolved(tracking_uri, Path.cwd()), run_id)
     metrics = {k: v for k, v in record.metrics.items() if k not in ("train/loss", "val/loss")}
-    return run_result(
-        record.settings,
-        record.weights,
-        run_id=record.run_id,
-        name=record.name,
-        outcome=record.outcome,
-        curves=record.curves,
-        metrics=metrics,
-        best_epoch=int(metrics.get("val/best_epoch", metrics.get("train/best_epoch", 0))),
-        fingerprint=record.tags.get("harness.fingerprint", ""),
-        directory=None,
-    )
+    with record.plugins_at_hand():
+        return run_result(
+            record.settings,
+            record.weights,
+            run_id=record.run_id,
+            name=record.name,
+            outcome=record.outcome,
+            curves=record.curves,
+            metrics=metrics,
+            best_epoch=int(metrics.get("val/best_epoch", metrics.get("train/best_epoch", 0))),
+            fingerprint=record.tags.get("harness.fingerprint", ""),
+            directory=None,
+        )

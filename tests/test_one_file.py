@@ -4,14 +4,16 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 
 import mlflow
 import numpy as np
 import pytest
 
+from harness import api
 from harness.config import build_plugin
 from harness.engines.work import Work, train
-from harness.errors import PluginError
+from harness.errors import PluginError, UsageError
 from harness.one_file import VARIABLE
 from harness.registry import load, origin, provenance
 from tests.commands import SHORT, harness, manifest, refused
@@ -123,6 +125,18 @@ def test_it_is_swept_by_worker_processes_and_recorded_with_its_source(place, min
     said = mlflow.pyfunc.load_model(model.model_uri).predict(np.ones((3, 2)))
     assert np.isfinite(said.to_numpy()).all()
     os.environ.pop(VARIABLE)  # which the model has set, to find its plugin
+
+
+def test_a_recorded_run_brings_it_along(place, mine, seen, monkeypatch):
+    ran = api.run([*SHORT, "activation=snake", "activation.a=2"])
+    monkeypatch.delenv(VARIABLE)
+    shutil.rmtree(mine)
+    loaded = api.load(ran.run_id)
+    x = [[0.5, -1.0]]
+    assert np.array_equal(loaded.predict(x), ran.predict(x))
+    assert VARIABLE not in os.environ
+    with pytest.raises(UsageError, match="snake"):
+        api.run([*SHORT, "activation=snake"])
 
 
 def test_resume_finds_it_again_wherever_it_is_called(place, mine, launched, capsys, monkeypatch):

@@ -4,15 +4,12 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import one_file
 from harness.compose import build
 from harness.contracts import Array
 from harness.data import prepare
@@ -62,7 +59,7 @@ def main(arguments: list[str]) -> int:
     with tidy_signals():
         record = read_run(tracking_uri(None, Path.cwd()), asked)
         config = trainable(record)
-        with recorded_plugins(record):
+        with record.plugins_at_hand():
             changed = changes(record, config)
             print(f"run: {record.run_id} {record.name}", flush=True)
             for key, (was, now) in changed.items():
@@ -102,22 +99,6 @@ def trainable(record: "Record") -> Config:
         "tracking": {**config.get("tracking", {}), **HERE},
         "figures": {**config.get("figures", {}), **quiet},
     }
-
-
-@contextmanager
-def recorded_plugins(record: "Record") -> Iterator[None]:
-    """Meanwhile the plugins of one file are there that the run brought with it."""
-    folders = {
-        f"{plugin['kind']}/{plugin['name']}.py": plugin["distribution"]
-        for plugin in record.tagged("harness.plugins") or ()
-    }
-    with TemporaryDirectory() as aside:
-        for name, source in record.sources.items():
-            path = Path(aside, Path(folders.get(name, "recorded")).name, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(source)
-        one_file.recall(map(str, Path(aside).iterdir()))
-        yield
 
 
 def changes(record: "Record", config: Config) -> dict[str, tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from harness import npz
+from harness import npz, one_file
 from harness.contracts import Array, Arrays
 from harness.errors import TrackingError, UsageError
 from harness.tracking.connection import Connection
@@ -67,6 +68,26 @@ class Record:
             return json.loads(self.tags[name])
         except (KeyError, ValueError):
             return None
+
+    @contextmanager
+    def plugins_at_hand(self) -> Iterator[None]:
+        """Meanwhile the plugins of one file are there that the run brought with it.
+
+        A folder of the same name that is asked for comes first.
+        """
+        folders = {
+            f"{plugin['kind']}/{plugin['name']}.py": Path(plugin["distribution"]).name
+            for plugin in self.tagged("harness.plugins") or ()
+        }
+        known = {folder.name for folder in one_file.folders()}
+        with TemporaryDirectory() as aside:
+            for name, source in self.sources.items():
+                path = Path(aside, folders.get(name, "recorded"), name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(source)
+            recorded = [str(each) for each in Path(aside).iterdir() if each.name not in known]
+            with one_file.asked_for(recorded):
+                yield
 
 
 def connect(uri: str) -> Connection:
