@@ -111,6 +111,7 @@ def test_a_slider_plays_the_training_of_a_run(running, page):
         picture = page.locator(f"img[src*='{quote(f'timeline+step{step}')}']")
         picture.wait_for(timeout=SOON)
         page.wait_for_function("image => image.naturalWidth > 100", arg=picture.element_handle())
+        assert picture.is_visible()
         slider.press("ArrowRight")
 
 
