@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from harness.recording import flat, params
 from harness.store import Planned, Result
 
+STATUS = {"ok": "finished", "pruned": "finished"}
+
 
 class Standing(NamedTuple):
     """What a ranking needs of one run; small, so that a sweep of many thousands can be ranked."""
@@ -25,6 +27,13 @@ class Standing(NamedTuple):
 
 def standing(planned: Planned, result: Result) -> Standing:
     return Standing(planned, result.outcome, result.metrics, result.reason, result.last_epoch)
+
+
+def counts(outcomes: Sequence[str]) -> str:
+    """`36 finished, 0 diverged, 0 failed`; more kinds of end are named if they occur."""
+    tally = Counter(STATUS.get(outcome, outcome) for outcome in outcomes)
+    names = ["finished", "diverged", "failed", *sorted(tally - Counter(finished=0))]
+    return ", ".join(f"{tally[name]} {name}" for name in dict.fromkeys(names))
 
 
 def rank(standings: Iterable[Standing], objective: Mapping[str, Any]) -> list[Standing]:
@@ -67,7 +76,8 @@ class Setting(NamedTuple):
     def name(self) -> str:
         """Its runs' name, without the seed."""
         name = self.standings[0].planned.name
-        return re.sub(r"(^| )seed=\d+(?= |$)", "", name).strip() or name
+        rest = re.sub(r"(^| )seed=\d+(?= |$)", "", name).strip()
+        return rest or (name if len(self.standings) == 1 else "the one setting")
 
 
 def settings_of(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> list[Setting]:

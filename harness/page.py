@@ -14,11 +14,10 @@ from markupsafe import Markup
 
 from harness import leaderboard
 from harness.comparison import told
-from harness.leaderboard import Standing
+from harness.leaderboard import Standing, counts
 from harness.note import note
 from harness.recording import as_text, flat
 from harness.report import Report
-from harness.summary import counts
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARK = '<meta name="generator" content="harness report">'

@@ -1,7 +1,6 @@
 """From disk to MLflow, beside the training: draws and publishes each result as it comes."""
 
 import logging
-import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
@@ -17,22 +16,20 @@ from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
 from harness.net import scaling_of
-from harness.note import note
 from harness.outbox import LAST, STOP, Outbox
+from harness.overview import Overview
 from harness.recording import as_text, params
 from harness.registry import origin
 from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result
 from harness.tracking.environment import rare_collections
 from harness.tracking.images import LOGGED, step_images
-from harness.tracking.links import run_link
 from harness.tracking.publisher import Publisher
 
 Files = dict[str, bytes]  # by their path in MLflow
 Tags = dict[str, str]
 log = logging.getLogger(__name__)
 
-PROGRESS_SECONDS = 3.0  # between two looks at how far the sweep is
 SOON = 1.0  # seconds until a run that goes on is shown: those that end before are spared it
 WAITING = 256  # results held in memory until they are published; the others wait on disk
 
@@ -52,7 +49,7 @@ class Publishing:
         self._while_open = ExitStack()
         self._while_open.enter_context(rare_collections())
         self._ended: set[str] = set()  # runs whose end was submitted: their snapshots are stale
-        self._told = time.monotonic()
+        self.overview = Overview(self.publisher, manifest, self.run_ids)
         required = bool(manifest.tracking.get("required"))  # then training does not go on
         self.outbox = Outbox(self._open, lambda: self.publisher.heard, quiet=required)
 
@@ -81,7 +78,7 @@ class Publishing:
         """Publish how far runs are, soon."""
         for planned, result in snapshots:
             if planned.fingerprint not in self._ended:
-                do = partial(self._publish, planned, result, {}, {})
+                do = partial(self._publish_snapshot, planned, result)
                 self.outbox.put_passing(planned.fingerprint, do, SOON)
 
     def stop(self) -> None:
@@ -102,6 +99,10 @@ class Publishing:
         self.outbox.close(within)
         self._while_open.close()
 
+    def _publish_snapshot(self, planned: Planned, result: Result) -> None:
+        self._publish(planned, result, {}, {})
+        self.overview.show()
+
     def _publish_end(self, planned: Planned, held: Result | None) -> None:
         result = held or read_result(self.directory, planned.fingerprint)
         if result is None:
@@ -111,10 +112,8 @@ class Publishing:
         self.run_ids[planned.fingerprint] = run_id
         if result.weights and self._keeps_model(planned):
             self._attach_model(run_id, planned, result)
-        if not there and time.monotonic() - self._told >= PROGRESS_SECONDS:
-            self._told = time.monotonic()
-            trained = sum(1 for _ in (self.directory / "results").glob("*.npz"))
-            self.publisher.progress({"sweep/trained": float(trained)})
+        self.overview.add(leaderboard.standing(planned, result))
+        self.overview.show()
 
     def _publish_whole(self, planned: Planned, result: Result) -> str:
         files, tags = self._in_full(planned, result) if self.manifest.single else ({}, {})
@@ -187,27 +186,11 @@ class Publishing:
         self.publisher.keep(known)
         if self.publisher.finished:
             return
-        objective = self.manifest.objective
-        winner = leaderboard.best(ranked, objective)
-        columns = leaderboard.table(ranked, self.run_ids, objective)
-        best = self.run_ids.get(winner.planned.fingerprint) if winner else None
         drawn = {}
         if status == "FINISHED":  # else there is more to come, and somebody waits
             self._show_best(ranked)
             drawn = self._sweep_plots(ranked)
-        self.publisher.finish(
-            note=note(ranked, self.manifest, counts, self._link),
-            files={"leaderboard.csv": leaderboard.as_csv(columns), **drawn},
-            table=columns,
-            tags={"best_run_id": best} if best else {},
-            metrics=self._progress(ranked, winner),
-            status=status,
-        )
-
-    def _link(self, standing: Standing) -> str | None:
-        """Where the UI shows a run, from another of its pages."""
-        run_id = self.run_ids.get(standing.planned.fingerprint)
-        return run_id and run_link("", self.publisher.experiment_id, run_id)[1:]
+        self.overview.finish(ranked, counts, status, drawn)
 
     def _sweep_plots(self, ranked: list[Standing]) -> dict[str, bytes]:
         figures = figures_for(self.manifest.figures["names"], "sweep")
@@ -216,13 +199,6 @@ class Publishing:
         parent = self.publisher.parent_run_id
         result = sweep_result(self.manifest, self.directory, ranked, self.run_ids, parent)
         return _plots(*draw_all(figures, result), self.manifest.name)
-
-    def _progress(self, ranked: list[Standing], winner: Standing | None) -> Mapping[str, float]:
-        numbers = {"sweep/finished": float(sum(s.outcome == "ok" for s in ranked))}
-        if winner:
-            metric = self.manifest.objective["metric"]
-            numbers[f"sweep/best {metric}"] = winner.metrics[metric]
-        return numbers
 
     def _show_best(self, ranked: list[Standing]) -> None:
         """The other figures for the best runs, and the best one's model."""

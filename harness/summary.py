@@ -1,7 +1,5 @@
 """How a sweep (or a single run) ended, or was cut short."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from harness.results import sweep_result
 from harness.store import Manifest
 
 LONG = 60.0  # seconds after which it is worth a word that other engines are faster
-STATUS = {"ok": "finished", "pruned": "finished"}
 
 
 @dataclass
@@ -53,19 +50,12 @@ class Summary:
     @property
     def counts(self) -> str:
         """`36 finished, 0 diverged, 0 failed`"""
-        return counts([s.outcome for s in self.ranked])
+        return leaderboard.counts([s.outcome for s in self.ranked])
 
     @property
     def unwell(self) -> list[Standing]:
         """The runs that failed or diverged."""
         return [s for s in self.ranked if s.outcome in ("failed", "diverged")]
-
-
-def counts(outcomes: Sequence[str]) -> str:
-    """How many ended how; more kinds of end are named if they occur."""
-    tally = Counter(STATUS.get(outcome, outcome) for outcome in outcomes)
-    names = ["finished", "diverged", "failed", *sorted(tally - Counter(finished=0))]
-    return ", ".join(f"{tally[name]} {name}" for name in dict.fromkeys(names))
 
 
 class Lost(HarnessError):

@@ -38,7 +38,7 @@ LAYERS = [
         "faults",
     },
     {"runs"},
-    {"engines", "outbox", "planning", "results", "search", "drift", "turns", "lesson"},
+    {"engines", "outbox", "overview", "planning", "results", "search", "drift", "turns", "lesson"},
     {"grouping", "publishing", "progress", "summary"},
     {"report"},
     {"page"},

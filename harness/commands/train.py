@@ -156,29 +156,33 @@ def answers(summary: "Summary") -> Iterator[str]:
 
 def report(summary: "Summary") -> int:
     """Print the closing lines that people and scripts read; the exit code."""
-    from harness.advice import advise
-
-    manifest = summary.manifest
-    print(f"runs: {summary.counts}")
-    if (best := summary.best) is not None:
-        metric = manifest.objective["metric"]
-        run_id = summary.run_ids.get(best.planned.fingerprint, "not published")
-        print(f"best: {metric}={best.metrics[metric]!r} {best.planned.name} ({run_id})")
-    for line in answers(summary):
-        print(line)
-    alone = next(iter(summary.run_ids.values()), None) if manifest.single else None
-    recorded = summary.parent_run_id or alone or "none"
-    print(f"record: {manifest.tracking_uri} experiment={manifest.experiment} run={recorded}")
-    print(f"folder: {summary.directory}")
-    for sentence in advise(summary.result.runs[0]) if manifest.single and summary.ranked else ():
-        print(f"advice: {sentence}")
-    print("look: harness ui", flush=True)
+    print(*closing(summary), sep="\n", flush=True)
     _remark(summary)
     if (error := summary.publishing_error) is not None:
         print(f"harness: {error}", file=sys.stderr)
         print(f"  all that is trained is kept: {resume(summary)}", file=sys.stderr)
         return error.exit_code
     return 3 if summary.unwell else 0
+
+
+def closing(summary: "Summary") -> Iterator[str]:
+    """What came of it, and where it is."""
+    from harness.advice import advise
+
+    manifest = summary.manifest
+    yield f"runs: {summary.counts}"
+    if (best := summary.best) is not None:
+        metric = manifest.objective["metric"]
+        run_id = summary.run_ids.get(best.planned.fingerprint, "not published")
+        yield f"best: {metric}={best.metrics[metric]!r} {best.planned.name} ({run_id})"
+    yield from answers(summary)
+    alone = next(iter(summary.run_ids.values()), None) if manifest.single else None
+    recorded = summary.parent_run_id or alone or "none"
+    yield f"record: {manifest.tracking_uri} experiment={manifest.experiment} run={recorded}"
+    yield f"folder: {summary.directory}"
+    if manifest.single and summary.ranked:
+        yield from (f"advice: {sentence}" for sentence in advise(summary.result.runs[0]))
+    yield "look: harness ui"
 
 
 def _remark(summary: "Summary") -> None:

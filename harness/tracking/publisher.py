@@ -74,6 +74,7 @@ class Publisher:
         run = self._runs.get(planned.fingerprint)
         return run.run_id if run and run.published == str(result.ended) else None
 
+    @surroundings()
     def publish(
         self,
         planned: Planned,
@@ -83,20 +84,10 @@ class Publisher:
         tags: Mapping[str, str],
     ) -> str:
         """Record a result, or what is new in a snapshot of a run that still runs; its run id."""
-        with surroundings():
-            if self._connection.down:  # what seemed to fail may have been done
-                self._know(self._search(role="run"))
-            there = self.published(planned, result)
-            return there or self._publish(planned, result, files, params, tags)
-
-    def _publish(
-        self,
-        planned: Planned,
-        result: Result,
-        files: Mapping[str, bytes],
-        params: Mapping[str, str],
-        tags: Mapping[str, str],
-    ) -> str:
+        if self._connection.down:  # what seemed to fail may have been done
+            self._know(self._search(role="run"))
+        if there := self.published(planned, result):
+            return there
         about = {**tags, **self._tags, **records.run_tags(planned, result, self.parent_run_id)}
         if self.finished:
             self._go_on(self._runs[""])
@@ -110,13 +101,16 @@ class Publisher:
         self._writer.save(run.run_id, run.artifacts, files)
         self._log(run, planned, result, params, about)
         if result.outcome != records.RUNNING:
-            ended = max(result.ended, run.started)  # the clock may have been set back
-            self._writer.end(run.run_id, records.STATUS[result.outcome], ended)
-            run.ended, run.published = True, str(result.ended)
-            self._latest = max(self._latest, ended)
-            if self._manifest.single:
-                self._tidy()
+            self._end(run, result)
         return run.run_id
+
+    def _end(self, run: Recorded, result: Result) -> None:
+        ended = max(result.ended, run.started)  # the clock may have been set back
+        self._writer.end(run.run_id, records.STATUS[result.outcome], ended)
+        run.ended, run.published = True, str(result.ended)
+        self._latest = max(self._latest, ended)
+        if self._manifest.single:
+            self._tidy()
 
     def stop(self) -> None:
         """End what goes on in the store, as far as there is time; more may be said later."""

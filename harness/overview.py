@@ -1,0 +1,95 @@
+"""What the parent run says of a sweep: while it goes on, and at its end."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from harness import leaderboard
+from harness.leaderboard import STATUS, Standing, counts, varying
+from harness.note import note
+from harness.store import Manifest
+from harness.tracking.limits import whole_lines
+from harness.tracking.links import run_link
+from harness.tracking.publisher import Publisher
+
+SECONDS = 3.0  # between two looks at how far the sweep is
+SHARE = 20  # a look is not taken until so many times its own duration have passed
+
+
+class Overview:
+    """The leaderboard of a sweep on its parent run, as far as the sweep is."""
+
+    def __init__(
+        self, publisher: Publisher, manifest: Manifest, run_ids: Mapping[str, str]
+    ) -> None:
+        self.publisher, self.manifest, self.run_ids = publisher, manifest, run_ids
+        self._ended: list[Standing] = []
+        self._due = time.monotonic() + SECONDS
+
+    def add(self, standing: Standing) -> None:
+        """Take note of a run that ended and is published."""
+        self._ended.append(standing)
+
+    def show(self) -> None:
+        """Say how far the sweep is, if it is time to: what ended how, and what is best so far."""
+        began = time.monotonic()
+        if began < self._due or self.manifest.single or self.publisher.finished:
+            return
+        objective = self.manifest.objective
+        ranked = leaderboard.rank(self._ended, objective)
+        known = len(self.manifest.runs)  # a search does not know yet
+        of = f" of {known}" if known else ""
+        said = f"{len(ranked)}{of} runs done: {counts([s.outcome for s in ranked])}"
+        text = note(ranked, self.manifest, said, self.link, self._keys) if ranked else said
+        self.publisher.progress(self.numbers(ranked))
+        if parent := self.publisher.parent_run_id:
+            about = {"mlflow.note.content": whole_lines(text), **self.best_tag(ranked)}
+            self.publisher.add_tags(parent, about)
+        now = time.monotonic()
+        self._due = now + max(SECONDS, SHARE * (now - began))
+
+    def finish(
+        self, ranked: Sequence[Standing], counted: str, status: str, plots: Mapping[str, bytes]
+    ) -> None:
+        """End the parent with all that is known, and the pictures of the sweep."""
+        columns = leaderboard.table(ranked, self.run_ids, self.manifest.objective)
+        self.publisher.finish(
+            note=note(ranked, self.manifest, counted, self.link),
+            files={"leaderboard.csv": leaderboard.as_csv(columns), **plots},
+            table=columns,
+            tags=self.best_tag(ranked),
+            metrics=self.numbers(ranked),
+            status=status,
+        )
+
+    def numbers(self, ranked: Sequence[Standing]) -> dict[str, float]:
+        """How many runs are trained, how they ended, and the best value of the objective."""
+        tally = Counter(STATUS.get(s.outcome, s.outcome) for s in ranked)
+        ends = {end: tally[end] for end in ("finished", "diverged", "failed")}
+        ends = {end: count for end, count in ends.items() if count or end == "finished"}
+        numbers = {f"sweep/{end}": float(count) for end, count in ends.items()}
+        objective = self.manifest.objective
+        if (winner := leaderboard.best(ranked, objective)) is not None:
+            numbers[f"sweep/best {objective['metric']}"] = winner.metrics[objective["metric"]]
+        return numbers | {"sweep/trained": float(len(ranked))}
+
+    def best_tag(self, ranked: Sequence[Standing]) -> dict[str, str]:
+        """Which run is best, as a tag."""
+        winner = leaderboard.best(ranked, self.manifest.objective)
+        best = self.run_ids.get(winner.planned.fingerprint) if winner else None
+        return {"best_run_id": best} if best else {}
+
+    def link(self, standing: Standing) -> str | None:
+        """Where the UI shows a run, from another of its pages."""
+        run_id = self.run_ids.get(standing.planned.fingerprint)
+        return run_id and run_link("", self.publisher.experiment_id, run_id)[1:]
+
+    @cached_property
+    def _known_keys(self) -> list[str]:
+        return varying(self.manifest.runs)
+
+    @property
+    def _keys(self) -> list[str] | None:
+        """What varies: looked up once, for there may be many thousands of runs."""
+        return self._known_keys if self.manifest.runs else None
