@@ -108,7 +108,6 @@ class Training:
         self.pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in members if m.timeout)])
         self.data = self._ready("train")
         group, self.shapes = self._next(self.slots)
-        try_once(group.stack, split(group.rows, self.shapes), *self.data)
         asked = (lambda run, *at: prune(fingerprints[run], *at)) if prune is not None else None
         self.watch = Watch(group.stack.members, group.rows, asked, self.clock.seconds())
         self.history = Histories(members, self.prepared, self.shapes)
@@ -155,6 +154,7 @@ class Training:
         """
         held_out = self._ready("validation") if "validation" in self.prepared.rows else None
         yield self._snapshots({})
+        try_once(self.group.stack, split(self.group.rows, self.shapes), *self.data)
         epochs, told = train(self.group, *self.data, self.shapes), self.clock.seconds()
         before, due = told, told + self.every
         epoch = next(epochs)

@@ -121,7 +121,7 @@ def test_times_go_forward_though_the_clock_is_set_back(monkeypatch):
     [
         (
             "float32",
-            "float32 (1, 2, 3) is expected, float64 (1, 2, 3) came: ",
+            "activation.__call__ returned float64 (1, 4, 3), and float32 (1, 4, 3) is expected",
         ),
         ("float64", None),
     ],
