@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tests.commands import (
     refused,
     variables,
 )
+from tests.slow import until
 from tests.strangers import forget, strangers
 from tests.test_one_file import SNAKE
 from tests.test_resume import MINE, upgrade
@@ -239,12 +239,12 @@ def test_an_interrupted_one_ends_quietly(place, store):
     before = listing(place)
     env = variables(MLFLOW_TRACKING_URI=store)
     process = forks.start("reproduce", run_id, cwd=place, env=env)
-    end = time.monotonic() + 100
-    while time.monotonic() < end:
-        time.sleep(0.1)
+
+    def begun():
         with suppress(FileNotFoundError):  # it has not begun to speak
-            if "differs: epochs" in process.said()[0]:
-                break
+            return "differs: epochs" in process.said()[0]
+
+    until(begun)
     process.signal(signal.SIGINT)
     assert process.wait() == 130
     assert "Traceback" not in process.said()[1]

@@ -1,7 +1,6 @@
 """A sweep from the command line, and what MLflow then holds of it."""
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from harness.cli import main
 from harness.leaderboard import Standing
 from harness.planning import Job, plan
 from harness.summary import Summary
-from harness.tracking.publisher import Publisher
 from tests.commands import closing_lines, harness_process
 from tests.conftest import make_config
 
@@ -196,27 +194,6 @@ def test_resuming_a_finished_sweep_changes_nothing(swept, capsys):
     [parent], after = runs_of(client)
     assert {r.info.run_id: r.to_dictionary() for r in after} == before
     assert parent.info.status == "FINISHED"
-
-
-def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
-    monkeypatch.setattr("harness.overview.SECONDS", 0.0)
-    monkeypatch.setattr("harness.overview.SHARE", 0)
-    notes, add = [], Publisher.add_tags
-
-    def noted(self, run_id, tags):
-        notes.extend(re.findall(r"(\d) of 3 runs done", tags.get("mlflow.note.content", "")))
-        add(self, run_id, tags)
-
-    monkeypatch.setattr(Publisher, "add_tags", noted)
-    assert main(["-m", "seed=1,2,3", "epochs=3", "figures=none", "tracking.model=none"]) == 0
-    client = client_of(f"sqlite:///{workplace}/mlflow.db")
-    parents, _ = runs_of(client)
-    trained = client.get_metric_history(parents[0].info.run_id, "sweep/trained")
-    assert [point.value for point in trained] == [1.0, 2.0, 3.0]
-    finished = client.get_metric_history(parents[0].info.run_id, "sweep/finished")
-    assert [point.value for point in finished] == [1.0, 2.0, 3.0]
-    assert notes == ["1", "2", "3"]
-    assert "runs done" not in parents[0].data.tags["mlflow.note.content"]
 
 
 def test_what_is_missing_is_done_again_and_nothing_twice(workplace, capsys):

@@ -1,0 +1,34 @@
+"""The parent run while its sweep goes on."""
+
+import re
+
+import pytest
+
+from harness.cli import main
+from harness.tracking.publisher import Publisher
+from tests.test_sweeps import client_of, runs_of
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
+)
+
+
+def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
+    monkeypatch.setattr("harness.overview.SECONDS", 0.0)
+    monkeypatch.setattr("harness.overview.SHARE", 0)
+    notes, add = [], Publisher.add_tags
+
+    def noted(self, run_id, tags):
+        notes.extend(re.findall(r"(\d) of 3 runs done", tags.get("mlflow.note.content", "")))
+        add(self, run_id, tags)
+
+    monkeypatch.setattr(Publisher, "add_tags", noted)
+    assert main(["-m", "seed=1,2,3", "epochs=3", "figures=none", "tracking.model=none"]) == 0
+    client = client_of(f"sqlite:///{workplace}/mlflow.db")
+    parents, _ = runs_of(client)
+    trained = client.get_metric_history(parents[0].info.run_id, "sweep/trained")
+    assert [point.value for point in trained] == [1.0, 2.0, 3.0]
+    finished = client.get_metric_history(parents[0].info.run_id, "sweep/finished")
+    assert [point.value for point in finished] == [1.0, 2.0, 3.0]
+    assert notes == ["1", "2", "3"]
+    assert "runs done" not in parents[0].data.tags["mlflow.note.content"]
