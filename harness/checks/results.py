@@ -106,6 +106,7 @@ def runs() -> list[RunResult]:
     """Runs of several tasks, and some that did not go well."""
     return [
         regression(),
+        regression(1),
         classification(),
         classification(10, 64),
         regression(3, targets=2, codes=1, x={"train": np.eye(3)}, y={"train": np.eye(3, 2)}),
