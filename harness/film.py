@@ -31,13 +31,13 @@ def pictures(result: RunResult) -> dict[int, bytes]:
 
 
 def small(picture: bytes, side: int | None = None) -> bytes:
-    """A PNG as WEBP, which takes a tenth of the room; shrunk if it is larger than `side`."""
+    """A PNG as WEBP, which takes a tenth of the room; in a corner of an empty square, if asked."""
     from PIL import Image
 
-    buffer, image = io.BytesIO(), Image.open(io.BytesIO(picture))
-    if side is not None:
-        image.thumbnail((side, side))
-    image.save(buffer, "WEBP", quality=72)
+    buffer, shown = io.BytesIO(), Image.open(io.BytesIO(picture))
+    square = Image.new("RGBA", shown.size if side is None else (side, side))
+    square.paste(shown)
+    square.save(buffer, "WEBP", quality=72)
     return buffer.getvalue()
 
 
