@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from harness import leaderboard
 from harness.leaderboard import STATUS, Standing, counts, varying
@@ -21,9 +22,15 @@ class Overview:
     """The leaderboard of a sweep on its parent run, as far as the sweep is."""
 
     def __init__(
-        self, publisher: Publisher, manifest: Manifest, run_ids: Mapping[str, str]
+        self,
+        publisher: Publisher,
+        manifest: Manifest,
+        directory: Path,
+        run_ids: Mapping[str, str],
+        whole: bool,
     ) -> None:
         self.publisher, self.manifest, self.run_ids = publisher, manifest, run_ids
+        self.directory, self.whole = directory, whole
         self._ended: list[Standing] = []
         self._due = time.monotonic() + SECONDS
 
@@ -32,10 +39,19 @@ class Overview:
         self._ended.append(standing)
 
     def show(self) -> None:
-        """Say how far the sweep is, if it is time to: what ended how, and what is best so far."""
+        """Say how far the sweep is, if it is time to."""
         began = time.monotonic()
         if began < self._due or self.manifest.single or self.publisher.finished:
             return
+        trained = sum(1 for _ in (self.directory / "results").glob("*.npz"))  # by others, too
+        self.publisher.progress({"sweep/trained": float(trained)})
+        if self.whole:
+            self._show_best()
+        now = time.monotonic()
+        self._due = now + max(SECONDS, SHARE * (now - began))
+
+    def _show_best(self) -> None:
+        """Say what ended how, and what is best so far; for one who sees all runs of the sweep."""
         objective = self.manifest.objective
         ranked = leaderboard.rank(self._ended, objective)
         known = len(self.manifest.runs)  # a search does not know yet
@@ -46,8 +62,6 @@ class Overview:
         if parent := self.publisher.parent_run_id:
             about = {"mlflow.note.content": whole_lines(text), **self.best_tag(ranked)}
             self.publisher.add_tags(parent, about)
-        now = time.monotonic()
-        self._due = now + max(SECONDS, SHARE * (now - began))
 
     def finish(
         self, ranked: Sequence[Standing], counted: str, status: str, plots: Mapping[str, bytes]
@@ -64,7 +78,7 @@ class Overview:
         )
 
     def numbers(self, ranked: Sequence[Standing]) -> dict[str, float]:
-        """How many runs are trained, how they ended, and the best value of the objective."""
+        """How the runs ended, and the best value of the objective."""
         tally = Counter(STATUS.get(s.outcome, s.outcome) for s in ranked)
         ends = {end: tally[end] for end in ("finished", "diverged", "failed")}
         ends = {end: count for end, count in ends.items() if count or end == "finished"}
@@ -72,7 +86,7 @@ class Overview:
         objective = self.manifest.objective
         if (winner := leaderboard.best(ranked, objective)) is not None:
             numbers[f"sweep/best {objective['metric']}"] = winner.metrics[objective["metric"]]
-        return numbers | {"sweep/trained": float(len(ranked))}
+        return numbers
 
     def best_tag(self, ranked: Sequence[Standing]) -> dict[str, str]:
         """Which run is best, as a tag."""

@@ -37,11 +37,17 @@ WAITING = 256  # results held in memory until they are published; the others wai
 class Publishing:
     """What is written to MLflow of each run and of the sweep, by a thread of its own.
 
-    What is not published when it is closed is left for `harness resume`.
+    What is not published when it is closed is left for `harness resume`. What is said of the
+    sweep as it goes on is left to others unless all its runs come from here (`whole`).
     """
 
     def __init__(
-        self, uri: str, manifest: Manifest, directory: Path, patience: float | None = None
+        self,
+        uri: str,
+        manifest: Manifest,
+        directory: Path,
+        patience: float | None = None,
+        whole: bool = True,
     ) -> None:
         self.manifest, self.directory = manifest, directory
         self.publisher = Publisher(uri, manifest, directory, patience)
@@ -49,7 +55,7 @@ class Publishing:
         self._while_open = ExitStack()
         self._while_open.enter_context(rare_collections())
         self._ended: set[str] = set()  # runs whose end was submitted: their snapshots are stale
-        self.overview = Overview(self.publisher, manifest, self.run_ids)
+        self.overview = Overview(self.publisher, manifest, directory, self.run_ids, whole)
         required = bool(manifest.tracking.get("required"))  # then training does not go on
         self.outbox = Outbox(self._open, lambda: self.publisher.heard, quiet=required)
 

@@ -112,7 +112,7 @@ class Errand:
             self.present.check(directory, *self._to_train(directory))
         self.required = bool(manifest.tracking.get("required"))
         patience = HASTE if self.required or only is not None else None
-        self.publishing = Publishing(uri, manifest, directory, patience)
+        self.publishing = Publishing(uri, manifest, directory, patience, self.whole)
         self.summary = Summary(directory, manifest, uri, run_ids=self.publishing.run_ids)
         self.in_hand: dict[str, Result] = {}  # the latest of what runs that go on look like
 

@@ -1,11 +1,16 @@
 """The parent run while its sweep goes on."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from harness import store
 from harness.cli import main
+from harness.planning import store_of
+from harness.publishing import Publishing
 from harness.tracking.publisher import Publisher
+from tests.test_resume import unfinish
 from tests.test_sweeps import client_of, runs_of
 
 pytestmark = pytest.mark.filterwarnings(
@@ -27,8 +32,24 @@ def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
     client = client_of(f"sqlite:///{workplace}/mlflow.db")
     parents, _ = runs_of(client)
     trained = client.get_metric_history(parents[0].info.run_id, "sweep/trained")
-    assert [point.value for point in trained] == [1.0, 2.0, 3.0]
+    assert [point.value for point in trained] == [3.0]
     finished = client.get_metric_history(parents[0].info.run_id, "sweep/finished")
     assert [point.value for point in finished] == [1.0, 2.0, 3.0]
     assert notes == ["1", "2", "3"]
     assert "runs done" not in parents[0].data.tags["mlflow.note.content"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_one_job_of_a_sweep_says_nothing_of_what_others_do(place, launched, monkeypatch, whole):
+    folder = launched("-m", "seed=1,2")
+    unfinish(folder)
+    monkeypatch.setattr("harness.overview.SECONDS", 0.0)
+    notes = []
+    monkeypatch.setattr(Publisher, "add_tags", lambda self, run_id, tags: notes.append(tags))
+    manifest = store.read_manifest(folder)
+    at_work = Publishing(store_of(manifest), manifest, folder, whole=whole)
+    [run, _] = manifest.runs
+    at_work.submit(run, replace(store.read_result(folder, run.fingerprint), ended=1))
+    at_work.close()
+    assert at_work.error is None
+    assert ["1 of 2 runs done" in tags["mlflow.note.content"] for tags in notes] == [True] * whole
