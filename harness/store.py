@@ -142,8 +142,8 @@ def lock(directory: Path, name: str = "manifest") -> FileLock:
 def remove_leftovers(directory: Path) -> None:
     """Delete what processes that died while writing have left; nobody else may be at work."""
     with lock(directory):
-        for name in ("manifest.json.*", "multirun.yaml.*", "results/*", "checkpoints/*"):
-            for path in directory.glob(f"{name}.tmp"):
+        for place in ("", "results/", "checkpoints/"):
+            for path in directory.glob(f"{place}*.[0-9]*.tmp"):  # as write_atomically names them
                 path.unlink(missing_ok=True)
         with suppress(OSError):  # it is not there, or some of them are still of use
             (directory / "checkpoints").rmdir()

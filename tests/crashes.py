@@ -55,7 +55,7 @@ class Disturbed:
             assert (self.folder / "results" / name).read_bytes() == content, "trained twice"
         for name in calm or ():
             assert alike(results[name], calm[name]), name
-        assert not [*self.place.rglob("*.tmp")]
+        assert [*self.place.rglob("*.tmp")] == []
         self._check_record(results)
 
     def states(self) -> list[str]:

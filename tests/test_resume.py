@@ -173,7 +173,8 @@ def test_ghosts_and_leftovers_are_removed(launched, recorded_in, capsys):
         client.create_run(
             runs[0].info.experiment_id, tags=tags | {"harness.fingerprint": fingerprint}
         )
-    leftovers = [folder / "results/a.npz.7.tmp", folder / "manifest.json.7.tmp"]
+    names = ("results/a.npz", "manifest.json", "optimization_results.yaml")
+    leftovers = [folder / f"{name}.7.tmp" for name in names]
     for path in leftovers:
         path.write_bytes(b"half")
     assert harness(capsys, "resume", str(folder)).code == 0
