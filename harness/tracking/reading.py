@@ -160,8 +160,12 @@ def _alike(connection: Connection, asked: str) -> "list[Run]":
 
 
 def _inputs(run: "Run") -> list[dict[str, Any]]:
-    """The parts of the data, as they were planned."""
-    found = []
+    """The parts of the data, as they were planned.
+
+    The run's own params say where they came from: MLflow keeps data of one name and digest once
+    in an experiment, with the source that was the first.
+    """
+    path, found = run.data.params.get("dataset.path"), []
     for part in run.inputs.dataset_inputs if run.inputs else ():
         tags = {tag.key: tag.value for tag in part.tags}
         try:
@@ -169,7 +173,7 @@ def _inputs(run: "Run") -> list[dict[str, Any]]:
             rows = json.loads(part.dataset.profile or "")["num_rows"]
         except (ValueError, TypeError, KeyError):  # another program's
             source, rows = part.dataset.name, None
-        about = {"source": source, "rows": rows, "digest": part.dataset.digest}
+        about = {"source": path or source, "rows": rows, "digest": part.dataset.digest}
         found.append(about | {"context": tags.get("mlflow.data.context", "")})
     return found
 
