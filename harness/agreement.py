@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.contracts import Activation, Array
+from harness.contracts import Activation, Array, Initializer
 from harness.stack import Stack
 
 
@@ -17,6 +17,19 @@ def agree(what: str, array: Array, like: Array) -> None:
     if not good:
         came = f"{array.dtype} {array.shape}" if hasattr(array, "dtype") else type(array).__name__
         raise TypeError(f"{what} returned {came}, and {like.dtype} {like.shape} is expected")
+
+
+class Drawn:
+    """An initializer all of whose layers have the shape that they are asked for."""
+
+    def __init__(self, initializer: Initializer) -> None:
+        self.initializer = initializer
+
+    def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        layer = self.initializer(rng, fan_in, fan_out)
+        dtype = getattr(layer, "dtype", float)  # any: it becomes the run's
+        agree("initializer.__call__", layer, np.empty((fan_in + 1, fan_out), dtype))
+        return layer
 
 
 class Exact:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.agreement import agree
+from harness.agreement import Drawn, agree
 from harness.contracts import Array, Uniform
 from harness.data import Prepared, stream
 from harness.stack import Change, Group, Member, Move, Stack, Streams
@@ -22,7 +22,7 @@ def begin(
     for member in members:
         rng = copy.deepcopy(prepared.rng)  # `rng: single` goes on where the data left it
         weights = rng or stream(member.seed, "weights")
-        layers = member.model.init(weights, member.initializer, features, outputs)
+        layers = member.model.init(weights, Drawn(member.initializer), features, outputs)
         layers = [np.asarray(array, member.dtype) for array in layers]
         rows.append(join([array[None] for array in layers]))
         streams.batches.append(rng or stream(member.seed, "batches"))
