@@ -20,7 +20,6 @@ from harness.recording import as_text, flat
 from harness.report import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
-MARK = '<meta name="generator" content="harness report">'
 ROWS, VALUES, UNWELL = 50, 12, 20  # shown: runs, values of what varied, runs that failed
 
 
@@ -32,7 +31,6 @@ def page(report: Report) -> str:
     columns, outcomes = table(report), [s.outcome for s in ranked]
     words = ["harness", *([] if manifest.single else ["-m"]), *manifest.overrides]
     return environment.get_template("report.html").render(
-        mark=Markup(MARK),
         report=report,
         title=manifest.name or manifest.sweep_id,
         counts=counts(outcomes),

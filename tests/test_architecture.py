@@ -41,7 +41,7 @@ LAYERS = [
     {"engines", "outbox", "overview", "planning", "results", "search", "drift", "turns", "lesson"},
     {"grouping", "publishing", "progress", "summary"},
     {"report"},
-    {"page"},
+    {"page", "page_file"},
     {"sweeps"},
     {"complaints", "composer", "fast_loader", "jobs", "launching", "outputs", "signals"},
     {"grid"},

@@ -164,8 +164,14 @@ def test_what_cannot_be_explained_is_told(workplace, capsys):
     assert "epochs=0" in refused(capsys, "explain", "epochs=0")
     assert "seed=1,2" in refused(capsys, "explain", "seed=1,2")
     assert "--rows 0: at least 1" in refused(capsys, "explain", "--rows", "0")
-    code, _, err = harness(capsys, "explain", "--html", "nowhere/it.html")
-    assert (code, err) == (74, "harness: nowhere/it.html: No such file or directory\n")
+    err = refused(capsys, "explain", "--html", "nowhere/it.html")
+    assert "/nowhere/it.html: there is no such folder" in err
+    (workplace / "mine.md").write_text("my own")
+    err = refused(capsys, "explain", "--markdown", "mine.md")
+    assert "mine.md: something else is there; --force writes over it" in err
+    assert (workplace / "mine.md").read_text() == "my own"
+    for more in (["--force"], []):  # the second is written over the first
+        explained(capsys, "--markdown", "mine.md", *more)
 
 
 def test_a_plugin_that_fails_in_it_is_named(workplace, capsys):

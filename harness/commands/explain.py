@@ -6,11 +6,12 @@ from pathlib import Path
 
 from harness.compose import build
 from harness.contracts import DataError
-from harness.errors import DiskError, HarnessError, PluginError, UsageError, from_outside
+from harness.errors import HarnessError, PluginError, UsageError, from_outside
 from harness.faults import reason
 from harness.lesson import pages
 from harness.lesson.step import Step, take
 from harness.lesson.telling import lesson
+from harness.page_file import write_page
 from harness.recording import Config
 
 WIDEST = 80  # characters that prose is wrapped at
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page of its own")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write Markdown with TeX")
+    parser.add_argument("--force", action="store_true", help="write over whatever is there")
     parser.add_argument("--config-dir", help="another folder of configs, as for a run")
     args = parser.parse_intermixed_args(arguments)
     if args.rows < 1:
@@ -34,10 +36,9 @@ def main(arguments: list[str]) -> int:
     config = composed(args.overrides, config_dir=args.config_dir)
     step = taken(config)
     sections, title = lesson(step), titled(step, config)
-    if args.html:
-        written(args.html, pages.html(title, sections, args.rows))
-    if args.markdown:
-        written(args.markdown, pages.markdown(title, sections, args.rows))
+    for path, form in ((args.html, pages.html), (args.markdown, pages.markdown)):
+        if path:
+            print(f"page: {write_page(path, form(title, sections, args.rows), args.force)}")
     if not (args.html or args.markdown):
         width = min(shutil.get_terminal_size().columns, WIDEST)
         print(pages.text(title, sections, args.rows, max(width, 20)), end="")
@@ -60,12 +61,3 @@ def titled(step: Step, config: Config) -> str:
     names = [config[kind]["name"] for kind in ("dataset", "activation", "loss", "optimizer")]
     net = f"{config['model']['name']} {'-'.join(map(str, widths))}"
     return f"One training step: {net}, {', '.join(names)}"
-
-
-def written(path: Path, content: str) -> None:
-    """A file with this in it; its name is printed."""
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise DiskError(f"{path}: {error.strerror or error}") from error
-    print(f"page: {path.absolute()}")

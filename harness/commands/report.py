@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.store import write_atomically
 
 
 def main(arguments: list[str]) -> int:
@@ -16,6 +15,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--force", action="store_true", help="write over whatever is there")
     asked = parser.parse_args(arguments)
     from harness.page import page
+    from harness.page_file import check_free, write_page
     from harness.report import from_folder, from_record
     from harness.tracking.uri import tracking_uri
 
@@ -26,27 +26,11 @@ def main(arguments: list[str]) -> int:
         raise UsageError(f"{folder}: there is no such folder")
     else:
         report = from_record(tracking_uri(None, Path.cwd()), asked.source)
-    out = (asked.out or Path(f"report-{report.manifest.sweep_id}.html")).absolute()
-    check_free(out, asked.force)
-    content = page(report).encode(errors="replace")
-    write_atomically(out, content)
+    out = asked.out or Path(f"report-{report.manifest.sweep_id}.html")
+    check_free(out.absolute(), asked.force)  # before the work
+    out = write_page(out, page(report), asked.force)
     for line in report.missing:
         print(f"harness: {line}", file=sys.stderr)
     print(f"report: {out}")
-    print(f"size: {len(content) // 1000} kB")
+    print(f"size: {out.stat().st_size // 1000} kB")
     return 0
-
-
-def check_free(path: Path, force: bool) -> None:
-    """UsageError if something would be lost: a file that is no report of ours."""
-    from harness.page import MARK
-
-    if not path.parent.is_dir():
-        raise UsageError(f"--out {path}: there is no such folder")
-    if path.is_dir():
-        raise UsageError(f"--out {path}: this is a folder; name a file in it")
-    if path.exists() and not force:
-        with path.open("rb") as file:
-            ours = MARK.encode() in file.read(1000)
-        if not ours:
-            raise UsageError(f"{path}: something else is there; --force writes over it")

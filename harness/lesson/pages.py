@@ -46,7 +46,7 @@ def _lines(equation: Equation, rows: int, width: int) -> Iterator[str]:
 
 def markdown(title: str, sections: Sequence[Section], rows: int) -> str:
     """The same for whatever renders Markdown with TeX, as notebooks do."""
-    parts = [f"# {_escaped(title)}"]
+    parts = ["<!-- harness explain -->", f"# {_escaped(title)}"]
     for number, section in enumerate(sections, 1):
         parts.append(f"## {number}. {section.title}")
         parts += (_escaped(p) if isinstance(p, str) else _tex(p, rows) for p in section.parts)
