@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -63,11 +63,8 @@ class Record:
         return config
 
     def tagged(self, name: str) -> Any:
-        """What a tag holds as JSON; None if there is no such tag, or it was cut."""
-        try:
-            return json.loads(self.tags[name])
-        except (KeyError, ValueError):
-            return None
+        """As `tagged` tells."""
+        return tagged(self.tags, name)
 
     @contextmanager
     def plugins_at_hand(self) -> Iterator[None]:
@@ -88,6 +85,14 @@ class Record:
             recorded = [str(each) for each in Path(aside).iterdir() if each.name not in known]
             with one_file.asked_for(recorded):
                 yield
+
+
+def tagged(tags: Mapping[str, str], name: str) -> Any:
+    """What a tag holds as JSON; None if there is no such tag, or it was cut."""
+    try:
+        return json.loads(tags[name])
+    except (KeyError, ValueError):
+        return None
 
 
 def connect(uri: str) -> Connection:

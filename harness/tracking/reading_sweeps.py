@@ -1,6 +1,5 @@
 """Reads a recorded sweep back from MLflow: a manifest and results without weights and curves."""
 
-import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UsageError
 from harness.store import Manifest, Planned, Result
 from harness.tracking.connection import Connection
-from harness.tracking.reading import connect, files_of, find
+from harness.tracking.reading import connect, files_of, find, tagged
 from harness.tracking.records import RUNNING
 from harness.tracking.uri import without_credentials
 
@@ -110,7 +109,7 @@ def _manifest(top: "Run", experiment: str, uri: str, *, single: bool) -> Manifes
         objective={"metric": metric, "direction": direction, "others": []},
         tracking={},
         figures={},
-        numerics=json.loads(tags.get("harness.numerics", "{}")),
+        numerics=tagged(tags, "harness.numerics") or {},
         runs=(),
     )
 
@@ -128,7 +127,7 @@ def _objective(run: "Run") -> tuple[str, str]:
 def _member(place: int, run: "Run") -> tuple[Planned, Result]:
     info, tags, numbers = run.info, run.data.tags, run.data.metrics
     name, fingerprint = info.run_name or "", tags["harness.fingerprint"]
-    plugins = tuple(json.loads(tags.get("harness.plugins", "[]")))
+    plugins = tuple(tagged(tags, "harness.plugins") or ())
     planned = Planned((place,), fingerprint, name, (), dict(run.data.params), (), plugins)
     metrics = {key: value for key, value in numbers.items() if key not in CURVES}
     outcome = tags.get("harness.outcome", RUNNING) if info.status != "RUNNING" else RUNNING
