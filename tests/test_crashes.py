@@ -16,11 +16,16 @@ pytestmark = pytest.mark.filterwarnings(
 SEED = int(os.environ.get("CRASH_SEED", random.randrange(10**6)))
 GRID = ("seed=range(3)", "activation=tanh,relu", "epochs=40")
 SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")
+LEARNING_RATES = "optimizer.learning_rate=tag(log,interval(1e-3,1))"
 SWEEPS = {
     "grid": GRID,
     "batches": (*GRID, "batch_size=4"),
-    "search": (*SEARCH, "optimizer.learning_rate=tag(log,interval(1e-3,1))"),
+    "search": (*SEARCH, LEARNING_RATES),
     "processes": (*GRID, "hydra.launcher.engine=processes", "hydra.launcher.workers=2"),
+}
+DURABLE = {
+    "grid": ("seed=1,2",),
+    "search": ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", LEARNING_RATES),
 }
 SHARES = {"grid": 0.5, "batches": 0.3, "search": 0.15, "processes": 0.05}  # of the kills
 
@@ -67,19 +72,21 @@ def used(going, limit):
     raise AssertionError(f"it hangs: {going.said()}")
 
 
-def test_a_sweep_killed_at_any_durable_write_does_each_run_once(tmp_path):
+@pytest.mark.parametrize("kind", DURABLE)
+def test_a_sweep_killed_at_any_durable_write_does_each_run_once(tmp_path, kind):
     """Each kill is at a later write than the one before; every write, if CRASHES asks for many."""
     print(f"CRASH_SEED={SEED}")
-    chance, line = random.Random(SEED), ("seed=1,2", "epochs=3")
-    calm = Disturbed(tmp_path / "calm", *line)
-    assert calm.finish().code == 0
+    chance, line = random.Random(f"{SEED} {kind}"), (*DURABLE[kind], "epochs=3")
+    undisturbed = Disturbed(tmp_path / "calm", *line)
+    assert undisturbed.finish().code == 0
+    calm = undisturbed.results() if kind != "search" else None
     number = kills = 0
     while True:
-        number += 1 if CRASHES >= 200 else chance.randint(1, 12)
+        number += 1 if CRASHES >= 200 else chance.randint(1, 20)
         sweep = Disturbed(tmp_path / str(number), *line)
         if sweep.start("tests.crashes:die_at_write", number).wait() == 0:
             break
         done, kills = sweep.finish(), kills + 1
         assert done.code == 0, (number, done.err)
-        sweep.check(2, calm.results())
-    print(f"{kills} kills of {number} writes")
+        sweep.check(2, calm)
+    print(f"{kind}: {kills} kills of {number} writes")
