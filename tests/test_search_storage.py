@@ -5,12 +5,14 @@ import shlex
 import signal
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import optuna
 import pytest
 
+from harness.search import trials
 from tests import forks
 from tests.commands import closing_lines, harness, manifest, refused, variables
 from tests.searches import OPTUNA, RATE, search
@@ -76,6 +78,16 @@ def test_a_database_out_of_reach_is_told_before_anything_is_made(workplace, caps
 
 def test_no_address_of_a_database_is_refused(workplace, capsys):
     assert "hydra.sweeper.storage=nowhere: " in refused(capsys, *stored("nowhere"))
+
+
+def test_many_may_begin_at_once_with_a_database_that_is_not_there_yet(tmp_path):
+    for number in range(3):
+        path = tmp_path / f"{number}.db"
+        url = f"sqlite:///{path}"
+        with ThreadPoolExecutor(4) as at_once:
+            storages = [*at_once.map(trials.database, [url] * 4)]
+        assert [storage.get_all_studies() for storage in storages] == [[]] * 4
+        assert len(database(path, "SELECT * FROM version_info")) == 1
 
 
 def test_a_study_that_looks_for_something_else_is_refused(workplace, capsys):

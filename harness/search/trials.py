@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from harness.errors import DiskError, TrackingError, UsageError
 from harness.store import Planned, planned
 from harness.tracking.uri import without_credentials
 
+TRIES, PAUSE = 10, 0.3  # to make a database's tables; seconds between them
 RUNS = "runs"  # noted on a trial: its runs as planned
 _PASSWORD = re.compile(r"(?<!/)//(?!/)[^/@:]*:[^@]+@|(?:password|passwd|pwd)=[^&]")
 
@@ -38,17 +40,33 @@ def database(url: str) -> Any:
 
     UsageError if there can be none, TrackingError if it is out of reach.
     """
-    import optuna
     from sqlalchemy.exc import DBAPIError
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.storages.RDBStorage(url)
+        return _connected(url)
     except Exception as error:
         public = without_credentials(url)
         reason = str(error).partition("\n")[0].replace(url, public)
         kind = TrackingError if isinstance(error, DBAPIError) else UsageError
         raise kind(f"hydra.sweeper.storage={public}: {reason}") from error
+
+
+def _connected(url: str) -> Any:
+    """Once more while it fails because another program makes the same tables just now."""
+    import optuna
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    left = TRIES
+    while True:
+        try:
+            return optuna.storages.RDBStorage(url)
+        except DBAPIError as error:
+            left -= 1
+            by_another = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not (by_another and left):
+                raise
+        time.sleep(PAUSE)
 
 
 @contextmanager
