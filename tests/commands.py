@@ -71,7 +71,7 @@ def refused(capsys, *arguments: str) -> str:
     before = listing(Path.cwd())
     code, out, err = harness(capsys, *arguments)
     assert (code, out) == (2, ""), err
-    assert err.startswith("harness: ")
+    assert err.startswith("harness: "), err
     assert 1 <= len(err.splitlines()) <= 3, err
     assert "Traceback" not in err
     assert listing(Path.cwd()) == before

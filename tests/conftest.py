@@ -1,6 +1,8 @@
 """What tests share: configs made by hand, and a folder to run in."""
 
 import copy
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -62,6 +64,17 @@ def make_config(**changes: Any) -> dict[str, Any]:
         else:
             config[group] = value
     return config
+
+
+@pytest.fixture(autouse=True)
+def _quiet_root() -> Iterator[None]:
+    """Hydra sets the root logger up; what it writes to is gone after a test."""
+    yield
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each).__module__ == "logging"]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(logging.WARNING)
 
 
 @pytest.fixture
