@@ -14,7 +14,7 @@ import pytest
 
 from harness.search import trials
 from tests import forks
-from tests.commands import closing_lines, harness, manifest, refused, variables
+from tests.commands import SHORT, closing_lines, harness, manifest, refused, variables
 from tests.searches import OPTUNA, RATE, search
 
 pytestmark = pytest.mark.filterwarnings(
@@ -88,6 +88,18 @@ def test_many_may_begin_at_once_with_a_database_that_is_not_there_yet(tmp_path):
             storages = [*at_once.map(trials.database, [url] * 4)]
         assert [storage.get_all_studies() for storage in storages] == [[]] * 4
         assert len(database(path, "SELECT * FROM version_info")) == 1
+
+
+def test_two_programs_at_once_share_the_trials_of_a_study(place, store):
+    url, env = f"sqlite:///{place}/shared.db", variables(MLFLOW_TRACKING_URI=store)
+    more = ("hydra.sweeper.n_trials=12", "hydra.sweeper.n_jobs=1", "hydra.sweeper.study_name=s")
+    line = [*stored(url, *more), *SHORT]
+    two = [
+        forks.start(*line, f"hydra.sweep.dir={name}", cwd=place, env=env) for name in ("a", "b")
+    ]
+    assert [each.wait(300) for each in two] == [0, 0], [each.said() for each in two]
+    trials = optuna.load_study(study_name="s", storage=url).trials
+    assert 12 <= len(trials) <= 13  # the last of one may be in hand while the other asks
 
 
 def test_a_study_that_looks_for_something_else_is_refused(workplace, capsys):

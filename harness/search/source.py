@@ -55,7 +55,8 @@ class Search:
         self._askers: dict[str, list[int]] = {}  # by fingerprint: the trials that wait for it
         self._ended: dict[str, Standing] = {}
         self._warned: set[str] = set()
-        self._left: int = self._settings["n_trials"] - self._take_over()
+        self._take_over()
+        self._left = self._to_ask()
         self._study.stop = self._stop  # a sampler calls it when it has tried everything
 
     @property
@@ -72,6 +73,8 @@ class Search:
     def ask(self) -> list[Planned]:
         """The runs of the next trials, as many as shall be trained together; none at the end."""
         runs: list[Planned] = []
+        if self._settings["storage"]:  # another program may have asked meanwhile, too
+            self._left = min(self._left, self._to_ask())
         while not runs and self._left > 0:
             for _ in range(min(self._batch, self._left)):
                 runs += self._ask_one()
@@ -175,16 +178,20 @@ class Search:
         own = self.manifest.sweep_id
         return [t for t in trials if t.user_attrs.get(SWEEP) == own and RUNS in t.user_attrs]
 
-    def _take_over(self) -> int:
-        """Wait again for trials that a stopped process of this sweep has asked for.
-
-        Returns how many trials of the study need not be asked for any more. One that was stopped
-        before its runs were noted is as good as never asked.
-        """
+    def _take_over(self) -> None:
+        """Wait again for trials that a stopped process of this sweep has asked for."""
         for trial in self._own():
             if not trial.state.is_finished():
                 self._await(trial, self._runs(trial))
-        return sum(
+
+    def _to_ask(self) -> int:
+        """How many trials the study still lacks.
+
+        One that was stopped before its runs were noted is as good as never asked.
+        """
+        wanted: int = self._settings["n_trials"]
+        asked: int = sum(
             RUNS in trial.user_attrs and (trial.state.is_finished() or trial.number in self._open)
             for trial in self._study.get_trials(deepcopy=False)
         )
+        return max(0, wanted - asked)
