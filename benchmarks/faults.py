@@ -158,7 +158,8 @@ def server(place: Place) -> Iterator[subprocess.Popen[bytes]]:
     from harness.commands import ui
     from harness.tracking.uri import sqlite_uri
 
-    port = place.env.get("PORT") or str(ui.free_port(None))
+    with ui.free_port(None) as free:
+        port = place.env.get("PORT") or str(free)
     url = f"http://{ui.HOST}:{port}"
     place.env |= {"PORT": port, "MLFLOW_TRACKING_URI": url}
     os.environ.setdefault("MLFLOW_DEFAULT_ARTIFACT_ROOT", "mlflow-artifacts:/")

@@ -14,6 +14,7 @@ from harness.tracking.uri import sqlite_uri
 from tests.commands import harness
 from tests.proxy import proxy_of
 from tests.recorded import QUIET
+from tests.servers import free_port
 
 pytestmark = QUIET
 SHORT = ["epochs=3", "dataset.samples=20", "figures=none"]
@@ -24,7 +25,7 @@ class Server:
     """A tracking server that can be killed and started again on the same store."""
 
     def __init__(self, folder):
-        self.uri, self.port = sqlite_uri(folder / "mlflow.db"), ui.free_port(None)
+        self.uri, self.port = sqlite_uri(folder / "mlflow.db"), free_port()
         self.base, self.log = f"http://{ui.HOST}:{self.port}", (folder / "log").open("wb")
 
     def start(self):

@@ -10,17 +10,21 @@ import time
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from errno import EADDRINUSE
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
+
+from filelock import FileLock, Timeout
 
 from harness.errors import Terminated, TrackingError, UsageError
 from harness.signals import tidy_signals
 from harness.tracking.links import links
 from harness.tracking.reading import connect
 from harness.tracking.sqlite import ARTIFACTS, is_store
+from harness.tracking.template import cached
 from harness.tracking.uri import (
     DATABASES,
     SERVERS,
@@ -53,15 +57,14 @@ def main(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     browse = somebody_looks() and not args.no_browser
     check_host(args.host, args.allow_remote)
-    asked = args.port
     uri = tracking_uri(None, Path.cwd())
     if scheme(uri) in SERVERS:
         show(links(connect(uri), without_credentials(uri)), browse)
         return 0
     check(uri)
     try:
-        with tidy_signals():
-            serve(uri, free_port(asked, args.host), args.host, browse)
+        with tidy_signals(), free_port(args.port, args.host) as port:
+            serve(uri, port, args.host, browse)
     except Terminated:
         raise
     except KeyboardInterrupt:
@@ -95,20 +98,44 @@ def check(uri: str) -> None:
         )
 
 
-def free_port(asked: int | None, host: str = HOST) -> int:
+@contextmanager
+def free_port(asked: int | None, host: str = HOST) -> Iterator[int]:
     """The port asked for, else the first free one; UsageError if it is not to be had."""
     for port in [asked] if asked is not None else range(PORT, PORT + 100):
-        with socket.socket() as probe:
+        with ExitStack() as held, socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
+                held.enter_context(promised(port))
                 probe.bind((host, port))
             except (OSError, OverflowError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 continue
-        if asked is None and port != PORT:
-            print(f"port {PORT} is in use: taking {port}", file=sys.stderr)
-        return port
+            probe.close()
+            if asked is None and port != PORT:
+                print(f"port {PORT} is in use: taking {port}", file=sys.stderr)
+            yield port
+            return
     raise UsageError(f"port {asked or PORT} cannot be used: {reason}")
+
+
+@contextmanager
+def promised(port: int) -> Iterator[None]:
+    """Meanwhile no other `harness ui` of this user takes it; OSError if one has it.
+
+    A server binds its port seconds after it was found free: two that begin at once would meet.
+    """
+    lock = FileLock(cached().with_name(f"port-{port}.lock"))
+    try:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OSError(EADDRINUSE, "another harness ui has it") from None
+    except OSError:
+        pass  # nothing can be kept there: it has to do without
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def serve(uri: str, port: int, host: str, browse: bool) -> None:
