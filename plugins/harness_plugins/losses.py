@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.contracts import Array
 from harness.numerics import sigmoid, softmax, softplus, tanh
-from harness_plugins.ranges import positive
+from harness_plugins.ranges import fraction, positive
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,7 @@ class SoftmaxCrossEntropy:
     task: ClassVar[str] = "multiclass"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1), not {self.label_smoothing}")
+        fraction(label_smoothing=self.label_smoothing)
         check_weights(self.class_weights)
 
     def __call__(self, prediction: Array, y: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from harness.contracts import Array
+from harness_plugins.ranges import at_least
 
 
 def _residual(prediction: Array, y: Array) -> Array:
@@ -111,8 +112,7 @@ class TopK:
     greater_is_better: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ValueError(f"k must be 1 or more, not {self.k}")
+        at_least(1, k=self.k)
 
     def __call__(self, prediction: Array, y: Array) -> Array:
         """(R,) from probabilities (R, N, classes) and codes (N,); of equal ones the first wins."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.contracts import Activation, Array, Arrays, Initializer, Uniform
 from harness.numerics import takes_out, with_ones
+from harness_plugins.ranges import fraction
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ class MLP:
     def __post_init__(self) -> None:
         if not all(width >= 1 for width in self.hidden):
             raise ValueError(f"hidden must be widths of 1 or more, not {list(self.hidden)}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")
+        fraction(dropout=self.dropout)
 
     def init(
         self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int

@@ -1,24 +1,40 @@
-"""What a plugin's numbers may be, and how it is said when they are not."""
+"""What a plugin's numbers may be, and how it is said when they are not: by a ValueError."""
 
 import math
+from collections.abc import Callable
 
 
 def positive(**fields: float) -> None:
-    """ValueError unless each is above 0 and finite."""
-    for name, value in fields.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive and finite, not {value}")
+    """Each is above 0 and finite."""
+    _expect("positive and finite", lambda value: 0 < value < math.inf, fields)
 
 
 def not_negative(**fields: float) -> None:
-    """ValueError unless each is 0 or more, and finite."""
-    for name, value in fields.items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be 0 or more, not {value}")
+    """Each is 0 or more, and finite."""
+    _expect("0 or more", lambda value: 0 <= value < math.inf, fields)
 
 
 def fraction(**fields: float) -> None:
-    """ValueError unless each is in [0, 1)."""
+    """Each is in [0, 1)."""
+    _expect("in [0, 1)", lambda value: 0 <= value < 1, fields)
+
+
+def decay(**fields: float) -> None:
+    """Each is in (0, 1]: a factor that lets nothing grow."""
+    _expect("in (0, 1]", lambda value: 0 < value <= 1, fields)
+
+
+def finite(**fields: float) -> None:
+    """Each is finite."""
+    _expect("finite", math.isfinite, fields)
+
+
+def at_least(least: int, **fields: int) -> None:
+    """Each is that or more."""
+    _expect(f"{least} or more", lambda value: value >= least, fields)
+
+
+def _expect(rule: str, holds: Callable[[float], bool], fields: dict[str, float]) -> None:
     for name, value in fields.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must be in [0, 1), not {value}")
+        if not holds(value):
+            raise ValueError(f"{name} must be {rule}, not {value}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.contracts import Activation, Array, Arrays, Initializer, Uniform
 from harness_plugins.models import over_ones, product
+from harness_plugins.ranges import at_least
 
 
 class Cache(NamedTuple):
@@ -30,8 +31,7 @@ class RBF:
     units: int = 16
 
     def __post_init__(self) -> None:
-        if self.units < 1:
-            raise ValueError(f"units must be 1 or more, not {self.units}")
+        at_least(1, units=self.units)
 
     def init(
         self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.contracts import Activation, Array, Arrays, Initializer, Uniform
 from harness_plugins.models import activated, over_ones, product
+from harness_plugins.ranges import at_least
 
 
 class Block(NamedTuple):
@@ -37,9 +38,7 @@ class ResidualMLP:
     blocks: int = 2
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f"{name} must be 1 or more, not {value}")
+        at_least(1, width=self.width, blocks=self.blocks)
 
     def init(
         self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int

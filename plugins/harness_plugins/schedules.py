@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.contracts import Array
-from harness_plugins.ranges import positive
+from harness_plugins.ranges import at_least, decay, fraction, positive
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,8 @@ class Step:
     factor: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.every < 1:
-            raise ValueError(f"every must be 1 or more, not {self.every}")
-        if not 0 < self.factor <= 1:
-            raise ValueError(f"factor must be in (0, 1], not {self.factor}")
+        at_least(1, every=self.every)
+        decay(factor=self.factor)
 
     def __call__(self, step: Array, total_steps: Array) -> Array:
         return self.factor ** (step // self.every)
@@ -62,8 +60,7 @@ class WarmupCosine:
     warmup: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup must be in [0, 1), not {self.warmup}")
+        fraction(warmup=self.warmup)
 
     def __call__(self, step: Array, total_steps: Array) -> Array:
         rise = self.warmup * total_steps
@@ -78,8 +75,7 @@ class Exponential:
     gamma: float = 0.99
 
     def __post_init__(self) -> None:
-        if not 0 < self.gamma <= 1:
-            raise ValueError(f"gamma must be in (0, 1], not {self.gamma}")
+        decay(gamma=self.gamma)
 
     def __call__(self, step: Array, total_steps: Array) -> Array:
         return above_zero(self.gamma**step)
@@ -111,8 +107,7 @@ class OneCycle:
     final_div_factor: float = 1e4
 
     def __post_init__(self) -> None:
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup must be in [0, 1), not {self.warmup}")
+        fraction(warmup=self.warmup)
         positive(div_factor=self.div_factor, final_div_factor=self.final_div_factor)
 
     def __call__(self, step: Array, total_steps: Array) -> Array:
@@ -137,10 +132,7 @@ class CosineRestarts:
     growth: int = 1
 
     def __post_init__(self) -> None:
-        if self.period < 1:
-            raise ValueError(f"period must be 1 or more, not {self.period}")
-        if self.growth < 1:
-            raise ValueError(f"growth must be 1 or more, not {self.growth}")
+        at_least(1, period=self.period, growth=self.growth)
 
     def __call__(self, step: Array, total_steps: Array) -> Array:
         if self.growth == 1:

@@ -1,12 +1,12 @@
 """Activations that let z through a gate which z itself opens: h = z · gate(z)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.contracts import Array
 from harness.numerics import sigmoid
+from harness_plugins.ranges import finite
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,7 @@ class Swish:
     beta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.beta):
-            raise ValueError(f"beta must be finite, not {self.beta}")
+        finite(beta=self.beta)
 
     def __call__(self, z: Array) -> Array:
         return z * sigmoid(self.beta * z)

@@ -1,11 +1,11 @@
 """Activations that do not grow with z, but swing or fade."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.contracts import Array
+from harness_plugins.ranges import finite
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,7 @@ class Sine:
     frequency: float = 1.0
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.frequency):
-            raise ValueError(f"frequency must be finite, not {self.frequency}")
+        finite(frequency=self.frequency)
 
     def __call__(self, z: Array) -> Array:
         return np.sin(self.frequency * z)

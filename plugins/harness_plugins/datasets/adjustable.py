@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.contracts import Data
-from harness_plugins.datasets.generated import plane, turns, validate
+from harness_plugins.datasets.generated import clouds, numbered, plane, turns, validate, whole
 from harness_plugins.ranges import positive
 
 
@@ -43,8 +43,7 @@ class Checkerboard:
 
     def __post_init__(self) -> None:
         validate(self.samples, self.noise, least=2)
-        if self.squares < 2:
-            raise ValueError(f"squares must be a whole number from 2 up, not {self.squares}")
+        whole(2, squares=self.squares)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 (the colour of the lower left corner) and 1, in turn."""
@@ -113,20 +112,12 @@ class Classification:
         signs = 2 * (corners[:, None] >> places & 1) - 1
         x = rng.normal(0, self.noise, (self.samples, self.features))
         x[:, : self.informative] += self.separation * signs[codes]
-        labels = tuple(str(i) for i in range(self.classes))
-        names = numbered(self.features)
-        return Data(x, codes, "classification", names, ("class",), labels)
-
-
-def numbered(features: int) -> tuple[str, ...]:
-    """Names x1, x2, … of features."""
-    return tuple(f"x{i + 1}" for i in range(features))
+        return clouds(x, codes, self.classes)
 
 
 def some_inform(features: int, informative: int) -> None:
     """ValueError unless 1 ≤ informative ≤ features."""
-    if features < 1:
-        raise ValueError(f"features must be a whole number from 1 up, not {features}")
+    whole(1, features=features)
     if not 1 <= informative <= features:
         message = f"informative must be a whole number from 1 to {features}, not {informative}"
         raise ValueError(message)

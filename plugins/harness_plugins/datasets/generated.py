@@ -10,9 +10,15 @@ import numpy as np
 from harness.contracts import Array, Data
 
 
+def whole(least: int, **fields: int) -> None:
+    """ValueError unless each is that or more."""
+    for name, value in fields.items():
+        if value < least:
+            raise ValueError(f"{name} must be a whole number from {least} up, not {value}")
+
+
 def validate(samples: int, noise: float, least: int) -> None:
-    if samples < least:
-        raise ValueError(f"samples must be a whole number from {least} up, not {samples}")
+    whole(least, samples=samples)
     if not 0 <= noise < inf:
         raise ValueError(f"noise must be a finite number from 0 up, not {noise}")
 
@@ -22,9 +28,20 @@ def turns(samples: int, classes: int) -> Array:
     return np.arange(samples, dtype=np.int64) % classes
 
 
+def numbered(features: int) -> tuple[str, ...]:
+    """Names x1, x2, … of features."""
+    return tuple(f"x{i + 1}" for i in range(features))
+
+
 def plane(x: Array, codes: Array, class_names: tuple[str, ...]) -> Data:
     """Classes in the plane."""
     return Data(x, codes, "classification", ("x1", "x2"), ("class",), class_names)
+
+
+def clouds(x: Array, codes: Array, classes: int) -> Data:
+    """Classes that are called by their codes, in as many features as there are."""
+    labels = tuple(str(code) for code in range(classes))
+    return Data(x, codes, "classification", numbered(x.shape[1]), ("class",), labels)
 
 
 @dataclass(frozen=True)
@@ -137,10 +154,8 @@ class Blobs:
     features: int = 2
 
     def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise ValueError(f"classes must be a whole number from 2 up, not {self.classes}")
-        if self.features < 1:
-            raise ValueError(f"features must be a whole number from 1 up, not {self.features}")
+        whole(2, classes=self.classes)
+        whole(1, features=self.features)
         validate(self.samples, self.noise, least=self.classes)
 
     def load(self, rng: np.random.Generator) -> Data:
@@ -148,9 +163,7 @@ class Blobs:
         codes = turns(self.samples, self.classes)
         centres = rng.uniform(-2, 2, (self.classes, self.features))
         x = centres[codes] + rng.normal(0, self.noise, (self.samples, self.features))
-        names = tuple(f"x{i + 1}" for i in range(self.features))
-        labels = tuple(str(i) for i in range(self.classes))
-        return Data(x, codes, "classification", names, ("class",), labels)
+        return clouds(x, codes, self.classes)
 
 
 @dataclass(frozen=True)
@@ -166,13 +179,12 @@ class Friedman1:
 
     def __post_init__(self) -> None:
         validate(self.samples, self.noise, least=1)
-        if self.features < 5:
-            raise ValueError(f"features must be a whole number from 5 up, not {self.features}")
+        whole(5, features=self.features)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, features) and y (samples, 1)."""
         x = rng.uniform(0, 1, (self.samples, self.features))
         y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
         y += 10 * x[:, 3] + 5 * x[:, 4] + rng.normal(0, self.noise, self.samples)
-        names = tuple(f"x{i + 1}" for i in range(self.features))
+        names = numbered(self.features)
         return Data(x, y[:, None], "regression", names, ("y",), standardize=True)

@@ -10,6 +10,7 @@ import numpy as np
 from harness.contracts import Array, RunResult, SweepResult
 from harness_plugins.figures.look import INK, PALETTE, QUIET, plain
 from harness_plugins.figures.space import space
+from harness_plugins.ranges import at_least
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,7 @@ class Curves:
     scope: ClassVar[str] = "sweep"
 
     def __post_init__(self) -> None:
-        if self.most < 2:
-            raise ValueError(f"most must be 2 or more, not {self.most}")
+        at_least(2, most=self.most)
 
     def applies(self, result: SweepResult) -> bool:
         return result.best is not None
