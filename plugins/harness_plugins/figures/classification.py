@@ -9,17 +9,20 @@ import numpy as np
 
 from harness.contracts import Array, RunResult
 from harness_plugins.figures.grid import plane
-from harness_plugins.figures.look import INK, PART_MARKERS, colours, headline, parts, plain
+from harness_plugins.figures.look import (
+    INK,
+    PART_MARKERS,
+    colours,
+    few,
+    headline,
+    left_a_net,
+    parts,
+    plain,
+)
 
-POINTS = 2000  # of a part, drawn at most
 COUNTED = 20  # classes, up to which every cell shows its count
 NAMED = 36  # classes, up to which every one has its name on the axes
 LISTED = 12  # classes in a legend
-
-
-def can_be_drawn(result: RunResult) -> bool:
-    """A classification that left a net, with examples to ask it about."""
-    return result.data.task == "classification" and bool(result.weights) and bool(parts(result))
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class DecisionMap:
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        return can_be_drawn(result) and result.data.x.shape[1] == 2
+        return left_a_net(result, "classification") and result.data.x.shape[1] == 2
 
     def draw(self, result: RunResult, figure: Any) -> None:
         headline(figure, result)
@@ -66,9 +69,9 @@ def _regions(axes: Any, a: Array, b: Array, probabilities: Array, palette: list[
 
 def _examples(axes: Any, result: RunResult, part: str, palette: list[str]) -> None:
     """Dots in their class's colour; those the net takes for another have a dark edge."""
-    few = slice(None, None, -(-len(result.x[part]) // POINTS) or 1)
-    x, codes = result.x[part][few], np.asarray(result.y[part]).astype(int).ravel()[few]
-    wrong = np.asarray(result.prediction[part])[few].argmax(axis=1) != codes
+    shown = few(len(result.x[part]))
+    x, codes = result.x[part][shown], np.asarray(result.y[part]).astype(int).ravel()[shown]
+    wrong = np.asarray(result.prediction[part])[shown].argmax(axis=1) != codes
     marker = PART_MARKERS[part]
     own = np.array(palette)[codes]
     look: dict[str, Any] = {"marker": marker, "s": 30, "zorder": 2}
@@ -86,7 +89,7 @@ class Confusion:
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        return can_be_drawn(result)
+        return left_a_net(result, "classification")
 
     def draw(self, result: RunResult, figure: Any) -> None:
         part = next(p for p in ("validation", "test", "train") if p in parts(result))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.contracts import Array, Inside, RunResult
-from harness_plugins.figures.look import INK, QUIET, plain
+from harness_plugins.figures.look import INK, QUIET, matrix_name, plain
 
 LAYERS = 7  # drawn at most, at equal distances
 BINS = 30
@@ -36,7 +36,7 @@ class Diagnostics:
         first, second, third, fourth = map(figure.add_axes, PLACES)
         norms, count = result.norms, result.norms["gradient"].shape[1]
         shown = evenly(count)
-        names = [layer_name(k) for k in shown]
+        names = [matrix_name(k) for k in shown]
         palette = shades(len(shown))
         with np.errstate(all="ignore"):
             steps = norms["change"] / norms["weights"]
@@ -49,10 +49,6 @@ class Diagnostics:
         inside = result.inside
         _states(third, inside)
         _weights(fourth, result, inside, shown, palette)
-
-
-def layer_name(k: int) -> str:
-    return f"W{k + 1}".translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def evenly(n: int) -> list[int]:
@@ -134,7 +130,7 @@ def _weights(
         axes.stairs(base + after, edges, baseline=base, fill=True, color=palette[row], alpha=0.65)
         if inside is not None:
             axes.stairs(base + earlier, edges, baseline=base, color=INK, linewidth=1)
-    axes.set_yticks(range(len(arrays)), [layer_name(k) for k in reversed(shown)])
+    axes.set_yticks(range(len(arrays)), [matrix_name(k) for k in reversed(shown)])
     axes.set(ylim=(-0.05, len(arrays)), xlabel="weight")
     told = "weights: filled, now; line, before" if inside is not None else "weights"
     _title(axes, told)

@@ -16,6 +16,8 @@ PART_COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
 PART_MARKERS = {"train": "o", "validation": "s", "test": "^"}
 INK, QUIET = "#111827", "#6b7280"
 LONGEST_TITLE = 62  # columns, of a figure eight inches wide
+POINTS = 2000  # of a part, drawn at most
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def colours(n: int) -> list[str]:
@@ -58,6 +60,22 @@ def headline(figure: Any, result: RunResult) -> None:
 def parts(result: RunResult) -> list[str]:
     """The parts that have examples, training first."""
     return [part for part in PART_COLOURS if part in result.x and len(result.x[part])]
+
+
+def left_a_net(result: RunResult, task: str = "") -> bool:
+    """Whether there is a net, with examples to ask it about; of this task, if one is named."""
+    fits = task in ("", result.data.task)
+    return fits and bool(result.weights) and bool(parts(result))
+
+
+def few(count: int, most: int = POINTS) -> slice:
+    """So many of `count` examples as can be drawn, at equal distances."""
+    return slice(None, None, -(-count // most) or 1)
+
+
+def matrix_name(k: int) -> str:
+    """W₁ of the first."""
+    return f"W{k + 1}".translate(SUBSCRIPTS)
 
 
 def round_up(value: float, digits: Sequence[float] = (1, 2, 5, 10, 20)) -> float:

@@ -9,13 +9,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from harness.contracts import Array, RunResult
-from harness_plugins.figures.look import INK, QUIET, plain
+from harness_plugins.figures.look import INK, QUIET, matrix_name, plain
 
 SHOWN = 8  # units of a layer; of a wider one, some at both ends
 ENDS = (4, 2)
 NEGATIVE, POSITIVE = "#D55E00", "#0072B2"
 BIAS = -1
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Layer(NamedTuple):
@@ -66,7 +65,7 @@ def _panel(axes: Any, result: RunResult, dense: list[Array], title: str) -> None
     axes.text(0.02, 0.965, title, transform=axes.transAxes, va="center", color=INK)
     for place, (weights, near, far) in enumerate(zip(dense, layers, layers[1:], strict=False)):
         _edges(axes, weights, place, near, far)
-        shape = f"W{place + 1}".translate(SUBSCRIPTS) + f"  {len(weights)} × {far.width}"
+        shape = f"{matrix_name(place)}  {len(weights)} × {far.width}"
         axes.text(place + 0.5, -1.1, shape, ha="center", va="center", color=INK)
     last = len(layers) - 1
     for place, layer in enumerate(layers):

@@ -14,20 +14,16 @@ from harness_plugins.figures.look import (
     PART_COLOURS,
     PART_MARKERS,
     QUIET,
+    few,
     headline,
+    left_a_net,
     parts,
     plain,
     round_up,
 )
 
 TARGETS = 4  # drawn at most
-POINTS = 2000  # of a part, drawn at most
 LEVELS = 16  # at most about this many
-
-
-def can_be_drawn(result: RunResult) -> bool:
-    """A regression that left a net, with examples to ask it about."""
-    return result.data.task == "regression" and bool(result.weights) and bool(parts(result))
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Prediction:
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        return can_be_drawn(result)
+        return left_a_net(result, "regression")
 
     def draw(self, result: RunResult, figure: Any) -> None:
         names = target_names(result)[:TARGETS]
@@ -62,10 +58,10 @@ def _scatter(left: Any, right: Any, part: str, truth: Array, prediction: Array) 
     residual = truth - prediction
     spread = ((truth - truth.mean()) ** 2).sum() if len(truth) else 0.0
     label = f"{part}, R² {1 - (residual**2).sum() / spread:.3f}" if spread > 0 else part
-    few = slice(None, None, -(-len(truth) // POINTS) or 1)
+    shown = few(len(truth))
     look = {"s": 20, "color": PART_COLOURS[part], "marker": PART_MARKERS[part], "alpha": 0.65}
-    left.scatter(truth[few], prediction[few], linewidths=0, label=label, **look)
-    right.scatter(prediction[few], residual[few], linewidths=0, **look)
+    left.scatter(truth[shown], prediction[shown], linewidths=0, label=label, **look)
+    right.scatter(prediction[shown], residual[shown], linewidths=0, **look)
 
 
 def _frame(left: Any, right: Any, name: str) -> None:
@@ -93,7 +89,7 @@ class ResponseSurface:
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        return can_be_drawn(result) and len(moving_features(result)) >= 2
+        return left_a_net(result, "regression") and len(moving_features(result)) >= 2
 
     def draw(self, result: RunResult, figure: Any) -> None:
         first, second = moving_features(result)[:2]
@@ -125,9 +121,9 @@ def _contours(
     beyond = "both" if result.timeline else "neither"  # the same colours in every picture
     filled = axes.contourf(response.a, response.b, height, levels=levels, extend=beyond, **look)
     first, second = (np.asarray(result.x[part])[:, k] for k in response.columns)
-    few = slice(None, None, -(-len(truth) // POINTS) or 1)
+    shown = few(len(truth))
     edge = {"edgecolors": "white", "linewidths": 0.7, "s": 26}
-    axes.scatter(first[few], second[few], c=truth[few], **edge, **look)
+    axes.scatter(first[shown], second[shown], c=truth[shown], **edge, **look)
     features = [plain(result.data.feature_names[k]) for k in response.columns]
     axes.set(xlabel=features[0], ylabel=features[1])
     axes.grid(visible=False)
@@ -142,7 +138,7 @@ class ResponseCurve:
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        return can_be_drawn(result) and result.data.x.shape[1] == 1
+        return left_a_net(result, "regression") and result.data.x.shape[1] == 1
 
     def draw(self, result: RunResult, figure: Any) -> None:
         headline(figure, result)
@@ -156,10 +152,10 @@ class ResponseCurve:
         for target, (name, axes) in enumerate(zip(names, panels, strict=True)):
             for part in parts(result):
                 truth = columns(result.y[part])[:, target]
-                few = slice(None, None, -(-len(truth) // POINTS) or 1)
+                shown = few(len(truth))
                 look = {"s": 20, "color": PART_COLOURS[part], "marker": PART_MARKERS[part]}
-                at = np.asarray(result.x[part])[few, 0]
-                axes.scatter(at, truth[few], alpha=0.5, linewidths=0, label=part, **look)
+                at = np.asarray(result.x[part])[shown, 0]
+                axes.scatter(at, truth[shown], alpha=0.5, linewidths=0, label=part, **look)
             limits = axes.get_ylim()
             axes.plot(along, answers[:, target], color=INK, linewidth=2, label="learned")
             if result.timeline:  # the same axes in every picture

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.contracts import Array, RunResult
 from harness_plugins.figures.grid import moving_features, plane
-from harness_plugins.figures.look import parts
+from harness_plugins.figures.look import few, left_a_net, parts
 from harness_plugins.figures.regression import columns
 
 SIZE = 41  # ticks along each side of the surface
@@ -34,7 +34,7 @@ class Surface3D:
     scope: ClassVar[str] = "run"
 
     def applies(self, result: RunResult) -> bool:
-        both = result.data.x.shape[1] == 2 and bool(result.weights) and bool(parts(result))
+        both = result.data.x.shape[1] == 2 and left_a_net(result)
         return both and len(moving_features(result)) == 2
 
     def draw(self, result: RunResult, figure: Any) -> str:
@@ -51,20 +51,20 @@ def _content(result: RunResult) -> dict[str, Any]:
     x = np.concatenate([np.asarray(result.x[part], float) for part in named])
     names, y, heights = _targets(result, np.concatenate([result.y[part] for part in named]))
     part_of = np.repeat(np.arange(len(named)), [len(result.x[part]) for part in named])
-    few = slice(None, None, -(-len(x) // POINTS))
+    at = few(len(x), POINTS)
     response = plane(result, (0, 1), SIZE)
     targets = [
         {
             "name": names[k] if k < len(names) else f"target {k}",
             "heights": _numbers(response.answers[:, :, heights[k]]),
-            "truth": _numbers(y[few, k]),
+            "truth": _numbers(y[at, k]),
         }
         for k in range(min(TARGETS, y.shape[1]))
     ]
-    points = zip(_numbers(x[few, 0]), _numbers(x[few, 1]), part_of[few].tolist(), strict=True)
+    points = zip(_numbers(x[at, 0]), _numbers(x[at, 1]), part_of[at].tolist(), strict=True)
     return {
         "name": result.name,
-        "legend": _legend(named, len(x[few]), len(x)),
+        "legend": _legend(named, len(x[at]), len(x)),
         "features": [str(name) for name in result.data.feature_names],
         "a": _numbers(response.a),
         "b": _numbers(response.b),
