@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from harness.tracking.reading_sweeps import read_sweep
 PLOTS = "plots/"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
     """All that the page is made of; what is not known is empty."""
 
@@ -30,7 +30,7 @@ class Report:
     ranked: Sequence[Standing]
     run_ids: Mapping[str, str]
     place: Mapping[str, str]  # where it comes from
-    missing: tuple[str, ...] = ()  # why it is not the whole sweep, or has not all its pictures
+    missing: list[str] = field(default_factory=list)  # why it is not whole, or lacks pictures
     config: str = ""  # of the best run, as its advice and some pictures are
     advice: Sequence[str] = ()
     pictures: Mapping[str, bytes] = field(default_factory=dict)  # of the sweep, by file name
@@ -50,50 +50,41 @@ def from_folder(folder: Path) -> Report:
     planned = manifest.runs if manifest.search is None else noted(folder)
     results = ((run, store.read_result(folder, run.fingerprint)) for run in planned)
     standings = [leaderboard.standing(run, result) for run, result in results if result]
-    report = Report(
-        manifest,
-        leaderboard.rank(standings, manifest.objective),
-        {},
-        {"folder": str(folder), "record": manifest.tracking_uri},
-    )
+    ranked = leaderboard.rank(standings, manifest.objective)
+    place = {"folder": str(folder), "record": manifest.tracking_uri}
+    report = Report(manifest, ranked, {}, place)
     if len(standings) < len(planned):
         command = shlex.join(["harness", "resume", str(folder)])
         left = f"Unfinished: {len(standings)} of {len(planned)} runs are trained; {command}"
-        report = replace(report, missing=(left,))
-    return _drawn(report, folder) if standings else report
+        report.missing.append(left)
+    if standings:
+        _draw(report, folder)
+    return report
 
 
-def _drawn(report: Report, folder: Path) -> Report:
-    """The same with its pictures, as far as plugins and data are still there."""
+def _draw(report: Report, folder: Path) -> None:
+    """Add its pictures, as far as plugins and data are still there."""
     manifest, best = report.manifest, report.best
     names = manifest.figures["names"] or None  # a sweep may go without; who wants a page does not
-    missing = [*report.missing]
 
     def drawn(scope: str, result: Any) -> dict[str, bytes]:
         files, failed = draw_all(figures_for(names, scope), result)
-        missing.extend(f"The figure {name} failed: {error}" for name, error in failed.items())
+        report.missing += (f"The figure {name} failed: {error}" for name, error in failed.items())
         return files
 
-    pictures, of_best = {}, {}
-    advice: list[str] = []
+    if best is not None:
+        report.config = as_yaml(best.planned.config).decode()
     try:
         one_file.recall(manifest.folders)
         if not manifest.single:
-            pictures = drawn("sweep", sweep_result(manifest, folder, report.ranked, {}, None))
+            sweep = sweep_result(manifest, folder, report.ranked, {}, None)
+            report.pictures = drawn("sweep", sweep)
         if best is not None:
             result = store.read_result(folder, best.planned.fingerprint)
             run = of_planned(best.planned, result, None, folder)
-            advice, of_best = advise(run), drawn("run", run)
+            report.advice, report.best_pictures = advise(run), drawn("run", run)
     except (HarnessError, DataError) as error:
-        missing.append(f"Not all pictures could be drawn: {error}")
-    return replace(
-        report,
-        missing=tuple(missing),
-        config=as_yaml(best.planned.config).decode() if best else "",
-        advice=advice,
-        pictures=pictures,
-        best_pictures=of_best,
-    )
+        report.missing.append(f"Not all pictures could be drawn: {error}")
 
 
 def from_record(uri: str, asked: str) -> Report:
@@ -104,26 +95,23 @@ def from_record(uri: str, asked: str) -> Report:
     place |= {"run": found.top, **found.git}
     ranked = leaderboard.rank(standings, found.manifest.objective)
     report = Report(found.manifest, ranked, found.run_ids, place)
-    files, of_best, missing, best = {}, {}, [], report.best
+    if (best := report.best) is not None:
+        report.advice = found.advice.get(best.planned.fingerprint, "").splitlines()
     if not found.ended:
-        missing.append("Unfinished: this is how far the record goes.")
+        report.missing.append("Unfinished: this is how far the record goes.")
     try:
         if not found.manifest.single:
-            files = found.files(found.top)
+            report.pictures = _plots(found.files(found.top))
         if best is not None:
-            of_best = found.files(found.run_ids[best.planned.fingerprint])
-            if not of_best:
-                missing.append("The files of the best run are not where MLflow looks for them.")
+            files = found.files(found.run_ids[best.planned.fingerprint])
+            report.config = files.get("config.yaml", b"").decode(errors="replace")
+            report.best_pictures = _plots(files)
+            if not files:
+                lost = "The files of the best run are not where MLflow looks for them."
+                report.missing.append(lost)
     except HarnessError as error:
-        missing.append(f"The pictures are out of reach: {error}")
-    return replace(
-        report,
-        missing=tuple(missing),
-        config=of_best.get("config.yaml", b"").decode(errors="replace"),
-        advice=found.advice.get(best.planned.fingerprint, "").splitlines() if best else (),
-        pictures=_plots(files),
-        best_pictures=_plots(of_best),
-    )
+        report.missing.append(f"The pictures are out of reach: {error}")
+    return report
 
 
 def _plots(files: Mapping[str, bytes]) -> dict[str, bytes]:
