@@ -34,14 +34,19 @@ def build_dataclass(cls: type, values: Mapping[str, Any], where: str) -> Any:
     known = {f.name: f for f in fields(cls) if f.init}
     for name in values:
         allow_name(where or "config", str(name), known)
-    missing = [
-        name
-        for name, f in known.items()
-        if name not in values and f.default is MISSING and f.default_factory is MISSING
-    ]
+    missing = [name for name in required(cls) if name not in values]
     allow(not missing, f"{where or 'config'}: {', '.join(missing)} must be given")
     dotted = f"{where}." if where else ""
     return cls(**{k: construct(hints[k], v, f"{dotted}{k}") for k, v in values.items()})
+
+
+def required(cls: type) -> list[str]:
+    """The fields that must be given."""
+    return [
+        f.name
+        for f in fields(cls)
+        if f.init and f.default is MISSING and f.default_factory is MISSING
+    ]
 
 
 def construct(hint: Any, value: Any, where: str) -> Any:

@@ -1,9 +1,11 @@
 """What all checks share: what plugins are given, how answers are compared, how a failure reads."""
 
+import contextlib
 import dataclasses
 import unittest
+import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +71,17 @@ def expect_slope(what: str, slope: Array, along: Call, heading: str) -> None:
     best = np.abs(numeric - slope).argmin(axis=0)
     due = np.take_along_axis(numeric, best[None], axis=0)[0]
     expect_near(f"{what} by central differences", slope, due, heading)
+
+
+@contextlib.contextmanager
+def expect_no_warning(what: str, heading: str) -> Iterator[None]:
+    """Failure if anything here warns, or would but for NumPy's settings."""
+    with np.errstate(all="raise", under="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            yield
+        except (FloatingPointError, Warning) as error:
+            expect(False, f"no warning for {what}", error, heading)
 
 
 def expect_class_variable(plugin: Any, name: str, allowed: Sequence[Any], heading: str) -> None:

@@ -4,7 +4,7 @@ import traceback
 import typing
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from enum import Enum
 from functools import partial
 from importlib import import_module
@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.checks import declaration, purity, rows
 from harness.checks.kit import Failure, Kind, Skip, changed
+from harness.construct import required
 from harness.errors import PluginError
 from harness.registry import load
 
@@ -126,12 +127,7 @@ def report(kind: str, name: str) -> Iterator[Outcome]:
 def instances(kind: str, name: str) -> list[Any]:
     """An installed plugin with its defaults, and its variants; Skip if it needs fields."""
     cls = load(kind, name)
-    needed = [
-        f.name
-        for f in fields(cls)
-        if f.init and f.default is MISSING and f.default_factory is MISSING
-    ]
-    if needed:
+    if needed := required(cls):
         raise Skip(f"{', '.join(needed)} must be given: check an instance with parametrize_checks")
     return variants(cls())
 
