@@ -10,15 +10,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from harness.commands import VERBS
 from harness.contracts import DataError
 from harness.errors import HarnessError, Terminated, UsageError
 from harness.one_file import asked_for
 
-# conf/config.yaml says what they do
-VERBS = (
-    "train", "plugins", "new", "check", "resume", "reproduce", "compare", "explain", "ui",
-    "report",
-)  # fmt: skip
 USAGE, INTERNAL, DATA, DISK, INTERRUPTED, TERMINATED = 2, 1, 65, 74, 130, 143
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCES, errno.EIO)
 
@@ -28,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     _streams()
     try:
-        code = _dispatch([*(sys.argv[1:] if arguments is None else arguments)])
+        given = [*(sys.argv[1:] if arguments is None else arguments)]
+        with asked_for(folders_in(given)):
+            code = _called(given)
         sys.stdout.flush()
         return code
     except SystemExit as stop:
@@ -54,11 +52,6 @@ def _streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _dispatch(arguments: list[str]) -> int:
-    with asked_for(folders_in(arguments)):
-        return _called(arguments)
 
 
 def folders_in(arguments: list[str]) -> list[str]:

@@ -1,1 +1,5 @@
-
+# conf/config.yaml says what they do
+VERBS = (
+    "train", "plugins", "new", "check", "resume", "reproduce", "compare", "explain", "ui",
+    "report",
+)  # fmt: skip

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
 
-from harness import commands
+from harness.commands import VERBS
 from harness.composer import Composer, composer, composing, shadowed, user_conf
 from harness.errors import Terminated, UsageError
 from harness.one_file import asked_for
@@ -105,8 +104,7 @@ def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
     words = line.split()[1:]
     word = "" if line.endswith(" ") or not words else words.pop()
     if not words and asked[:1] == ["query=bash"]:
-        known = [module.name for module in iter_modules(commands.__path__)]
-        print(*(verb for verb in known if verb.startswith(word)))
+        print(*(verb for verb in VERBS if verb.startswith(word)))
     elif words and words[0].isidentifier():
         if words[0] not in ("train", "explain"):
             return
