@@ -74,6 +74,8 @@ def test_an_image_is_a_row_of_features_and_two_targets_have_names(saved):
         ({"x": X}, None, "no array 'y'; the arrays are x"),
         ({"x": X, "y": FLOATS[:5]}, None, r"x has the shape \(6, 3\) and y \(5, 1\): N examples"),
         ({"x": X, "y": np.float64(3)}, None, r"and y \(\): N examples"),
+        ({"x": np.float64(3), "y": np.float64(3)}, None, r"the shape \(\) and y \(\): N examples"),
+        ({"x": X, "y": FLOATS[:, :0]}, None, r"y \(6, 0\): N examples"),
         ({"x": X[:0], "y": FLOATS[:0]}, None, r"x has the shape \(0, 3\)"),
         ({"x": TEXTS, "y": FLOATS}, None, "x is <U1, and numbers are expected"),
         ({"x": X, "y": TEXTS}, "regression", "y is <U1, and numbers are expected"),

@@ -37,7 +37,7 @@ class NPZ:
         path = Path(self.path)
         arrays = read(path, ("x", "y"))
         x, y = arrays["x"], arrays["y"]
-        if x.shape[:1] != y.shape[:1] or x.size == 0:
+        if x.ndim == 0 or x.shape[:1] != y.shape[:1] or 0 in (x.size, y.size):
             message = f"x has the shape {x.shape} and y {y.shape}: N examples are expected of both"
             raise DataError(message, path)
         x = _numbers(x, "x", path)
