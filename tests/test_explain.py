@@ -2,11 +2,14 @@
 
 import re
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+from harness.commands.explain import titled
 from harness.compose import build
 from harness.lesson.chain import chain
 from harness.lesson.formula import mathml, parse, plain
@@ -48,6 +51,14 @@ def test_its_numbers_are_bit_for_bit_those_of_training(net):
     assert result.curves["train/loss"].values.tolist() == [step.loss, step.loss_after]
     for ours, theirs in zip(step.after, result.weights, strict=True):
         assert np.array_equal(ours, theirs)
+
+
+def test_a_strangers_hidden_layers_may_be_one_number():
+    config = make_config()
+    step = take(build(config))
+    member = replace(step.built.member, model=SimpleNamespace(hidden=5))
+    step = step._replace(built=replace(step.built, member=member))
+    assert titled(step, config).startswith("One training step: mlp 2-5-1, ")
 
 
 @pytest.mark.parametrize("net", NETS)

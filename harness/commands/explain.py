@@ -57,7 +57,9 @@ def taken(config: Config) -> Step:
 
 def titled(step: Step, config: Config) -> str:
     """What the net is: its widths, if it has such, and its plugins."""
-    widths = [step.x.shape[1], *getattr(step.built.member.model, "hidden", ()), step.y.shape[1]]
+    hidden = getattr(step.built.member.model, "hidden", ())
+    hidden = hidden if isinstance(hidden, tuple) else (hidden,)  # a stranger's may be one number
+    widths = [step.x.shape[1], *hidden, step.y.shape[1]]
     names = [config[kind]["name"] for kind in ("dataset", "activation", "loss", "optimizer")]
     net = f"{config['model']['name']} {'-'.join(map(str, widths))}"
     return f"One training step: {net}, {', '.join(names)}"
