@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from harness.leaderboard import Setting
+from harness.leaderboard import Setting, sign
 
 LEVEL = 0.05
 TOP = 10  # settings that are shown, and compared with the best of them
@@ -36,14 +36,14 @@ def compare(settings: Sequence[Setting], objective: Mapping[str, Any]) -> list[C
 
 def _against(first: Setting, other: Setting, objective: Mapping[str, Any]) -> Comparison:
     """Student's t of the differences over common seeds; Welch's where fewer than two are."""
-    sign = -1.0 if objective["direction"] == "maximize" else 1.0
+    way = sign(objective)
     ours, theirs = (_by_seed(setting, objective["metric"]) for setting in (first, other))
     if len(common := sorted(ours.keys() & theirs.keys())) > 1:
-        differences = [sign * (theirs[seed] - ours[seed]) for seed in common]
+        differences = [way * (theirs[seed] - ours[seed]) for seed in common]
         effect, n = fmean(differences), len(common)
         error = stdev(differences) / math.sqrt(n)
         return Comparison(other, effect, n, *_students(effect, error, n - 1))
-    effect, fewer = sign * (other.mean - first.mean), min(len(ours), len(theirs))
+    effect, fewer = way * (other.mean - first.mean), min(len(ours), len(theirs))
     if fewer < 2:
         return Comparison(other, effect, fewer)
     samples = [[*ours.values()], [*theirs.values()]]
@@ -104,8 +104,8 @@ def words(
         return f"of each setting a run ended badly: {quoted(first.name)} comes first by the others"
     found = compare(settings[:TOP], objective)
     said = _verdict(quoted(first.name), found, quoted)
-    sign = -1.0 if objective["direction"] == "maximize" else 1.0
-    unsure = [g for g in settings if not g.whole and g.seeds and sign * (g.mean - first.mean) < 0]
+    way = sign(objective)
+    unsure = [g for g in settings if not g.whole and g.seeds and way * (g.mean - first.mean) < 0]
     if unsure:
         bad = len(unsure[0].standings) - unsure[0].seeds
         name, count = quoted(unsure[0].name), len(unsure[0].standings)

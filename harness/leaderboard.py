@@ -36,14 +36,19 @@ def counts(outcomes: Sequence[str]) -> str:
     return ", ".join(f"{tally[name]} {name}" for name in dict.fromkeys(names))
 
 
+def sign(objective: Mapping[str, Any]) -> float:
+    """What makes the best number of an objective the least."""
+    return -1.0 if objective["direction"] == "maximize" else 1.0
+
+
 def rank(standings: Iterable[Standing], objective: Mapping[str, Any]) -> list[Standing]:
     """Best first; runs that did not end well, or have no such number, come last."""
-    metric, sign = objective["metric"], -1.0 if objective["direction"] == "maximize" else 1.0
+    metric, way = objective["metric"], sign(objective)
 
     def key(s: Standing) -> tuple[bool, float, int]:
         value = s.metrics.get(metric, math.nan)
         unranked = s.outcome != "ok" or not math.isfinite(value)
-        return unranked, 0.0 if unranked else sign * value, s.planned.jobs[0]
+        return unranked, 0.0 if unranked else way * value, s.planned.jobs[0]
 
     return sorted(standings, key=key)
 
@@ -82,12 +87,12 @@ class Setting(NamedTuple):
 
 def settings_of(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> list[Setting]:
     """Runs grouped over seeds, best mean first; after them those with a run that ended badly."""
-    sign = -1.0 if objective["direction"] == "maximize" else 1.0
+    way = sign(objective)
     groups: dict[bytes, list[Standing]] = {}
     for s in ranked:
         groups.setdefault(s.planned.setting, []).append(s)
     found = [Setting(tuple(g), *estimate(g, objective["metric"])) for g in groups.values()]
-    return sorted(found, key=lambda g: (not g.whole, sign * g.mean if g.seeds else math.inf))
+    return sorted(found, key=lambda g: (not g.whole, way * g.mean if g.seeds else math.inf))
 
 
 def estimate(standings: Iterable[Standing], metric: str) -> tuple[int, float, float]:

@@ -16,7 +16,7 @@ from harness import leaderboard
 from harness.comparison import told
 from harness.leaderboard import Standing, counts
 from harness.note import note
-from harness.recording import as_text, flat
+from harness.recording import params
 from harness.report import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -85,9 +85,9 @@ def varied(ranked: Sequence[Standing]) -> dict[str, list[str]]:
     keys = leaderboard.varying([s.planned for s in ranked])
     met: dict[str, dict[str, None]] = {key: {} for key in keys}
     for s in ranked:
-        settings = flat(s.planned.config)
+        settings = params(s.planned.config)
         for key in met.keys() & settings.keys():
-            met[key][as_text(settings[key])] = None
+            met[key][settings[key]] = None
     return {key: summed_up([*values]) for key, values in met.items()}
 
 
