@@ -31,11 +31,11 @@ class Section(NamedTuple):
 def lesson(step: Step) -> list[Section]:
     """The whole step: data, weights, forward, loss, backward, update, and what it brought."""
     layers = chain(step)
-    forward = _forward(step, layers) if layers else [_shown_for_dense_nets(), *_said(step)]
+    forward = _forward(step, layers) if layers else _said(step)
     backward = _backward(step, layers) if layers else _gradients(step)
     return [
         Section("The data", [*_data(step)]),
-        Section("The first weights", [*_weights(step)]),
+        Section("The first weights", [*_weights(step, dense=layers is not None)]),
         Section("Forward: from the examples to a prediction", [*forward]),
         Section("The loss", [*_loss(step)]),
         Section("Backward: the chain rule", [*backward]),
@@ -67,19 +67,16 @@ def _data(step: Step) -> Iterator[str | Equation]:
     yield f"All numbers are {member.dtype}."
 
 
-def _weights(step: Step) -> Iterator[str | Equation]:
+def _weights(step: Step, dense: bool) -> Iterator[str | Equation]:
     yield formula(step.built.member.initializer)
-    if chain(step):
+    if dense:
         yield "A layer has a row for each of its inputs, and a last row: its biases."
     for k, w in enumerate(step.weights, 1):
         yield Equation(f"W_{{{k}}}", w, whole=True)
 
 
-def _shown_for_dense_nets() -> str:
-    return "The way from layer to layer is shown for plain dense nets; this is another kind."
-
-
 def _said(step: Step) -> Iterator[str | Equation]:
+    yield "The way from layer to layer is shown for plain dense nets; this is another kind."
     yield formula(step.built.member.model)
     yield Equation(r"\hat{y}", step.prediction)
 
