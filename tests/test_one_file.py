@@ -61,6 +61,13 @@ def mine(workplace):
     forget()
 
 
+def test_a_default_may_be_an_empty_text(mine, capsys):
+    text = (mine / "activation" / "snake.py").read_text()
+    (mine / "activation" / "mute.py").write_text(text.replace("a: float = 1.0", 'b: str = ""'))
+    shown = harness(capsys, "--plugins", "mine", "plugins", "activation", "mute").out
+    assert "field: b: str = \n" in shown
+
+
 @pytest.fixture
 def seen(mine, monkeypatch):
     """The same folder, looked through."""

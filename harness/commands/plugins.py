@@ -55,15 +55,16 @@ def describe(kind: str, name: str) -> str:
         schema(kind, name)
     else:
         twin(kind, name)
-    return ", ".join(_field(f) for f in fields(plugin) if f.init)
+    return ", ".join(f.name + _default(f, "=") for f in fields(plugin) if f.init)
 
 
-def _field(f: Field[Any]) -> str:
+def _default(f: Field[Any], sign: str) -> str:
+    """What is said of it after a field's name."""
     if f.default is not MISSING:
-        return f"{f.name}={as_text(f.default)}"
+        return sign + as_text(f.default)
     if f.default_factory is not MISSING:
-        return f"{f.name}={as_text(f.default_factory())}"
-    return f"{f.name} (required)"
+        return sign + as_text(f.default_factory())
+    return " (required)"
 
 
 def _show(kind: str, name: str) -> int:
@@ -74,9 +75,7 @@ def _show(kind: str, name: str) -> int:
     print(f"source: {inspect.getsourcefile(plugin)}")
     hints = get_type_hints(plugin)
     for f in (f for f in fields(plugin) if f.init):
-        _, _, default = _field(f).partition("=")
-        hint = inspect.formatannotation(hints[f.name])
-        print(f"field: {f.name}: {hint}" + (f" = {default}" if default else " (required)"))
+        print(f"field: {f.name}: {inspect.formatannotation(hints[f.name])}{_default(f, ' = ')}")
     print(f"presets: {', '.join(presets_of(kind, name)) or 'none'}")
     print(inspect.getdoc(plugin) or "(no docstring)")
     return 0
