@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -35,9 +35,16 @@ class Jobs:
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
         self._outputs = Outputs()
 
-    def parsed(self, swept: Mapping[str, Any], arguments: Sequence[str]) -> list[Override]:
+    @property
+    def sweeper(self) -> dict[str, Any]:
+        """What `hydra.sweeper` says."""
+        said = OmegaConf.to_container(self.config.hydra.sweeper, resolve=True)
+        return cast(dict[str, Any], said)
+
+    def parsed(self, arguments: Sequence[str]) -> list[Override]:
         """What the command line and `hydra.sweeper.params` ask for."""
-        lines = [*(f"{key}={value}" for key, value in (swept or {}).items()), *arguments]
+        swept = self.sweeper["params"] or {}
+        lines = [*(f"{key}={value}" for key, value in swept.items()), *arguments]
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         return list(parser.parse_overrides(lines))
 

@@ -151,7 +151,7 @@ def _sweep(hydra: Composer, config_name: str, task: Task, lines: list[str]) -> S
     cfg = hydra.compose_config(config_name, lines, RunMode.MULTIRUN, with_log_configuration=False)
     _allow(cfg)
     allow(
-        not (_stacked(cfg) and cfg.hydra.job.env_set),
+        not (is_stacked(cfg) and cfg.hydra.job.env_set),
         "hydra.job.env_set: runs of a stack share one environment; take hydra/launcher=basic",
     )
     directory = Path(str(cfg.hydra.sweep.dir)).absolute()
@@ -174,12 +174,12 @@ def _allow(cfg: DictConfig) -> None:
         node = cfg.hydra[part]
         chosen = isinstance(node, DictConfig)
         allow(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
-    if _stacked(cfg):
+    if is_stacked(cfg):
         launcher_of(cfg).check(cfg.get("run", {}).get("timeout"))
     allow(not cfg.hydra.job.chdir, "hydra.job.chdir=true is not available yet; false is")
 
 
-def _stacked(cfg: DictConfig) -> bool:
+def is_stacked(cfg: DictConfig) -> bool:
     """Whether the launcher is ours."""
     return "stack_bytes" in cfg.hydra.launcher
 
@@ -187,4 +187,4 @@ def _stacked(cfg: DictConfig) -> bool:
 def launcher_of(cfg: DictConfig) -> Engine:
     """What our launcher is told; another's trains each job by itself."""
     node = cfg.hydra.launcher
-    return Engine(**{key: node[key] for key in Engine._fields}) if _stacked(cfg) else Engine()
+    return Engine(**{key: node[key] for key in Engine._fields}) if is_stacked(cfg) else Engine()

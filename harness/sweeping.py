@@ -1,17 +1,18 @@
 """What our two sweepers do: a grid of all combinations, and a search by Optuna."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 
 from harness.compose import build
+from harness.construct import allow
 from harness.errors import HarnessError, UsageError
 from harness.grid import Exclusion, combinations
 from harness.grouping import stacks
 from harness.jobs import Jobs
-from harness.launching import launcher_of
+from harness.launching import is_stacked, launcher_of
 from harness.planning import Job, examined, manifest_of, named, plan_trial
 from harness.recording import flat, recorded, written
 from harness.search.source import Search
@@ -21,15 +22,17 @@ from harness.search.trials import recorded_url
 from harness.store import Planned
 
 LISTED = 20
+RECORDED = ("n_trials", "n_jobs", "sampler", "pruner", "storage", "study_name")  # of a search
 
 
 class Preview(Exception):
     """What a sweep would do, in place of doing it."""
 
 
-def grid(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) -> list[list[str]]:
+def grid(jobs: Jobs, arguments: Sequence[str]) -> list[list[str]]:
     """The combinations of a grid, each planned and built, and the sweep's folder made."""
-    every = combinations(jobs.parsed(settings["params"], arguments), settings["zip"] or [])
+    settings = jobs.sweeper
+    every = combinations(jobs.parsed(arguments), settings["zip"] or [])
     exclusion = Exclusion(settings["exclude"] or [])
     kept: list[list[str]] = []
     for lines in every if exclusion.entries else ():
@@ -111,17 +114,17 @@ class Trials:
         return good
 
 
-def optimise(jobs: Jobs, settings: Mapping[str, Any], arguments: Sequence[str]) -> Any:
+def optimise(jobs: Jobs, arguments: Sequence[str]) -> Any:
     """Carry out a search."""
-    if "stack_bytes" not in jobs.config.hydra.launcher:
-        raise UsageError("hydra/sweeper=optuna deals out stacks: it needs hydra/launcher=stack")
-    loader: Any = jobs.context.config_loader
-    space = Space(jobs.parsed(settings["params"], arguments), loader.repository.group_exists)
+    text = "hydra/sweeper=optuna deals out stacks: it needs hydra/launcher=stack"
+    allow(is_stacked(jobs.config), text)
+    settings, loader = jobs.sweeper, cast(Any, jobs.context.config_loader)
+    space = Space(jobs.parsed(arguments), loader.repository.group_exists)
     trials, engine = Trials(jobs, space), launcher_of(jobs.config)
     public = recorded_url(written(jobs.config, "hydra.sweeper.storage"))
     example = trials.first()
     built = build(example.config)
-    told = {key: settings[key] for key in settings if key != "params"} | {"storage": public}
+    told = {key: settings[key] for key in RECORDED} | {"storage": public}
     told |= {"seed": built.member.seed, "repeats": built.settings.repeats}
     told |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
     check(told, len(built.objectives))

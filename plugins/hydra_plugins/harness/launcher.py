@@ -29,7 +29,7 @@ class StackLauncher(Launcher):
     """`hydra/launcher=stack`; the work is done in harness.jobs."""
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = settings  # harness.jobs finds them in the config, too
+        """The settings are in the config, too, where harness.jobs finds them."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

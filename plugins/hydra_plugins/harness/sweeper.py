@@ -6,7 +6,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 
 @dataclass
@@ -34,53 +34,41 @@ for name, node in (("grid", GridSweeperConf), ("optuna", OptunaSweeperConf)):
     ConfigStore.instance().store(group="hydra/sweeper", name=name, node=node, provider="harness")
 
 
-class GridSweeper(Sweeper):
-    """`hydra/sweeper=grid`; the work is done in harness.sweeping."""
+class Ours(Sweeper):
+    """What both are; the work is done in harness.sweeping."""
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = plain(settings)
+        """The settings are in the config, too, where harness.jobs finds them."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        from hydra.core.plugins import Plugins
-
         from harness.jobs import Jobs
 
         self.jobs: Any = Jobs(hydra_context, task_function, config)
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
+
+
+class GridSweeper(Ours):
+    """`hydra/sweeper=grid`: its combinations go to whichever launcher is chosen."""
 
     def sweep(self, arguments: list[str]) -> Any:
+        from hydra.core.plugins import Plugins
+
         from harness.sweeping import grid
 
-        combinations = grid(self.jobs, self.settings, arguments)
-        return [self.launcher.launch(combinations, initial_job_idx=0)]
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self.jobs.context,
+            task_function=self.jobs.task,
+            config=self.jobs.config,
+        )
+        combinations = grid(self.jobs, arguments)
+        return [launcher.launch(combinations, initial_job_idx=0)]
 
 
-class OptunaSweeper(Sweeper):
-    """`hydra/sweeper=optuna`; the work is done in harness.sweeping."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = plain(settings)
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        from harness.jobs import Jobs
-
-        self.jobs: Any = Jobs(hydra_context, task_function, config)
+class OptunaSweeper(Ours):
+    """`hydra/sweeper=optuna`: a search, which deals out its stacks itself."""
 
     def sweep(self, arguments: list[str]) -> Any:
         from harness.sweeping import optimise
 
-        return [optimise(self.jobs, self.settings, arguments)]
-
-
-def plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings without OmegaConf's containers."""
-    return {
-        key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-        for key, value in settings.items()
-    }
+        return [optimise(self.jobs, arguments)]
