@@ -180,6 +180,7 @@ def test_a_setting_that_diverges_is_worst_but_does_not_end_the_search(place, cap
         ("seed=1", "nothing to search: give a key several values, or an interval"),
         (f"{RATE} hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials=0: a whole number, at least"),
         (f"{RATE} hydra.sweeper.sampler=tp", "hydra.sweeper.sampler: there is no 'tp'. Did you"),
+        (f"{RATE} hydra.sweeper.sampler=[tpe]", "hydra.sweeper.sampler: there is no \"['tpe']\""),
         (f"{RATE} hydra.sweeper.pruner=best", "hydra.sweeper.pruner: there is no 'best'"),
         (f"{RATE} hydra.sweeper.sampler={{name:tpe,foo:1}}", "hydra.sweeper.sampler=tpe: "),
         (f"{RATE} hydra.sweeper.pruner=percentile", "hydra.sweeper.pruner=percentile: "),

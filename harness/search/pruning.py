@@ -4,7 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.search.study import PRUNERS, made
+import numpy as np
+
+from harness.search.study import made
+from harness.stopping.ledger import questioned_every
+from harness.store import Result
 
 
 @dataclass(frozen=True)
@@ -15,13 +19,38 @@ class Pruning:
     trials: tuple[Any, ...]  # Optuna's own
 
 
+def pruning_study(pruner: Any) -> Any:
+    """Where losses on the way are kept, to prune others by: apart, for these are minimised."""
+    import optuna
+
+    return optuna.create_study(direction="minimize", pruner=made("pruner", pruner))
+
+
+def note(study: Any, result: Result, epochs: int) -> None:
+    """A run's losses at the points at which runs are pruned."""
+    from optuna.trial import TrialState
+
+    curve = result.curves.get("val/loss", result.curves.get("train/loss"))
+    if result.outcome not in ("ok", "pruned") or curve is None:
+        return
+    trial, every = study.ask(), questioned_every(epochs)
+    points = range(every, min(epochs, result.last_epoch + 1), every)
+    losses = np.interp([*points], curve.steps, curve.values)
+    for epoch, loss in zip(points, losses, strict=True):
+        trial.report(float(loss), epoch)
+        trial.should_prune()  # some pruners take note of what they are asked
+    if result.outcome == "ok":
+        study.tell(trial, float(curve.values[-1]))
+    else:
+        study.tell(trial, state=TrialState.PRUNED)
+
+
 def pruner(pruning: Pruning) -> Callable[[str, int, float], bool]:
     """prune(fingerprint, epoch, loss): note a run's loss; whether it should end here."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    chosen = made(pruning.pruner, PRUNERS, "pruner", optuna.pruners)
-    study = optuna.create_study(pruner=chosen)
+    study = pruning_study(pruning.pruner)
     study.add_trials(pruning.trials)
     runs: dict[str, Any] = {}
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from harness import leaderboard, store
 from harness.errors import HarnessError, TrackingError
 from harness.leaderboard import Standing
 from harness.recording import resolved
-from harness.search.pruning import Pruning
-from harness.search.study import best, note, pruning_study, study_of
+from harness.search.pruning import Pruning, note, pruning_study
+from harness.search.study import best, study_of
 from harness.search.trials import RUNS, in_reach, journal
 from harness.store import Manifest, Planned, Result
 
@@ -22,14 +22,6 @@ log = logging.getLogger(__name__)
 SWEEP = "sweep"  # noted on a trial: whose it is
 PLAIN: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
 Plan = Callable[[Any], tuple[Planned, ...]]  # the runs of a trial: its suggestions composed
-
-
-@dataclass
-class Open:
-    """A trial that was asked and not told yet."""
-
-    trial: Any
-    runs: tuple[str, ...]  # fingerprints
 
 
 class Search:
@@ -48,10 +40,11 @@ class Search:
         self.manifest, self._settings, self._plan = manifest, manifest.search, plan
         self._folder = folder
         self._study = study_of(manifest, storage or journal(folder / "trials.jsonl"))
-        self._pruned = pruning_study(self._settings["pruner"])
+        asked = self._settings["pruner"]
+        self._pruned = None if asked is None else pruning_study(asked)
         per_worker = -(-self._settings["n_jobs"] // width)
         self._batch = per_worker * (1 if self._pruned is None else 2)  # half of them wait
-        self._open: dict[int, Open] = {}
+        self._open: dict[int, list[str]] = {}  # trials that are not told yet: their fingerprints
         self._askers: dict[str, list[int]] = {}  # by fingerprint: the trials that wait for it
         self._ended: dict[str, Standing] = {}
         self._warned: set[str] = set()
@@ -134,8 +127,9 @@ class Search:
 
     def _await(self, trial: Any, runs: Sequence[Planned]) -> None:
         """Wait for a trial's runs, but for those that have ended: another trial had them, too."""
-        self._open[trial.number] = Open(trial, tuple(run.fingerprint for run in runs))
-        missing = [run.fingerprint for run in runs if run.fingerprint not in self._ended]
+        asked = [run.fingerprint for run in runs]
+        self._open[trial.number] = asked
+        missing = [fingerprint for fingerprint in asked if fingerprint not in self._ended]
         for fingerprint in missing:
             self._askers.setdefault(fingerprint, []).append(trial.number)
         if not missing:
@@ -156,11 +150,11 @@ class Search:
         """Tell the study of a trial, if all of its runs have ended."""
         from optuna.trial import TrialState
 
-        there = self._open[number]
-        if any(fingerprint not in self._ended for fingerprint in there.runs):
+        asked = self._open[number]
+        if any(fingerprint not in self._ended for fingerprint in asked):
             return
         del self._open[number]
-        standings = [self._ended[fingerprint] for fingerprint in there.runs]
+        standings = [self._ended[fingerprint] for fingerprint in asked]
         value = leaderboard.value_of(standings, self.manifest.objective)
         if value is not None:
             self._study.tell(number, value)
