@@ -9,11 +9,11 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from harness import store, sweeps
 from harness.composer import Composer, composer
-from harness.construct import allow
+from harness.construct import allow, construct
 from harness.engines import Engine
 from harness.leaderboard import value_of
 from harness.planning import Job, plan
@@ -120,8 +120,8 @@ def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bo
     """Compose as a single run; it may ask for a sweep: `hydra.mode=MULTIRUN`, `repeats=3`."""
     try:
         cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
-        repeats = cfg.get("repeats")
-        sweep = cfg.hydra.mode == RunMode.MULTIRUN or (isinstance(repeats, int) and repeats > 1)
+        repeats: int = construct(int, cfg.get("repeats", 1), "repeats")
+        sweep = repeats > 1 or cfg.hydra.mode == RunMode.MULTIRUN
     except ConfigCompositionException as error:
         sweep = "--multirun" in str(error)  # there are several values: perhaps rightly so
         if not (sweep and hydra.get_mode(config_name, lines) == RunMode.MULTIRUN):
@@ -175,7 +175,7 @@ def _allow(cfg: DictConfig) -> None:
         chosen = isinstance(node, DictConfig)
         allow(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
     if is_stacked(cfg):
-        launcher_of(cfg).check(cfg.get("run", {}).get("timeout"))
+        launcher_of(cfg).check(OmegaConf.select(cfg, "run.timeout"))
     allow(not cfg.hydra.job.chdir, "hydra.job.chdir=true is not available yet; false is")
 
 

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_info
 
 from harness import one_file
 from harness.compose import Built, build
-from harness.construct import allow
+from harness.construct import allow, construct
 from harness.data import Prepared, prepare, prepare_for
 from harness.errors import HarnessError, UsageError
 from harness.recording import NOT_RECORDED, Config, resolved, share
@@ -57,8 +57,7 @@ def plan(
     """
     prepare.cache_clear()  # a file may have changed since
     found = examined(jobs, single)
-    if not found:
-        raise UsageError("nothing to do: the sweep has no runs")
+    allow(bool(found), "nothing to do: the sweep has no runs")
     every = [run.overrides for run in found]
     common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
     config, built = found[0].config, build(found[0].config)
@@ -85,7 +84,8 @@ def examined(jobs: Iterable[Job], single: bool) -> list[Planned]:
                 found.setdefault(run.fingerprint, run)
                 numbers.setdefault(run.fingerprint, []).append(job.number)
         except HarnessError as error:
-            raise type(error)(_told(error, job, single)) from error
+            where = "" if single else f"\n  in job {job.number}: {' '.join(job.overrides)}"
+            raise type(error)(f"{error}{where}") from error
     return [replace(run, jobs=tuple(numbers[run.fingerprint])) for run in found.values()]
 
 
@@ -107,16 +107,23 @@ def named(run: Planned, common: set[str]) -> Planned:
 
 def repeats(job: Job) -> Iterator[Job]:
     """A setting under K seeds: its own seed, and K - 1 that are derived from it."""
-    count = resolved({"repeats": job.config.get("repeats", 1)})["repeats"]
-    if not isinstance(count, int) or count <= 1:
+    count = _whole(job.config, "repeats")
+    if count <= 1:
         yield job
         return
     kept = tuple(line for line in job.overrides if not line.startswith(("seed=", "repeats=")))
-    first = resolved({"seed": job.config["seed"]})["seed"]
+    first = _whole(job.config, "seed")
     for number in range(count):
         seed = derived(first, number)
         config = job.config | {"seed": seed, "repeats": 1}
         yield Job(job.number, (*kept, f"seed={seed}"), config)
+
+
+def _whole(config: Config, key: str) -> int:
+    """A number that is needed before the settings are built; UsageError as they would raise it."""
+    allow(key in config, f"config: {key} must be given")
+    number: int = construct(int, resolved({key: config[key]})[key], key)
+    return number
 
 
 def derived(seed: int, number: int) -> int:
@@ -135,11 +142,6 @@ def _warn_of_direction(built: Built) -> None:
             better = "greater" if greater[name] else "smaller"
             text = "%s is better when it is %s, and objective.direction=%s ranks it the other way"
             log.warning(text, metric, better, direction)
-
-
-def _told(error: HarnessError, job: Job, single: bool) -> str:
-    """The error, and in a sweep the job that has it."""
-    return str(error) if single else f"{error}\n  in job {job.number}: {' '.join(job.overrides)}"
 
 
 def inputs_for(built: Built, config: Config) -> tuple[dict[str, Any], ...]:
@@ -184,7 +186,7 @@ def manifest_of(
     *,
     single: bool,
     launcher: Mapping[str, Any] | None = None,
-    search: Mapping[str, Any] | None = None,
+    search: dict[str, Any] | None = None,
 ) -> Manifest:
     """What is asked for as a whole; `config` and `built` are of any one of its runs."""
     settings = built.settings
@@ -207,7 +209,7 @@ def manifest_of(
         figures=dict(config["figures"]),
         numerics=numerics(settings.dtype),
         launcher=dict(launcher or {}),
-        search=dict(search) if search is not None else None,
+        search=search,
         folders=[str(folder) for folder in one_file.folders()],
         runs=runs,
     )

@@ -113,3 +113,10 @@ def test_a_sweep_from_python_is_the_same_and_its_errors_are_ours(place):
             harness_api.run([bad])
         with pytest.raises(UsageError):
             harness_api.sweep([bad])
+
+
+def test_repeats_from_the_environment_are_a_sweep(workplace, capsys, monkeypatch):
+    monkeypatch.setenv("MANY", "3")
+    done = harness(capsys, *SHORT, "repeats=${oc.env:MANY}")
+    assert done.code == 0, done.err
+    assert "runs: 3 finished" in done.out

@@ -17,6 +17,7 @@ FIELDS = [
     ("tracking.tags.a=1", "+tracking.tags.a=… adds it"),
     ("activation.name=tanh", "activation.name is fixed: choose another plugin with activation="),
     ("~epochs", "epochs must be given"),
+    ("~seed repeats=2", "seed must be given"),
     ("dataset=csv", "dataset.path must be given"),
 ]
 OPTIONS = [
@@ -50,6 +51,7 @@ TYPES = [
     ("++optimizer.learning_rate=abc", "optimizer.learning_rate: Value 'abc'"),
     ("optimizer={learning_rate:abc}", "optimizer.learning_rate: Value 'abc'"),
     ("model.layer_norm=1", "model.layer_norm=1: bool is expected"),
+    ("run=null", "run=null: a mapping is expected"),
     ("model.hidden=3", "model.hidden"),
     ("model.hidden=[[1]]", "model.hidden[0]=[1]: int is expected"),
     ("dataset.samples=20.0", "dataset.samples"),
