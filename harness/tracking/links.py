@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from harness.tracking.connection import Connection
-from harness.tracking.environment import surroundings
+from harness.tracking.queries import everywhere, having
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,8 +17,7 @@ TRAINING = {"workflowType": "machine_learning"}  # else the UI opens in its mode
 
 def links(connection: Connection, base: str) -> dict[str, str]:
     """`sweep`, `best`, `compare` and `leaderboard`, as far as there is such a thing."""
-    with surroundings():
-        return connection.ask(lambda: _links(connection.client, base.rstrip("/")))
+    return connection.ask(lambda: _links(connection.client, base.rstrip("/")))
 
 
 def sweep_link(base: str, experiment_id: str, sweep_id: str, metric: str, ascending: bool) -> str:
@@ -30,7 +29,7 @@ def sweep_link(base: str, experiment_id: str, sweep_id: str, metric: str, ascend
     query = {
         **TRAINING,
         "compareRunsMode": "CHART",
-        "searchFilter": f"tags.`harness.sweep` = '{sweep_id}' and tags.`harness.role` = 'run'",
+        "searchFilter": having(sweep=sweep_id, role="run"),
         "orderByKey": f"metrics.`{metric}`",
         "orderByAsc": str(ascending).lower(),
     }
@@ -71,7 +70,7 @@ def _links(client: "MlflowClient", base: str) -> dict[str, str]:
     found = {"sweep": sweep_link(base, experiment, sweep, metric, ascending)}
     if best := about.get("best_run_id"):
         found["best"] = run_link(base, experiment, best)
-    wanted = f"tags.`harness.sweep` = '{sweep}' and tags.`harness.role` = 'run'"
+    wanted = having(sweep=sweep, role="run")
     order = f"metrics.`{metric}` {'ASC' if ascending else 'DESC'}"
     runs = client.search_runs([experiment], wanted, order_by=[order], max_results=COMPARED)
     if len(runs) > 1:
@@ -83,7 +82,6 @@ def _links(client: "MlflowClient", base: str) -> dict[str, str]:
 
 def _newest(client: "MlflowClient") -> "Run | None":
     """The run of ours that started last, in whatever experiment."""
-    experiments = [found.experiment_id for found in client.search_experiments()]
     order = ["attributes.start_time DESC"]
-    runs = client.search_runs(experiments, "tags.`harness.sweep` != ''", 1, 1, order)
+    runs = client.search_runs(everywhere(client), "tags.`harness.sweep` != ''", 1, 1, order)
     return runs[0] if runs else None

@@ -12,6 +12,7 @@ from harness.tracking.connection import Connection
 from harness.tracking.environment import surroundings
 from harness.tracking.known import Recorded, recorded
 from harness.tracking.limits import Fit, whole_lines
+from harness.tracking.queries import having, points
 from harness.tracking.writer import Writer
 
 if TYPE_CHECKING:
@@ -156,8 +157,8 @@ class Publisher:
 
         now, names = self._now(), self._fit.names(new)
         step = (now - self._manifest.created) // 1000
-        points = [Metric(names[key], value, now, step) for key, value in new.items()]
-        self._writer.batch(self.parent_run_id, points)
+        told = [Metric(names[key], value, now, step) for key, value in new.items()]
+        self._writer.batch(self.parent_run_id, told)
         self._shown |= new
 
     def keep(self, known: Collection[str]) -> None:
@@ -201,18 +202,19 @@ class Publisher:
     ) -> None:
         """One batch: what is not there yet of params, metrics and tags; the inputs before it."""
         if run.unread:
-            run.points, run.unread = self._writer.history(run.run_id, run.unread), ()
+            there = points(self._connection, run.run_id, run.unread)
+            run.points, run.unread = {(p.key, p.step): p.value for p in there}, ()
         if not run.begun:
             self._writer.inputs(
                 run.run_id, records.inputs(result.drift.get("inputs", planned.inputs), self._fit)
             )
-        points = records.metrics(result, self._fit, run.points)
-        self._writer.batch(run.run_id, points, {} if run.begun else params, tags)
+        new = records.metrics(result, self._fit, run.points)
+        self._writer.batch(run.run_id, new, {} if run.begun else params, tags)
         run.begun = True
         if result.outcome == records.RUNNING:
-            run.points |= {(point.key, point.step): point.value for point in points}
+            run.points |= {(point.key, point.step): point.value for point in new}
         else:  # there may be many thousands of runs; who publishes it again asks the store
-            keys = [*(key for key, _ in run.points), *(point.key for point in points)]
+            keys = [*(key for key, _ in run.points), *(point.key for point in new)]
             run.points, run.unread = {}, tuple(dict.fromkeys(keys))
 
     def _now(self) -> int:
@@ -230,8 +232,7 @@ class Publisher:
         return self._connection.ask(lambda: self._writer.search(self._filter(**wanted)))
 
     def _filter(self, **wanted: str) -> str:
-        pairs = {"sweep": self._manifest.sweep_id, **wanted}
-        return " and ".join(f"tags.`harness.{key}` = '{value}'" for key, value in pairs.items())
+        return having(sweep=self._manifest.sweep_id, **wanted)
 
     def _know(self, runs: "Iterable[Run]") -> list[Recorded]:
         """Take note of runs in the store; of those that are there twice the best one stays."""

@@ -17,6 +17,7 @@ from harness import npz, one_file
 from harness.contracts import Array, Arrays
 from harness.errors import TrackingError, UsageError
 from harness.tracking.connection import Connection
+from harness.tracking.queries import everywhere, points
 from harness.tracking.sqlite import is_store
 from harness.tracking.uri import database_file, without_credentials
 
@@ -28,7 +29,7 @@ LISTED = 3  # runs
 SHORTENED = re.compile(r"[0-9a-f]{3,32}")  # an id or a fingerprint
 WANTED = ("config.yaml", "weights.npz", "plugins")
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-POINTS = ("/best_loss", "/best_epoch", "/seconds")  # numbers that never are curves
+NO_CURVES = ("/best_loss", "/best_epoch", "/seconds")  # numbers that never are curves
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Record:
     """A run as MLflow holds it."""
 
     run_id: str
-    experiment_id: str
     name: str
     outcome: str  # empty while it runs
     status: str
@@ -122,7 +122,6 @@ def read_run(uri: str, asked: str) -> Record:
         raise UsageError(f"run {run.info.run_id}: weights.npz: {error}") from error
     return Record(
         run_id=run.info.run_id,
-        experiment_id=run.info.experiment_id,
         name=run.info.run_name or "",
         outcome="" if run.info.status == "RUNNING" else tags.get("harness.outcome", ""),
         status=run.info.status,
@@ -158,7 +157,7 @@ def _alike(connection: Connection, asked: str) -> "list[Run]":
     """Runs whose id begins so or, if there are none, whose fingerprint does."""
     client, found = connection.client, list["Run"]()
     for what in ("attributes.run_id", "tags.`harness.fingerprint`"):
-        every = [e.experiment_id for e in connection.ask(client.search_experiments)]
+        every = connection.ask(partial(everywhere, client))
         search = partial(client.search_runs, every, f"{what} LIKE '{asked}%'", max_results=9)
         found = found or connection.ask(search)
     return found
@@ -185,12 +184,11 @@ def _inputs(run: "Run") -> list[dict[str, Any]]:
 
 def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]]:
     curves = {}
-    read = connection.client.get_metric_history
     for key in run.data.metrics:
-        if key.endswith(POINTS):
+        if key.endswith(NO_CURVES):
             continue
-        points = connection.ask(partial(read, run.info.run_id, key))
-        found = {point.step: point.value for point in sorted(points, key=lambda p: p.timestamp)}
+        told = points(connection, run.info.run_id, [key])
+        found = {point.step: point.value for point in sorted(told, key=lambda p: p.timestamp)}
         if len(found) > 1:
             steps = sorted(found)
             curves[key] = np.array(steps), np.array([found[step] for step in steps])

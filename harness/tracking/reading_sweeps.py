@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UsageError
 from harness.store import Manifest, Planned, Result
 from harness.tracking.connection import Connection
+from harness.tracking.queries import everywhere, having, search
 from harness.tracking.reading import connect, files_of, find, tagged
 from harness.tracking.records import RUNNING
 from harness.tracking.uri import without_credentials
@@ -15,7 +16,6 @@ from harness.tracking.uri import without_credentials
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-PAGE = 1000  # runs
 CURVES = ("train/loss", "val/loss")  # whose last value is no result
 SHOWN = ("plots", "config.yaml")
 GIT = "mlflow.source."
@@ -42,14 +42,14 @@ class RecordedSweep:
 def read_sweep(uri: str, asked: str) -> RecordedSweep:
     """A sweep by its id or its parent's run id, or a run by its run id; UsageError if none is."""
     connection = connect(uri)
-    runs = _search(connection, f"tags.`harness.sweep` = '{_safe(asked)}'")
+    runs = _search(connection, having(sweep=_safe(asked)))
     if not runs:
         first = find(connection, asked)
         if not _tag(first, "role"):
             raise UsageError(f"{first.info.run_id}: no run of harness")
         runs = [first]
         if _tag(first, "role") == "sweep":
-            runs = _search(connection, f"tags.`harness.sweep` = '{_tag(first, 'sweep')}'")
+            runs = _search(connection, having(sweep=_tag(first, "sweep")))
     parents = [run for run in runs if _tag(run, "role") == "sweep"]
     members = [run for run in runs if _tag(run, "role") == "run"]
     top = (parents or runs)[0]
@@ -80,18 +80,7 @@ def _safe(text: str) -> str:
 def _search(connection: Connection, wanted: str) -> "list[Run]":
     """The runs of all experiments that a filter finds, the oldest first."""
     client = connection.client
-
-    def search() -> "list[Run]":
-        places = [experiment.experiment_id for experiment in client.search_experiments()]
-        runs: list[Run] = []
-        token = None
-        while True:
-            page = client.search_runs(places, wanted, max_results=PAGE, page_token=token)
-            runs += page
-            if not (token := page.token):
-                return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
-
-    return connection.ask(search)
+    return connection.ask(lambda: search(client, everywhere(client), wanted))
 
 
 def _manifest(top: "Run", experiment: str, uri: str, *, single: bool) -> Manifest:

@@ -10,13 +10,13 @@ from urllib.parse import unquote, urlsplit
 from harness.errors import TrackingError
 from harness.tracking.connection import Connection
 from harness.tracking.limits import NAME, Fit
+from harness.tracking.queries import points, search
 from harness.tracking.sqlite import ARTIFACTS
 from harness.tracking.uri import database_file
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Experiment, Metric, Run
 
-PAGE = 1000
 PARAMS, METRICS = 100, 1000  # that MLflow takes in one call
 
 
@@ -44,16 +44,7 @@ class Writer:
 
     def search(self, wanted: str) -> "list[Run]":
         """All runs that a filter finds, the oldest first."""
-        runs: list[Run] = []
-        token = None
-        while True:
-            page = self.connection.client.search_runs(
-                [self.experiment_id], wanted, max_results=PAGE, page_token=token
-            )
-            runs += page
-            token = page.token
-            if not token:
-                return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
+        return search(self.connection.client, [self.experiment_id], wanted)
 
     def create(self, name: str, started: int, tags: Mapping[str, str], same: str) -> "Run":
         """A new run, or, when an answer was lost, the one that the filter `same` finds."""
@@ -116,22 +107,11 @@ class Writer:
         self.connection.ask(lambda: client.set_terminated(run_id, "KILLED"))
         self.connection.ask(lambda: client.delete_run(run_id))
 
-    def history(self, run_id: str, names: Sequence[str]) -> dict[tuple[str, int], float]:
-        """The points that a run has, by metric and step."""
-        client = self.connection.client
-        return {
-            (name, point.step): point.value
-            for name in names
-            for point in self.connection.ask(partial(client.get_metric_history, run_id, name))
-        }
-
     def latest(self, run: "Run") -> int:
         """When the last was said of a run, in milliseconds since 1970."""
-        ask, read = self.connection.ask, self.connection.client.get_metric_history
-        names = run.data.metrics
-        points = [p for name in names for p in ask(partial(read, run.info.run_id, name))]
         told: list[int] = [run.info.start_time, run.info.end_time or 0]
-        return max([*told, *(point.timestamp for point in points)])
+        shown = points(self.connection, run.info.run_id, run.data.metrics)
+        return max([*told, *(point.timestamp for point in shown)])
 
     def _new_experiment(self, name: str) -> "Experiment":
         from mlflow.exceptions import MlflowException

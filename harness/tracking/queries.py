@@ -1,0 +1,41 @@
+"""What is asked of a store: the runs that a filter finds, and the points of their metrics."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from harness.tracking.connection import Connection
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+PAGE = 1000  # runs
+
+
+def having(**tags: str) -> str:
+    """A filter for runs that have these of our tags."""
+    return " and ".join(f"tags.`harness.{key}` = '{value}'" for key, value in tags.items())
+
+
+def everywhere(client: "MlflowClient") -> list[str]:
+    """The ids of all experiments."""
+    return [experiment.experiment_id for experiment in client.search_experiments()]
+
+
+def search(client: "MlflowClient", places: Sequence[str], wanted: str) -> "list[Run]":
+    """All runs of these experiments that a filter finds, the oldest first."""
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([*places], wanted, max_results=PAGE, page_token=token)
+        runs += page
+        if not (token := page.token):
+            return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
+
+
+def points(connection: Connection, run_id: str, names: Iterable[str]) -> "Iterator[Metric]":
+    """Every point that a run has of these metrics."""
+    for name in names:
+        read = partial(connection.client.get_metric_history, run_id, name)
+        yield from connection.ask(read)
