@@ -24,6 +24,7 @@ from harness.results import of_planned, sweep_result
 from harness.store import Manifest, Planned, Result, read_result
 from harness.tracking.environment import rare_collections
 from harness.tracking.images import LOGGED, step_images
+from harness.tracking.model import Trained
 from harness.tracking.publisher import Publisher
 
 Files = dict[str, bytes]  # by their path in MLflow
@@ -139,7 +140,8 @@ class Publishing:
         if self.publisher.has_model(planned):
             return
         prepared = prepare_for(build(planned.config).member)
-        self.publisher.attach_model(run_id, planned, result, prepared.data, scaling_of(prepared))
+        net = Trained(planned, result, prepared.data, scaling_of(prepared))
+        self.publisher.attach_model(run_id, net)
 
     def _tags(self, planned: Planned, result: Result) -> dict[str, str]:
         tags = {str(k): as_text(v) for k, v in planned.config["tracking"]["tags"].items()}

@@ -23,6 +23,7 @@ from harness.data import prepare_for
 from harness.net import predictor, scaling_of
 from harness.registry import provenance
 from harness.runs import train_stack
+from harness.tracking.model import Trained
 from harness.tracking.publisher import Publisher
 from harness.tracking.uri import sqlite_uri
 from tests.conftest import make_config
@@ -53,7 +54,7 @@ def keep(tmp_path):
         run_id = publisher.publish(run, result, {}, {}, {})
         scaling = scaling_of(prepared)
         for _ in range(2):
-            publisher.attach_model(run_id, run, result, prepared.data, scaling)
+            publisher.attach_model(run_id, Trained(run, result, prepared.data, scaling))
         return run_id, prepared.data, predictor(config, result.weights, scaling)
 
     return kept

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,15 +27,16 @@ NEEDED = ("model", "activation", "loss")  # the plugins that predicting needs
 EXAMPLE_ROWS = 3
 
 
-def attach(
-    connection: Connection,
-    experiment_id: str,
-    run_id: str,
-    planned: Planned,
-    result: Result,
-    data: Data,
-    scaling: Mapping[str, list[float]],
-) -> None:
+class Trained(NamedTuple):
+    """A trained net, and what there is to know of it."""
+
+    planned: Planned
+    result: Result
+    data: Data
+    scaling: Mapping[str, list[float]]
+
+
+def attach(connection: Connection, experiment_id: str, run_id: str, net: Trained) -> None:
     """Log the model as an output of its run, and say so in a tag of the run."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
@@ -52,7 +53,7 @@ def attach(
     def link() -> None:  # MLflow refuses what is linked already
         outputs = client.get_run(run_id).outputs
         if outputs is None or not outputs.model_outputs:
-            output = LoggedModelOutput(logged.model_id, step=result.last_epoch)
+            output = LoggedModelOutput(logged.model_id, step=net.result.last_epoch)
             client.log_outputs(run_id, [output])
 
     logged = ask(made)
@@ -60,30 +61,23 @@ def attach(
         saved = Path(directory) / "model"
         with surroundings():
             new = Model(run_id=run_id, model_id=logged.model_id)
-            save(saved, new, planned, result, data, scaling)
+            save(saved, new, net)
         ask(lambda: client.log_model_artifacts(logged.model_id, str(saved)))
     ask(lambda: client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY))
     ask(link)
     ask(lambda: client.set_tag(run_id, MODEL, logged.model_id))
 
 
-def save(
-    path: Path,
-    model: "Model",
-    planned: Planned,
-    result: Result,
-    data: Data,
-    scaling: Mapping[str, list[float]],
-) -> None:
+def save(path: Path, model: "Model", net: Trained) -> None:
     """Write the model into a folder, as MLflow loads and serves it."""
     import pandas as pd
     from mlflow import pyfunc
 
-    about = described(planned, data, scaling)
+    about, planned = described(net), net.planned
     aside = path.with_name("parts")
     aside.mkdir(exist_ok=True)
     (aside / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-    (aside / "weights.npz").write_bytes(pack_weights(result.weights))
+    (aside / "weights.npz").write_bytes(pack_weights(net.result.weights))
     for place, source in files_of(planned.plugins).items():
         file = aside / "plugins" / place
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -93,19 +87,22 @@ def save(
         python_model=str(SERVED),
         artifacts={path.stem: str(path) for path in sorted(aside.iterdir())},
         signature=signature(len(about["features"]), about["outputs"]),
-        input_example=pd.DataFrame(data.x[:EXAMPLE_ROWS].astype(float), columns=about["features"]),
+        input_example=pd.DataFrame(
+            net.data.x[:EXAMPLE_ROWS].astype(float), columns=about["features"]
+        ),
         pip_requirements=requirements(planned),
         metadata={"features": about["features"], "outputs": about["outputs"]},
         mlflow_model=model,
     )
 
 
-def described(planned: Planned, data: Data, scaling: Mapping[str, list[float]]) -> dict[str, Any]:
+def described(net: Trained) -> dict[str, Any]:
     """What `model.json` says: what the net is made of, and what goes in and comes out."""
+    data = net.data
     names = data.target_names if data.task == "regression" else data.class_names
     return {
-        "config": {key: planned.config[key] for key in (*NEEDED, "dtype")},
-        "scaling": dict(scaling),
+        "config": {key: net.planned.config[key] for key in (*NEEDED, "dtype")},
+        "scaling": dict(net.scaling),
         "task": data.task,
         "features": [str(name) for name in data.feature_names],
         "outputs": [str(name) for name in names],

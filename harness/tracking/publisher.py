@@ -5,9 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.contracts import Data
 from harness.store import Manifest, Planned, Result
-from harness.tracking import records
+from harness.tracking import model, records
 from harness.tracking.connection import Connection
 from harness.tracking.environment import surroundings
 from harness.tracking.known import Recorded, recorded
@@ -130,19 +129,10 @@ class Publisher:
         """Further tags of a run that is published."""
         self._writer.batch(run_id, tags=tags)
 
-    def attach_model(
-        self,
-        run_id: str,
-        planned: Planned,
-        result: Result,
-        data: Data,
-        scaling: Mapping[str, list[float]],
-    ) -> None:
+    def attach_model(self, run_id: str, net: model.Trained) -> None:
         """Keep the trained net as the run's model."""
-        from harness.tracking import model
-
-        model.attach(self._connection, self.experiment_id, run_id, planned, result, data, scaling)
-        self._runs[planned.fingerprint].model = True
+        model.attach(self._connection, self.experiment_id, run_id, net)
+        self._runs[net.planned.fingerprint].model = True
 
     def has_model(self, planned: Planned) -> bool:
         """Whether a published run's model is kept."""
