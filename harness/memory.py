@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -15,26 +15,26 @@ BUFFER = 512  # numbers
 
 
 @cache
-def keep_freed_memory() -> bool:
-    """Tell glibc's malloc to keep what is freed; whether there was a glibc to tell.
+def _keep_freed_memory() -> None:
+    """Tell glibc's malloc, if it is the one, to keep what is freed.
 
     By default it maps each array above 128 kB anew, and the kernel fills it with zeros page by
     page: up to half of the time of a training step. Numbers do not depend on it.
     """
-    try:
+    with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST) and mallopt(M_TRIM_THRESHOLD, LARGEST))
+        if mallopt(M_MMAP_THRESHOLD, LARGEST):
+            mallopt(M_TRIM_THRESHOLD, LARGEST)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """One BLAS thread, no floating-point warnings, no detours of NumPy's through its buffer.
+    """One BLAS thread, no floating-point warnings, no detours of arrays through a buffer.
 
-    Up to the size of that buffer (8192 numbers) it copies what is not contiguous, as activations
+    Up to the size of its buffer (8192 numbers) NumPy copies what is not contiguous, as activations
     over their row of ones are: two to three times the work. Numbers do not depend on it.
     """
+    _keep_freed_memory()
     before = np.setbufsize(BUFFER)
     try:
         with _pools().limit(limits=1, user_api="blas"), np.errstate(all="ignore"):

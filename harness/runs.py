@@ -15,7 +15,7 @@ from harness.data import prepare_for
 from harness.errors import from_outside
 from harness.evaluation import Histories, finals_of
 from harness.faults import failure
-from harness.memory import keep_freed_memory, undisturbed
+from harness.memory import undisturbed
 from harness.recording import Config
 from harness.stack import Change, Group, Member, Saved, start
 from harness.stopping import Watch
@@ -45,7 +45,6 @@ def train_stack(
     `prune(fingerprint, epoch, judged loss)` says so; it is asked about 20 times a run. If a stack
     raises, those in training are trained again one by one, so that only the one at fault fails.
     """
-    keep_freed_memory()
     waiting, latest = list(zip(fingerprints, configs, strict=True)), dict(kept)
     while waiting:
         told: set[str] = set()

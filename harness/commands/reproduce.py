@@ -25,7 +25,7 @@ from harness.differences import (
 from harness.drift import there
 from harness.errors import UsageError, from_outside
 from harness.faults import failure
-from harness.memory import keep_freed_memory, undisturbed
+from harness.memory import undisturbed
 from harness.planning import inputs_for, numerics
 from harness.progress import LINE_SECONDS
 from harness.recording import Config, params
@@ -41,12 +41,7 @@ if TYPE_CHECKING:
 
 MOST = 1_000_000  # points that are kept of a curve
 CUT_OFF = ("max_seconds", "pruned", "run.timeout")  # reasons that are not the run's own
-HERE: Config = {
-    "uri": None,
-    "experiment": None,
-    "run_name": None,
-    "tags": {},
-}  # no record is made
+HERE: Config = {"uri": None, "experiment": None, "run_name": None, "tags": {}}  # not recorded
 
 
 def main(arguments: list[str]) -> int:
@@ -167,7 +162,6 @@ def _finite(curve: Curve, steps: Array) -> tuple[Array, Array]:
 def results(member: Member, config: Config) -> Iterator[Result]:
     """Snapshots of the run, trained alone, and its result; the epoch is shown meanwhile."""
     on_terminal, said = sys.stderr.isatty(), time.perf_counter()
-    keep_freed_memory()
     try:
         with undisturbed():
             for result in (one for some in Training([member], [""]).results() for one in some):
