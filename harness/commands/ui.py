@@ -23,7 +23,7 @@ from harness.errors import Terminated, TrackingError, UsageError
 from harness.signals import tidy_signals
 from harness.tracking.links import links
 from harness.tracking.reading import connect
-from harness.tracking.sqlite import ARTIFACTS, is_store
+from harness.tracking.sqlite import artifacts_beside, is_store
 from harness.tracking.template import cached
 from harness.tracking.uri import (
     DATABASES,
@@ -178,11 +178,8 @@ def files(uri: str) -> dict[str, str]:
     path = database_file(uri)
     if path is None:
         return {}
-    place = path.parent / ARTIFACTS
-    return {
-        "MLFLOW_DEFAULT_ARTIFACT_ROOT": place.as_uri(),
-        "MLFLOW_ARTIFACTS_DESTINATION": place.as_uri(),
-    }
+    place = artifacts_beside(path)
+    return {"MLFLOW_DEFAULT_ARTIFACT_ROOT": place, "MLFLOW_ARTIFACTS_DESTINATION": place}
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,6 @@ from harness.errors import DiskError, OutOfReach, TrackingError
 from harness.tracking import template
 from harness.tracking.uri import sqlite_uri
 
-ARTIFACTS = "mlartifacts"  # the folder beside the database file
 SAFE = ("journal_mode=WAL", "synchronous=NORMAL")  # durable, and no flush to disk per call
 HASTY = ("journal_mode=MEMORY", "synchronous=OFF")  # for a file that nobody sees yet
 _pragmas: dict[str, Sequence[str]] = {}  # by database file; others' connections are left alone
@@ -39,6 +38,11 @@ def prepare(path: Path) -> None:
                 lock.unlink(missing_ok=True)  # who still waits for it finds the store made
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def artifacts_beside(database: Path) -> str:
+    """The address of the folder beside a database file that takes its runs' files."""
+    return (database.parent / "mlartifacts").as_uri()
 
 
 def is_store(path: Path) -> bool:
@@ -78,11 +82,11 @@ def _create(path: Path) -> None:
     if template.copy(copied):
         with suppress(MlflowException, SQLAlchemyError, TrackingError):
             is_store(copied)
-            _fill(copied, path.parent)
+            _fill(copied)
             _put(copied, path)
             return
         _clear(copied)
-    _fill(made, path.parent)
+    _fill(made)
     template.keep(made)
     _put(made, path)
 
@@ -92,13 +96,11 @@ def _clear(aside: Path) -> None:
         aside.with_name(aside.name + end).unlink(missing_ok=True)
 
 
-def _fill(aside: Path, folder: Path) -> None:
+def _fill(aside: Path) -> None:
     """Have MLflow make what is not there yet: tables in an empty file, the first experiment."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
-        sqlite_uri(aside), (folder / ARTIFACTS).as_uri()
-    )
+    store = SqlAlchemyStore(sqlite_uri(aside), artifacts_beside(aside))  # type: ignore[no-untyped-call]
     store.engine.dispose()
 
 

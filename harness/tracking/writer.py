@@ -11,7 +11,7 @@ from harness.errors import TrackingError
 from harness.tracking.connection import Connection
 from harness.tracking.limits import NAME, Fit
 from harness.tracking.queries import points, search
-from harness.tracking.sqlite import ARTIFACTS
+from harness.tracking.sqlite import artifacts_beside
 from harness.tracking.uri import database_file
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Writer:
 
         client, base = self.connection.client, database_file(self.connection.uri)
         try:
-            client.create_experiment(name, (base.parent / ARTIFACTS).as_uri() if base else None)
+            client.create_experiment(name, artifacts_beside(base) if base else None)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
