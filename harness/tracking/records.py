@@ -49,9 +49,10 @@ def sweep_tags(manifest: Manifest, directory: Path) -> dict[str, str]:
 
 def parent_tags(manifest: Manifest) -> dict[str, str]:
     """What the parent is tagged with besides."""
+    objective = manifest.objective
     return {
         "harness.role": "sweep",
-        "harness.objective": " ".join(objective(manifest)),
+        "harness.objective": f"{objective['metric']} {objective['direction']}",
         "hydra.overrides": shlex.join(manifest.overrides),
     }
 
@@ -81,19 +82,9 @@ def shown_tags(note: str) -> dict[str, str]:
 
 def ranking(manifest: Manifest) -> dict[str, str]:
     """What the UI ranks an experiment's runs by, as tags of the experiment."""
-    metric, direction = objective(manifest)
-    greater = "true" if direction == "maximize" else "false"
+    greater = "true" if manifest.objective["direction"] == "maximize" else "false"
     name = "mlflow.experiment.primaryMetric"
-    return {f"{name}.name": metric, f"{name}.greaterIsBetter": greater}
-
-
-def objective(manifest: Manifest) -> tuple[str, str]:
-    """Metric and direction; of several objectives the first."""
-    metric, direction = (
-        value[0] if isinstance(value, list | tuple) else value
-        for value in (manifest.objective["metric"], manifest.objective["direction"])
-    )
-    return str(metric), str(direction)
+    return {f"{name}.name": manifest.objective["metric"], f"{name}.greaterIsBetter": greater}
 
 
 def git_tags(directory: Path) -> dict[str, str]:
