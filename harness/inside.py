@@ -1,7 +1,6 @@
 """A look inside a trained net: its first weights, its gradient, what its hidden units do."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,21 +14,16 @@ EXAMPLES = 2000  # that the hidden units are asked about, at most
 REACH = 12.0  # of z, on both sides of zero, where an activation is expected to be steepest
 
 
-class Asked(NamedTuple):
-    z: Array
-    h: Array
-
-
 class Spy:
     """An activation that remembers what it was asked; it writes into nobody's arrays."""
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
-        self.asked: list[Asked] = []
+        self.asked: list[tuple[Array, Array]] = []  # z and h of each call
 
     def __call__(self, z: Array) -> Array:
         h = self.activation(z)
-        self.asked.append(Asked(z.copy(), h.copy()))
+        self.asked.append((z.copy(), h.copy()))
         return h
 
     def derivative(self, z: Array, h: Array) -> Array:

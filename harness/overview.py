@@ -80,9 +80,8 @@ class Overview:
     def numbers(self, ranked: Sequence[Standing]) -> dict[str, float]:
         """How the runs ended, and the best value of the objective."""
         tally = Counter(STATUS.get(s.outcome, s.outcome) for s in ranked)
-        ends = {end: tally[end] for end in ("finished", "diverged", "failed")}
-        ends = {end: count for end, count in ends.items() if count or end == "finished"}
-        numbers = {f"sweep/{end}": float(count) for end, count in ends.items()}
+        ends = [end for end in ("diverged", "failed") if tally[end]]
+        numbers = {f"sweep/{end}": float(tally[end]) for end in ("finished", *ends)}
         objective = self.manifest.objective
         if (winner := leaderboard.best(ranked, objective)) is not None:
             numbers[f"sweep/best {objective['metric']}"] = winner.metrics[objective["metric"]]
@@ -100,10 +99,6 @@ class Overview:
         return run_id and run_link("", self.publisher.experiment_id, run_id)[1:]
 
     @cached_property
-    def _known_keys(self) -> list[str]:
-        return varying(self.manifest.runs)
-
-    @property
     def _keys(self) -> list[str] | None:
         """What varies: looked up once, for there may be many thousands of runs."""
-        return self._known_keys if self.manifest.runs else None
+        return varying(self.manifest.runs) if self.manifest.runs else None

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections import Counter
-from types import TracebackType
 from typing import Any, Self
 
 from harness.store import Result
@@ -26,12 +25,7 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
