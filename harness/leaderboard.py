@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from harness.recording import flat, params
 from harness.store import Planned, Result
 
-STATUS = {"ok": "finished", "pruned": "finished"}
+FINISHED = ("ok", "pruned")
 
 
 class Standing(NamedTuple):
@@ -29,11 +29,16 @@ def standing(planned: Planned, result: Result) -> Standing:
     return Standing(planned, result.outcome, result.metrics, result.reason, result.last_epoch)
 
 
-def counts(outcomes: Sequence[str]) -> str:
+def ends(standings: Iterable[Standing]) -> Counter[str]:
+    """How many runs ended how."""
+    return Counter("finished" if s.outcome in FINISHED else s.outcome for s in standings)
+
+
+def counts(standings: Iterable[Standing]) -> str:
     """`36 finished, 0 diverged, 0 failed`; more kinds of end are named if they occur."""
-    tally = Counter(STATUS.get(outcome, outcome) for outcome in outcomes)
-    names = ["finished", "diverged", "failed", *sorted(tally - Counter(finished=0))]
-    return ", ".join(f"{tally[name]} {name}" for name in dict.fromkeys(names))
+    tally = ends(standings)
+    names = dict.fromkeys(["finished", "diverged", "failed", *sorted(tally)])
+    return ", ".join(f"{tally[name]} {name}" for name in names)
 
 
 def sign(objective: Mapping[str, Any]) -> float:

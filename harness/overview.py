@@ -1,13 +1,12 @@
 """What the parent run says of a sweep: while it goes on, and at its end."""
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from harness import leaderboard
-from harness.leaderboard import STATUS, Standing, counts, varying
+from harness.leaderboard import Standing, counts, varying
 from harness.note import note
 from harness.store import Manifest
 from harness.tracking.limits import whole_lines
@@ -56,7 +55,7 @@ class Overview:
         ranked = leaderboard.rank(self._ended, objective)
         known = len(self.manifest.runs)  # a search does not know yet
         of = f" of {known}" if known else ""
-        said = f"{len(ranked)}{of} runs done: {counts([s.outcome for s in ranked])}"
+        said = f"{len(ranked)}{of} runs done: {counts(ranked)}"
         text = note(ranked, self.manifest, said, self.link, self._keys) if ranked else said
         self.publisher.progress(self.numbers(ranked))
         if parent := self.publisher.parent_run_id:
@@ -79,7 +78,7 @@ class Overview:
 
     def numbers(self, ranked: Sequence[Standing]) -> dict[str, float]:
         """How the runs ended, and the best value of the objective."""
-        tally = Counter(STATUS.get(s.outcome, s.outcome) for s in ranked)
+        tally = leaderboard.ends(ranked)
         ends = [end for end in ("diverged", "failed") if tally[end]]
         numbers = {f"sweep/{end}": float(tally[end]) for end in ("finished", *ends)}
         objective = self.manifest.objective

@@ -5,6 +5,7 @@ import math
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,14 @@ def page(report: Report) -> str:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
     environment.filters["cell"] = cell
     manifest, ranked, best = report.manifest, report.ranked, report.best
-    columns, outcomes = table(report), [s.outcome for s in ranked]
+    columns, counted = table(report), counts(ranked)
     words = ["harness", *([] if manifest.single else ["-m"]), *manifest.overrides]
     return environment.get_template("report.html").render(
         report=report,
         title=manifest.name or manifest.sweep_id,
-        counts=counts(outcomes),
+        counts=counted,
         made=time.strftime("%Y-%m-%d %H:%M", time.localtime(manifest.created / 1000)),
-        note=markdown(note(ranked, manifest, counts(outcomes))) if len(ranked) > 1 else "",
+        note=markdown(note(ranked, manifest, counted)) if len(ranked) > 1 else "",
         best=best,
         answer=answer(report) if best else None,
         columns=[*columns],
@@ -116,15 +117,15 @@ def shown(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
 
 def plugins(ranked: Sequence[Standing]) -> dict[str, str]:
     """The plugins of each kind that any run used, with what they come from."""
-    found = {repr(plugin): plugin for s in ranked for plugin in s.planned.plugins}
-    sources: dict[tuple[str, str], list[str]] = {}
-    for p in found.values():
-        sources.setdefault((p["kind"], f"{p['distribution']} {p['version']}"), []).append(
-            p["name"]
-        )
+    found = {
+        (p["kind"], f"{p['distribution']} {p['version']}", p["name"])
+        for s in ranked
+        for p in s.planned.plugins
+    }
     lines: dict[str, list[str]] = {}
-    for (kind, source), names in sorted(sources.items()):
-        lines.setdefault(kind, []).append(f"{', '.join(sorted(names))} ({source})")
+    for (kind, source), group in groupby(sorted(found), key=lambda each: each[:2]):
+        names = ", ".join(name for *_, name in group)
+        lines.setdefault(kind, []).append(f"{names} ({source})")
     return {kind: "; ".join(said) for kind, said in lines.items()}
 
 

@@ -50,7 +50,7 @@ class Summary:
     @property
     def counts(self) -> str:
         """`36 finished, 0 diverged, 0 failed`"""
-        return leaderboard.counts([s.outcome for s in self.ranked])
+        return leaderboard.counts(self.ranked)
 
     @property
     def unwell(self) -> list[Standing]:
