@@ -8,12 +8,8 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from harness import contracts
 from harness.checks.kit import FIELDS, Kind, expect
-from harness.config import mirrored
-from harness.construct import build_dataclass, required
 
 PLAIN = (float, int, str, bool, types.NoneType)
 
@@ -54,6 +50,8 @@ def _is_config(hint: Any) -> bool:
 
 
 def check_plugin_has_usable_defaults(plugin: Any, kind: Kind) -> None:
+    from harness.construct import required
+
     cls = type(plugin)
     made = cls(**{name: getattr(plugin, name) for name in required(cls)})
     try:
@@ -77,6 +75,11 @@ def check_plugin_pickles(plugin: Any, kind: Kind) -> None:
 
 
 def check_plugin_round_trips_through_config(plugin: Any, kind: Kind) -> None:
+    from omegaconf import OmegaConf
+
+    from harness.config import mirrored
+    from harness.construct import build_dataclass
+
     values = {f.name: getattr(plugin, f.name) for f in fields(plugin) if f.init}
     node = OmegaConf.merge(OmegaConf.structured(mirrored(type(plugin), "it")), values)
     plain = OmegaConf.to_container(node, enum_to_str=True)

@@ -14,7 +14,6 @@ import numpy as np
 
 from harness.checks import declaration, purity, rows
 from harness.checks.kit import Failure, Kind, Skip, changed
-from harness.construct import required
 from harness.errors import PluginError
 from harness.registry import load
 
@@ -126,6 +125,8 @@ def report(kind: str, name: str) -> Iterator[Outcome]:
 
 def instances(kind: str, name: str) -> list[Any]:
     """An installed plugin with its defaults, and its variants; Skip if it needs fields."""
+    from harness.construct import required
+
     cls = load(kind, name)
     if needed := required(cls):
         raise Skip(f"{', '.join(needed)} must be given: check an instance with parametrize_checks")
