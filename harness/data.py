@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.contracts import Array, Data
 from harness.errors import UsageError
-from harness.stack import Member
+from harness.stack import Member, data_settings
 
 PARTS = ("train", "validation", "test")
 STREAMS = {"data": 0, "split": 1, "weights": 2, "batches": 3, "dropout": 4}
@@ -87,16 +87,7 @@ def prepare(
 
 def prepare_for(member: Member) -> Prepared:
     """The prepared data of a run; runs that differ in seed share it (under `rng: split`)."""
-    seed = member.seed if member.rng == "single" else None
-    return prepare(
-        cast(Hashable, member.dataset),
-        member.data_seed,
-        member.rng,
-        seed,
-        member.validation,
-        member.test,
-        member.standardize,
-    )
+    return prepare(cast(Hashable, member.dataset), *data_settings(member))
 
 
 def check(data: Data, name: str) -> Data:

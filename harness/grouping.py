@@ -44,8 +44,7 @@ def stacks(
 
 def largest(member: Member, stack_bytes: int) -> int:
     """How many runs like this one fit a stack: its weights five times, its activations thrice."""
-    prepared = prepare_for(member)
-    x, y = prepared.ready("train", member.loss.task, member.dtype)
+    x, y = prepare_for(member).ready("train", member.loss.task, member.dtype)
     rng = np.random.default_rng(0)
     try:
         layers = member.model.init(rng, member.initializer, x.shape[1], y.shape[1])

@@ -65,7 +65,8 @@ def signature(member: Member) -> Hashable:
     """What must be equal for runs to share a stack."""
     plugins = (member.activation, member.loss, member.optimizer, member.schedule)
     return (
-        data_signature(member),
+        _fields(member.dataset, all_of_them=True),
+        data_settings(member),
         _fields(member.model, all_of_them=True),
         *(_fields(plugin, all_of_them=False) for plugin in plugins),
         member.dtype,
@@ -75,10 +76,9 @@ def signature(member: Member) -> Hashable:
     )
 
 
-def data_signature(member: Member) -> Hashable:
-    """What must be equal for runs to share their data and its parts."""
+def data_settings(member: Member) -> tuple[Any, ...]:
+    """What decides, besides the dataset, on a run's data and its parts; see data.prepare."""
     return (
-        _fields(member.dataset, all_of_them=True),
         member.data_seed,
         member.rng,
         member.seed if member.rng == "single" else None,
