@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,16 @@ class JobFailed(Exception):
     """What Hydra's sweepers are told of a run that failed."""
 
 
+@dataclass(eq=False)
 class Task:
     """The task function that Hydra calls for a run, or for each job of a foreign launcher."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        *,
-        quiet: bool = False,
-        config_dir: str | None = None,
-        config_name: str = "config",
-        accept_drift: bool | None = None,
-    ) -> None:
-        self.command, self.quiet, self.accept_drift = tuple(command), quiet, accept_drift
-        self.config_dir, self.config_name = config_dir, config_name
-        self.summary: Summary | None = None
+    command: tuple[str, ...]
+    quiet: bool
+    config_dir: str | None
+    config_name: str
+    accept_drift: bool | None
+    summary: Summary | None = None
 
     def __call__(self, cfg: DictConfig) -> Any:
         """Train one composed config; the objective's value, or None if it did not end well."""
@@ -81,19 +77,13 @@ def launch(
     `quiet` is for callers from Python: no progress, and their logging is left alone. `place` says
     where to go on, and is no part of what was asked for; `accept_drift` is that of `carry_out`.
     """
-    overrides = [*map(hidden, overrides)]
-    task = Task(
-        overrides,
-        quiet=quiet,
-        config_dir=config_dir,
-        config_name=config_name,
-        accept_drift=accept_drift,
-    )
-    lines = [*overrides, *place]
+    command = tuple(map(hidden, overrides))
+    task = Task(command, quiet, config_dir, config_name, accept_drift)
+    lines = [*command, *place]
     with composer(config_dir) as hydra:
         if multirun or _asks_for_a_sweep(hydra, config_name, lines):
-            return _sweep(hydra, config_name, task, lines)
-        return _run(hydra, config_name, task, lines)
+            return _sweep(hydra, task, lines)
+        return _run(hydra, task, lines)
 
 
 def composed(
@@ -131,8 +121,8 @@ def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bo
     return sweep
 
 
-def _run(hydra: Composer, config_name: str, task: Task, lines: list[str]) -> Summary:
-    cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
+def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
+    cfg = hydra.compose_config(task.config_name, lines, RunMode.RUN, with_log_configuration=False)
     _allow(cfg)
     for key in ("plan", "zip", "exclude"):
         allow(not cfg.hydra.sweeper.get(key), f"hydra.sweeper.{key} is for sweeps: add -m")
@@ -141,14 +131,15 @@ def _run(hydra: Composer, config_name: str, task: Task, lines: list[str]) -> Sum
     if (there := _manifest_in(cfg.hydra.run.dir)) is not None:
         same = {run.fingerprint for run in there.runs} == {planned.runs[0].fingerprint}
         allow(same, f"{cfg.hydra.run.dir} holds another run: choose another hydra.run.dir")
-    hydra.run(config_name, task, lines, with_log_configuration=not task.quiet)
+    hydra.run(task.config_name, task, lines, with_log_configuration=not task.quiet)
     assert task.summary is not None
     return task.summary
 
 
-def _sweep(hydra: Composer, config_name: str, task: Task, lines: list[str]) -> Summary:
+def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     lines = [*lines, "hydra.mode=MULTIRUN"]  # as Hydra's own -m does: jobs see it in their config
-    cfg = hydra.compose_config(config_name, lines, RunMode.MULTIRUN, with_log_configuration=False)
+    name, mode = task.config_name, RunMode.MULTIRUN
+    cfg = hydra.compose_config(name, lines, mode, with_log_configuration=False)
     _allow(cfg)
     allow(
         not (is_stacked(cfg) and cfg.hydra.job.env_set),
@@ -159,7 +150,7 @@ def _sweep(hydra: Composer, config_name: str, task: Task, lines: list[str]) -> S
         same = there.overrides == task.command
         allow(same, f"{directory} holds another sweep: choose another hydra.sweep.dir")
     with suppress(JobFailed):  # the summary has it
-        hydra.multirun(config_name, task, lines, with_log_configuration=not task.quiet)
+        hydra.multirun(name, task, lines, with_log_configuration=not task.quiet)
     return task.summary or sweeps.carry_out(directory)  # a foreign launcher leaves the end to us
 
 
