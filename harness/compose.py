@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from harness.config import GROUPS, build_plugin
 from harness.construct import allow, allow_name, build_dataclass
-from harness.contracts import Activation, DataError, Figure, Loss, Metric, Model
+from harness.contracts import Activation, Data, DataError, Figure, Loss, Metric, Model
 from harness.data import Prepared, prepare_for
 from harness.errors import PluginError, UsageError
 from harness.recording import Config, as_text, resolved
@@ -109,9 +110,7 @@ def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
 def check_loss(member: Member, config: Config, prepared: Prepared) -> None:
     """UsageError, with the losses that fit, if the loss is for another task than the dataset's."""
     data, task = prepared.data, member.loss.task
-    classes = len(data.class_names)
-    fits = task in LOSSES[data.task] and not (task == "binary" and classes != 2)
-    if fits:
+    if _fits(task, data):
         y = prepared.ready("train", task, member.dtype)[1][None, :1]
         name = config["loss"]["name"]
         with at_work(origin("loss", name), "failed in __call__"):
@@ -120,20 +119,25 @@ def check_loss(member: Member, config: Config, prepared: Prepared) -> None:
             except ValueError as error:
                 raise UsageError(f"loss={name}: {error}") from error
         return
-    fitting = [name for name in names("loss") if _fits(name, data.task, classes)]
-    what = f"{classes} classes" if data.task == "classification" else "regression"
+    fitting = [name for name in names("loss") if _fits(_task_of(name), data)]
+    classes = f"{len(data.class_names)} classes"
+    what = classes if data.task == "classification" else "regression"
     raise UsageError(
         f"loss={config['loss']['name']} is for {task} and dataset={config['dataset']['name']} "
         f"is {what}: choose loss={' or loss='.join(fitting)}"
     )
 
 
-def _fits(name: str, task: str, classes: int) -> bool:
-    try:
-        wanted = load("loss", name).task  # type: ignore[attr-defined]
-    except (PluginError, AttributeError):
-        return False
-    return wanted in LOSSES[task] and not (wanted == "binary" and classes != 2)
+def _fits(task: str, data: Data) -> bool:
+    """Whether a loss for this task can judge this data."""
+    return task in LOSSES[data.task] and (task != "binary" or len(data.class_names) == 2)
+
+
+def _task_of(loss: str) -> str:
+    """What a loss is for; nothing, if it cannot be had."""
+    with suppress(PluginError):
+        return str(load("loss", loss).task)  # type: ignore[attr-defined]
+    return ""
 
 
 def _metrics(asked: Sequence[Any] | None, task: str) -> tuple[tuple[str, Metric], ...]:
