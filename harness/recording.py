@@ -38,7 +38,7 @@ def recorded(cfg: DictConfig) -> Config:
         return cast(Config, plain)
     untyped = DictConfig(plain)
     if "hydra" in cfg:  # interpolations may refer to it
-        _content(untyped)["hydra"] = cfg._get_node("hydra")
+        content(untyped)["hydra"] = cfg._get_node("hydra")
     with _environment_unread():
         return {str(key): _value(untyped, key) for key in kept}
 
@@ -52,11 +52,12 @@ def written(cfg: DictConfig, key: str) -> Any:
 def part(cfg: DictConfig, keys: Iterable[Any]) -> DictConfig:
     """Some keys of a config, sharing its nodes."""
     view = DictConfig({})
-    _content(view).update({key: cfg._get_node(key) for key in keys})
+    content(view).update({key: cfg._get_node(key) for key in keys})
     return view
 
 
-def _content(cfg: DictConfig) -> dict[Any, Any]:
+def content(cfg: DictConfig) -> dict[Any, Any]:
+    """A config's own nodes, to be shared or changed in place."""
     return cast(dict[Any, Any], cfg._content)
 
 
