@@ -83,16 +83,12 @@ def load(path: Path) -> type:
     except BaseException:
         del sys.modules[module.__name__]
         raise
-    own: list[type] = [each for each in vars(module).values() if _is_own(each, module)]
+    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    own = [each for each in classes if is_dataclass(each) and each.__module__ == module.__name__]
     if len(own) != 1:
         found = ", ".join(each.__name__ for each in own) or "none"
         raise ImportError(f"one dataclass is expected in a file, and there is: {found}")
     return own[0]
-
-
-def _is_own(value: object, module: ModuleType) -> bool:
-    mine = isinstance(value, type) and value.__module__ == module.__name__
-    return mine and is_dataclass(value)
 
 
 def unfit(name: str) -> str | None:

@@ -86,9 +86,8 @@ class Run:
     checkpoint_seconds: float | None
 
     def __post_init__(self) -> None:
-        timeout, seconds = vars(self).values()
-        allow(_positive(timeout), f"run.timeout={timeout}: finite, above 0, or null")
-        allow(_positive(seconds), f"run.checkpoint_seconds={seconds}: finite, above 0, or null")
+        for key, value in vars(self).items():
+            allow(_positive(value), f"run.{key}={value}: finite, above 0, or null")
 
 
 @dataclass(frozen=True)

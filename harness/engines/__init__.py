@@ -5,10 +5,10 @@ from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from harness.construct import allow
+from harness.construct import allow, allow_name
+from harness.engines.dealing import dealt
 from harness.engines.work import Work, train
 from harness.errors import UsageError
-from harness.registry import unknown
 from harness.store import Result
 
 STACK_BYTES = 3 << 20  # of memory that a stack's inner loop may touch: about a CPU cache
@@ -25,8 +25,7 @@ class Engine(NamedTuple):
 
     def check(self, timeout: Any = None) -> None:
         """UsageError if there is no such engine, or it cannot do what it is asked for."""
-        if self.engine not in ("serial", *INSTALL):
-            raise UsageError(unknown("hydra.launcher.engine", self.engine, ["serial", *INSTALL]))
+        allow_name("hydra.launcher.engine", self.engine, ["serial", *INSTALL])
         size, workers = self.stack_bytes, self.workers
         allow(size >= 1, f"hydra.launcher.stack_bytes={size}: at least 1")
         allow(workers is None or workers >= 1, f"hydra.launcher.workers={workers}: at least 1")
@@ -61,8 +60,6 @@ class Engine(NamedTuple):
         if self.engine == "serial":
             yield from self._one_by_one(works, folder)
             return
-        from harness.engines.dealing import dealt
-
         with closing(self._crew(self.engine)(self, folder)) as crew:
             yield from dealt(works, crew)
 
@@ -74,7 +71,5 @@ class Engine(NamedTuple):
                 if work.timeout is None:
                     yield from train(work)
                     continue
-                from harness.engines.dealing import dealt
-
                 crew = crew or worker.enter_context(closing(self._crew("processes")(self, folder)))
                 yield from dealt([work], crew)
