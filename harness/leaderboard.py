@@ -146,19 +146,18 @@ def table(
         values = params(s.planned.config)
         for key, column in settings.items():
             column.append(values.get(key, ""))
-    metrics = sorted({name for s in ranked for name in s.metrics} - {objective["metric"]})
-    metrics = [objective["metric"], *metrics]
-    columns: dict[str, list[Any]] = {
+    first = objective["metric"]
+    others = sorted({name for s in ranked for name in s.metrics} - {first})
+    return {
         "rank": [*range(1, len(ranked) + 1)],
         "run": [s.planned.name for s in ranked],
         "outcome": [s.outcome for s in ranked],
+        first: [s.metrics.get(first) for s in ranked],
+        **settings,
+        **{name: [s.metrics.get(name) for s in ranked] for name in others},
+        **_over_seeds(ranked, objective),
+        "run_id": [run_ids.get(s.planned.fingerprint, "") for s in ranked],
     }
-    columns |= {metrics[0]: [s.metrics.get(metrics[0]) for s in ranked]}
-    columns |= settings
-    columns |= {name: [s.metrics.get(name) for s in ranked] for name in metrics[1:]}
-    columns |= _over_seeds(ranked, objective)
-    columns["run_id"] = [run_ids.get(s.planned.fingerprint, "") for s in ranked]
-    return columns
 
 
 def _over_seeds(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> dict[str, list[Any]]:
