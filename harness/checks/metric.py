@@ -63,10 +63,9 @@ def _contrast(mark: Array) -> float:
     return apart if np.isfinite(apart) else 1.0
 
 
-def _better(metric: Any, mark: Array) -> float:
-    """By how much the right prediction is better than the wrong one."""
-    gain = float(mark[0] - mark[-1])
-    return gain if metric.greater_is_better else -gain
+def _signed(metric: Any, marks: Array) -> Array:
+    """Marks of which the greatest is the best."""
+    return marks if metric.greater_is_better else -marks
 
 
 def use(metric: Any, case: Case, call: Call) -> dict[str, Array]:
@@ -107,7 +106,7 @@ def check_metric_is_best_when_all_is_right(metric: Any) -> None:
     way = "greatest" if metric.greater_is_better else "least"
     for exam in exams(metric):
         marks = metric(exam.graded(), exam.y)
-        signed = marks if metric.greater_is_better else -marks
+        signed = _signed(metric, marks)
         good = signed[0] >= signed.max()
         came = ", ".join(f"{mark:.4g}" for mark in marks)
         expect(good, f"{way} where all is right: right, nearly, poor, wrong", came, HEADING)
@@ -115,7 +114,7 @@ def check_metric_is_best_when_all_is_right(metric: Any) -> None:
 
 def check_metric_tells_right_from_wrong(metric: Any) -> None:
     marks = [metric(exam.graded(), exam.y) for exam in exams(metric)]
-    good = any(_better(metric, mark) > 0 for mark in marks)
+    good = any(signed[0] > signed[-1] for signed in (_signed(metric, mark) for mark in marks))
     way = "greater" if metric.greater_is_better else "less"
     came = "; ".join(f"{mark[0]:.4g} and {mark[-1]:.4g}" for mark in marks)
     expect(good, f"{way} for a right prediction than for a wrong one", came, HEADING)

@@ -139,10 +139,9 @@ def _member(seed: int, width: int, activation: str, **changes: Any) -> RunResult
 
 
 def _sweep(members: list[RunResult]) -> SweepResult:
-    rows: list[dict[str, Any]] = [
-        {"run_id": run.run_id, "name": run.name, "outcome": run.outcome} for run in members
+    rows = [
+        {"run_id": r.run_id, "name": r.name, "outcome": r.outcome, **r.params, **r.metrics}
+        for r in members
     ]
-    for row, run in zip(rows, members, strict=True):
-        row |= {**run.params, **run.metrics}
     best = members[0] if members[0].outcome == "ok" else None
     return SweepResult("s", None, members, best, Path(), rows)
