@@ -59,8 +59,7 @@ class Glorot:
         known(self.distribution)
 
     def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        variance = 2 / (fan_in + fan_out)
-        return over_zero_biases(draw(self.distribution, rng, variance, (fan_in, fan_out)))
+        return draw(self.distribution, rng, 2 / (fan_in + fan_out), (fan_in, fan_out))
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class He:
         known(self.distribution)
 
     def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        return over_zero_biases(draw(self.distribution, rng, 2 / fan_in, (fan_in, fan_out)))
+        return draw(self.distribution, rng, 2 / fan_in, (fan_in, fan_out))
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class LeCun:
         known(self.distribution)
 
     def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        return over_zero_biases(draw(self.distribution, rng, 1 / fan_in, (fan_in, fan_out)))
+        return draw(self.distribution, rng, 1 / fan_in, (fan_in, fan_out))
 
 
 @dataclass(frozen=True)
@@ -118,11 +117,11 @@ def draw(
     variance: float,
     shape: tuple[int, int],
 ) -> Array:
-    """Numbers of mean 0 and this variance: U(-a, a) has variance a² / 3."""
+    """Weights of mean 0 and this variance over zero biases: U(-a, a) has variance a² / 3."""
     if distribution == "uniform":
         limit = math.sqrt(3 * variance)
-        return rng.uniform(-limit, limit, shape)
-    return rng.normal(0, math.sqrt(variance), shape)
+        return over_zero_biases(rng.uniform(-limit, limit, shape))
+    return over_zero_biases(rng.normal(0, math.sqrt(variance), shape))
 
 
 def over_zero_biases(weights: Array) -> Array:

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from harness.contracts import Array, Data, DataError
+from harness_plugins.datasets.csv import LARGEST_LABEL
 
 LARGEST = 2**31  # bytes that a small file may unpack to; a large one, to its own size
-LARGEST_LABEL = 2**53  # beyond it, floats skip integers and labels would merge
 
 
 @dataclass(frozen=True)

@@ -38,20 +38,20 @@ class Network:
         return bool(_dense(result, result.weights))
 
     def draw(self, result: RunResult, figure: Any) -> None:
-        inside = result.inside
-        panels = {"": result.weights}
+        inside, dense = result.inside, _dense(result, result.weights)
+        panels = {"": dense}
         if inside is not None:
-            gradient = "gradient of the training loss: ∂L/∂W"
-            panels = {"weights": result.weights, gradient: inside.gradient}
+            gradient = _dense(result, inside.gradient)
+            panels = {"weights": dense, "gradient of the training loss: ∂L/∂W": gradient}
         figure.set_layout_engine("none")
         height = 4.2 * len(panels) + 0.8
-        figure.set_size_inches(max(8.0, 1.9 * (len(_dense(result, result.weights)) + 1)), height)
+        figure.set_size_inches(max(8.0, 1.9 * (len(dense) + 1)), height)
         for k, (title, arrays) in enumerate(panels.items()):
             axes = figure.add_axes((0, (4.2 * (len(panels) - 1 - k)) / height, 1, 4.1 / height))
-            _panel(axes, result, _dense(result, arrays), title)
+            _panel(axes, result, arrays, title)
         name, top = plain(result.name, 62), 1 - 0.3 / height
         figure.text(0.02, top, name, size=12, weight="bold", va="baseline")
-        count = sum(w.size for w in _dense(result, result.weights))
+        count = sum(w.size for w in dense)
         said = f"{count:,} weights; blue positive, orange negative, stronger is darker"
         figure.text(0.02, top - 0.25 / height, said, size=9, color=QUIET, va="baseline")
 
