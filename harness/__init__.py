@@ -1,5 +1,6 @@
 """A plugin-driven experiment tracking harness for neural nets written from scratch in NumPy."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,12 +12,7 @@ __all__ = ["RunResult", "SweepResult", "load", "run", "sweep"]
 
 def __getattr__(name: str) -> Any:
     """Public names are imported when first used: `import harness` is quick."""
-    if name in ("run", "sweep", "load"):
-        from harness import api
-
-        return getattr(api, name)
-    if name in ("RunResult", "SweepResult"):
-        from harness import contracts
-
-        return getattr(contracts, name)
-    raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    home = "contracts" if name.endswith("Result") else "api"
+    return getattr(import_module(f"harness.{home}"), name)
