@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -21,7 +21,9 @@ from harness.planning import Job, plan
 from harness.progress import Progress
 from harness.recording import part, recorded
 from harness.store import Manifest
-from harness.sweeps import Source
+
+if TYPE_CHECKING:
+    from harness.search.source import Search
 
 Combinations = Sequence[Sequence[str]]
 
@@ -81,7 +83,7 @@ class Jobs:
         return self.finish(dict(enumerate(combinations, first)), None)
 
     def finish(
-        self, started: dict[int, Sequence[str]], search: Callable[[], Source] | None
+        self, started: dict[int, Sequence[str]], search: Callable[[], "Search"] | None
     ) -> list[JobReturn]:
         """Carry out the sweep; what Hydra is told of each of its jobs."""
         if not self.task.quiet:

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from harness import checkpoints, leaderboard, store
 from harness.drift import Present
@@ -17,10 +17,12 @@ from harness.grouping import stacks
 from harness.leaderboard import Standing
 from harness.planning import store_of
 from harness.publishing import Publishing
-from harness.search.pruning import Pruning
 from harness.store import Manifest, Planned, Result
 from harness.summary import Interrupted, Lost, Summary
 from harness.turns import turn
+
+if TYPE_CHECKING:
+    from harness.search.source import Search
 
 HASTE = 5.0  # seconds that a store may be away that is required, or written to again at the end
 PARTING = 4.0  # seconds for publishing what is left, after a signal
@@ -46,24 +48,6 @@ def begin(directory: Path, manifest: Manifest) -> Manifest:
         return joined
 
 
-class Source(Protocol):
-    """Where the runs of a search come from; see harness.search."""
-
-    @property
-    def left(self) -> int: ...
-
-    @property
-    def pruning(self) -> Pruning | None: ...
-
-    def known(self) -> list[Planned]: ...
-
-    def ask(self) -> list[Planned]: ...
-
-    def tell(self, standing: Standing, result: Result) -> None: ...
-
-    def close(self) -> None: ...
-
-
 Told = Callable[[int, list[Result]], None]
 
 
@@ -71,7 +55,7 @@ def carry_out(
     directory: Path,
     *,
     only: set[str] | None = None,
-    search: Callable[[], Source] | None = None,
+    search: Callable[[], "Search"] | None = None,
     progress: Told = lambda total, results: None,
     accept_drift: bool | None = None,
 ) -> Summary:
@@ -96,7 +80,7 @@ class Errand:
         self,
         directory: Path,
         only: set[str] | None,
-        search: Source | None = None,
+        search: "Search | None" = None,
         accept_drift: bool | None = None,
     ) -> None:
         manifest = store.read_manifest(directory)
