@@ -2,15 +2,15 @@
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 
 from harness import one_file, store, sweeps
-from harness.commands.train import interrupted, lost, report
+from harness.commands.train import told
 from harness.errors import UsageError
 from harness.progress import Progress
-from harness.signals import tidy_signals
 from harness.store import Manifest
-from harness.summary import Interrupted, Lost, Summary
+from harness.summary import Summary
 
 
 def main(arguments: list[str]) -> int:
@@ -28,17 +28,14 @@ def main(arguments: list[str]) -> int:
     folder, accept = args.folder.absolute(), args.accept_drift
     manifest = store.read_manifest(folder)
     one_file.recall(manifest.folders)
-    with tidy_signals():
-        try:
-            if manifest.search is not None:
-                return report(go_on_searching(folder, manifest, accept))
-            with Progress(len(manifest.runs), quiet=False) as progress:
-                summary = sweeps.carry_out(folder, progress=progress, accept_drift=accept)
-                return report(summary)
-        except Interrupted as stop:
-            return interrupted(stop)
-        except Lost as loss:
-            return lost(loss)
+    go_on = go_on_searching if manifest.search is not None else go_on_training
+    return told(partial(go_on, folder, manifest, accept))
+
+
+def go_on_training(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:
+    """All that is to be known is in the folder."""
+    with Progress(len(manifest.runs), quiet=False) as progress:
+        return sweeps.carry_out(folder, progress=progress, accept_drift=accept_drift)
 
 
 def go_on_searching(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:

@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -52,24 +52,27 @@ def _refuse(message: str) -> NoReturn:
 
 def _train(args: Any, name: str) -> int:
     from harness.launching import launch
-    from harness.signals import tidy_signals
-    from harness.summary import Interrupted, Lost
     from harness.sweeping import Preview
 
     for folder in filter(None, (user_conf(), args.config_dir)):
         for path in shadowed(Path(folder)):
             print(f"harness: {path} is hidden by a plugin or preset of that name", file=sys.stderr)
+    wanted = {"multirun": args.multirun, "config_dir": args.config_dir, "config_name": name}
+    try:
+        return told(lambda: launch(args.overrides, **wanted))
+    except Preview as preview:
+        print(preview)
+        return 0
+
+
+def told(train: Callable[[], "Summary"]) -> int:
+    """Train, and say how it went, or how to go on; the exit code."""
+    from harness.signals import tidy_signals
+    from harness.summary import Interrupted, Lost
+
     with tidy_signals():
         try:
-            summary = launch(
-                args.overrides,
-                multirun=args.multirun,
-                config_dir=args.config_dir,
-                config_name=name,
-            )
-        except Preview as preview:
-            print(preview)
-            return 0
+            summary = train()
         except Interrupted as stop:
             return interrupted(stop)
         except Lost as loss:
