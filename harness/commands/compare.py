@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from harness.differences import Left, differing, likenesses, surroundings, verdict
+from harness.differences import Left, differing, likenesses, verdict
 from harness.tracking.uri import tracking_uri
 
 if TYPE_CHECKING:
@@ -41,17 +41,11 @@ def main(arguments: list[str]) -> int:
 def rows(a: "Record", b: "Record") -> Iterator[Row]:
     """What differs, a line of a table each: settings, code, data, machine; then all finals."""
     config = differing(a.params, b.params, everything=True)
-    around = differing(*map(around_of, (a, b)))
+    around = differing(a.surroundings, b.surroundings)
     for title, pairs in (("config", config), ("surroundings", around), ("finals", finals(a, b))):
         if pairs:
             yield title, "a", "b"
             yield from ((key, *pair) for key, pair in pairs.items())
-
-
-def around_of(record: "Record") -> dict[str, str]:
-    """What a run's numbers depend on besides its config."""
-    plugins = record.tagged("harness.plugins") or ()
-    return surroundings(plugins, record.inputs, record.tagged("harness.numerics") or {})
 
 
 def finals(a: "Record", b: "Record") -> dict[str, tuple[str, str]]:

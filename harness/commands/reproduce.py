@@ -99,13 +99,10 @@ def trainable(record: "Record") -> Config:
 def changes(record: "Record", config: Config) -> dict[str, tuple[str, str]]:
     """What the numbers depend on that is not as recorded; PluginError if a plugin is gone."""
     prepare.cache_clear()
-    known = record.tagged("harness.plugins") or []
-    now = [there(plugin) for plugin in known]
+    plugins = [there(plugin) for plugin in record.tagged("harness.plugins") or ()]
     built = build(config)
-    machine = numerics(built.settings.dtype)
-    was = surroundings(known, record.inputs, record.tagged("harness.numerics") or {})
-    found = differing(was, surroundings(now, inputs_for(built, config), machine))
-    return differing(record.params, params(config)) | found
+    now = surroundings(plugins, inputs_for(built, config), numerics(built.settings.dtype))
+    return differing(record.params, params(config)) | differing(record.surroundings, now)
 
 
 def ending(record: "Record") -> str:

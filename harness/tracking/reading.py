@@ -15,6 +15,7 @@ import yaml
 
 from harness import npz, one_file
 from harness.contracts import Array, Arrays
+from harness.differences import surroundings
 from harness.errors import TrackingError, UsageError
 from harness.tracking.connection import Connection
 from harness.tracking.queries import everywhere, points
@@ -61,6 +62,12 @@ class Record:
             what = f"run {self.run_id} holds no config.yaml"
             raise UsageError(f"{what}: it is no run of harness, or not done")
         return config
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """What its numbers depend on besides its config, as far as that is known."""
+        plugins, numerics = self.tagged("harness.plugins"), self.tagged("harness.numerics")
+        return surroundings(plugins or (), self.inputs, numerics or {})
 
     def tagged(self, name: str) -> Any:
         """As `tagged` tells."""
