@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -205,8 +205,8 @@ def manifest_of(
         name=settings.tracking.run_name or shortened(" ".join(command)) or "sweep",
         overrides=tuple(command),
         objective={"metric": metric, "direction": direction, "others": others},
-        tracking=dict(config["tracking"]),
-        figures=dict(config["figures"]),
+        tracking=config["tracking"] | {"required": settings.tracking.required},
+        figures=asdict(settings.figures),
         numerics=numerics(settings.dtype),
         launcher=dict(launcher or {}),
         search=search,

@@ -122,3 +122,17 @@ def test_ranking_by_a_metric_the_wrong_way_round_is_warned_of(caplog):
     planned(([], {"objective": {"metric": "val/r2", "direction": "maximize"}}))
     planned(([], {"objective": {"metric": "val/rmse", "direction": "minimize"}}))
     assert caplog.text == ""
+
+
+def test_what_a_sweep_goes_by_is_read_and_where_it_is_recorded_is_not(monkeypatch):
+    values = {"BEST": "1", "MUST": "false", "STORE": "sqlite:///kept.db"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    asked = {
+        f"tracking__{key}": f"${{oc.env:{name}}}"
+        for key, name in (("required", "MUST"), ("uri", "STORE"))
+    }
+    made = planned(([], asked | {"figures__best": "${oc.env:BEST}"}))
+    assert made.figures["best"] == 1
+    assert made.tracking["required"] is False
+    assert made.tracking["uri"] == "${oc.env:STORE}"
