@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from harness.checks.running import Outcome, report
 from harness.construct import allow_name
@@ -22,7 +23,7 @@ def main(arguments: list[str]) -> int:
     tally: Counter[str] = Counter()
     outcomes = (outcome for kind, name in plugins for outcome in report(kind, name))
     show = _table if sys.stdout.isatty() else _lines
-    show(_counted(outcomes, tally), in_detail)
+    show(_summed(outcomes, tally, in_detail))
     print("checks: " + ", ".join(f"{tally[r]} {r}" for r in ("passed", "failed", "skipped")))
     return 1 if tally["failed"] else 0
 
@@ -37,35 +38,29 @@ def _plugins(what: str) -> list[tuple[str, str]]:
     return [(kind, name)]
 
 
-def _counted(outcomes: Iterable[Outcome], tally: Counter[str]) -> Iterator[Outcome]:
-    for outcome in outcomes:
-        tally[outcome.result] += 1
-        yield outcome
+def _summed(
+    outcomes: Iterable[Outcome], tally: Counter[str], in_detail: bool
+) -> Iterator[Outcome]:
+    """Each outcome, or one for all that passed of a plugin; the tally counts them all."""
+    for plugin, group in groupby(outcomes, key=lambda outcome: outcome.plugin):
+        passed = 0
+        for outcome in group:
+            tally[outcome.result] += 1
+            if outcome.result == "passed" and not in_detail:
+                passed += 1
+            else:
+                yield outcome
+        if passed:
+            yield Outcome(plugin, f"{passed} checks", "passed")
 
 
-def _summed(outcomes: Iterable[Outcome], in_detail: bool) -> Iterator[Outcome]:
-    """Each outcome, or one for all that passed of a plugin."""
-    plugin, passed = "", 0
-    for outcome in outcomes:
-        if outcome.plugin != plugin:
-            if passed:
-                yield Outcome(plugin, f"{passed} checks", "passed")
-            plugin, passed = outcome.plugin, 0
-        if outcome.result == "passed" and not in_detail:
-            passed += 1
-        else:
-            yield outcome
-    if passed:
-        yield Outcome(plugin, f"{passed} checks", "passed")
-
-
-def _lines(outcomes: Iterable[Outcome], in_detail: bool) -> None:
-    for plugin, check, result, detail in _summed(outcomes, in_detail):
+def _lines(outcomes: Iterable[Outcome]) -> None:
+    for plugin, check, result, detail in outcomes:
         apart = "\n    " if result == "failed" else ": "
         print(f"{plugin}: {check} {result}", *detail.splitlines(), sep=apart, flush=True)
 
 
-def _table(outcomes: Iterable[Outcome], in_detail: bool) -> None:
+def _table(outcomes: Iterable[Outcome]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -73,7 +68,7 @@ def _table(outcomes: Iterable[Outcome], in_detail: bool) -> None:
     colours = {"passed": "green", "failed": "red", "skipped": "yellow"}
     table, console = Table("plugin", "check", "result", "why"), Console()
     with console.status("checking") as status:
-        for plugin, check, result, detail in _summed(outcomes, in_detail):
+        for plugin, check, result, detail in outcomes:
             status.update(f"checking {plugin}")
             table.add_row(Text(plugin), check, Text(result, colours[result]), Text(detail))
     console.print(table)
