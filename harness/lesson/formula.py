@@ -64,9 +64,9 @@ def _one(tokens: list[str]) -> Node:
 
 def mathml(node: Node) -> str:
     """The tree as MathML, without the `<math>` around it."""
-    if node.kind in ("atom", "name"):
-        if node.kind == "name":
-            return f"<mi>{escape(node.text)}</mi>"
+    if node.kind == "name":
+        return f"<mi>{escape(node.text)}</mi>"
+    if node.kind == "atom":
         if node.text.isalpha() or node.text == "∂":  # set in italics by the page's own style:
             return f'<mi mathvariant="normal">{node.text}</mi>'  # few fonts have all such signs
         tag = "mn" if node.text[0].isdigit() else "mo"
