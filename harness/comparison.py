@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from harness.leaderboard import Setting, sign
+from harness.leaderboard import Setting, sign, well
 
 LEVEL = 0.05
 TOP = 10  # settings that are shown, and compared with the best of them
@@ -54,8 +54,8 @@ def _against(first: Setting, other: Setting, objective: Mapping[str, Any]) -> Co
 
 
 def _by_seed(setting: Setting, metric: str) -> dict[int, float]:
-    well = (s for s in setting.standings if s.outcome == "ok" and metric in s.metrics)
-    return {s.planned.config["seed"]: s.metrics[metric] for s in well}
+    good = well(setting.standings, metric)
+    return {s.planned.config["seed"]: s.metrics[metric] for s in good}
 
 
 def _students(effect: float, error: float, freedom: float) -> tuple[float, float]:

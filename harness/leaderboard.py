@@ -60,9 +60,12 @@ def rank(standings: Iterable[Standing], objective: Mapping[str, Any]) -> list[St
 
 def best(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> Standing | None:
     """The first of a ranking, if it ended well and has the number that is asked for."""
-    first = ranked[0] if ranked else None
-    good = first and first.outcome == "ok" and objective["metric"] in first.metrics
-    return first if good else None
+    return next(iter(well(ranked[:1], objective["metric"])), None)
+
+
+def well(standings: Iterable[Standing], *metrics: str) -> list[Standing]:
+    """Those that ended well and have these numbers."""
+    return [s for s in standings if s.outcome == "ok" and {*metrics} <= s.metrics.keys()]
 
 
 class Setting(NamedTuple):
@@ -102,7 +105,7 @@ def settings_of(ranked: Sequence[Standing], objective: Mapping[str, Any]) -> lis
 
 def estimate(standings: Iterable[Standing], metric: str) -> tuple[int, float, float]:
     """Count, mean, and half the 95 % interval: Student's t, which allows for few seeds."""
-    values = [s.metrics[metric] for s in standings if s.outcome == "ok" and metric in s.metrics]
+    values = [s.metrics[metric] for s in well(standings, metric)]
     if len(values) < 2:
         return len(values), values[0] if values else math.nan, math.nan
     from scipy.special import stdtrit
@@ -117,7 +120,7 @@ def value_of(standings: Sequence[Standing], objective: Mapping[str, Any]) -> Any
     None if any of them did not end well.
     """
     metrics = [objective["metric"], *(metric for metric, _ in objective.get("others", []))]
-    good = [s for s in standings if s.outcome == "ok" and {*metrics} <= s.metrics.keys()]
+    good = well(standings, *metrics)
     if not standings or len(good) < len(standings):
         return None
     means = tuple(fmean(s.metrics[metric] for s in good) for metric in metrics)
