@@ -79,9 +79,7 @@ def _about(saved: Saved) -> Any:
 
 def write(directory: Path, fingerprint: str, content: bytes) -> None:
     """Keep a run's latest checkpoint in its sweep's folder."""
-    path = _path(directory, fingerprint)
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, content)
+    write_atomically(_path(directory, fingerprint), content)
 
 
 def read(directory: Path, fingerprints: Iterable[str]) -> dict[str, bytes]:

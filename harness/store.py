@@ -107,10 +107,11 @@ class Manifest:
 
 
 def write_atomically(path: Path, content: bytes | Iterable[str]) -> None:
-    """All of `content` at `path`, or nothing new there; DiskError if the disk refuses."""
+    """All of `content` at `path`, in a folder made if need be, or nothing new there; DiskError."""
     pieces = [content] if isinstance(content, bytes) else (piece.encode() for piece in content)
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with aside.open("wb") as file:
             file.writelines(pieces)
             file.flush()
@@ -118,7 +119,8 @@ def write_atomically(path: Path, content: bytes | Iterable[str]) -> None:
         aside.replace(path)
         _sync_directory(path.parent)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
 
 
@@ -211,9 +213,7 @@ def result_path(directory: Path, fingerprint: str) -> Path:
 
 def write_result(directory: Path, result: Result) -> None:
     """Make a result durable, before it is published."""
-    path = result_path(directory, result.fingerprint)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, pack(result))
+    write_atomically(result_path(directory, result.fingerprint), pack(result))
 
 
 def read_result(directory: Path, fingerprint: str) -> Result | None:

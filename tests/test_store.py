@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from harness import store
+from harness import checkpoints, store
 from harness.errors import DiskError, UsageError
 from harness.store import Curve, Manifest, Planned, Result
 
@@ -145,3 +145,12 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         store.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_made_is_trouble_with_the_disk(tmp_path):
+    for name in ("results", "checkpoints"):
+        (tmp_path / name).write_text("in the way")
+    with pytest.raises(DiskError, match=r"cannot write .*results"):
+        store.write_result(tmp_path, result())
+    with pytest.raises(DiskError, match=r"cannot write .*checkpoints"):
+        checkpoints.write(tmp_path, "a", b"content")

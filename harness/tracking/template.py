@@ -53,9 +53,7 @@ def keep(made: Path) -> None:
     with suppress(*_DAMAGE, RuntimeError, DiskError), _in_memory(made.read_bytes()) as base:
         base.execute("DELETE FROM experiments")
         base.commit()
-        place = cached()
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(place, gzip.compress(base.serialize(), mtime=0))
+        write_atomically(cached(), gzip.compress(base.serialize(), mtime=0))
 
 
 def _in_memory(content: bytes) -> closing[sqlite3.Connection]:
