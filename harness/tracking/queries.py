@@ -1,8 +1,8 @@
 """What is asked of a store: the runs that a filter finds, and the points of their metrics."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.tracking.connection import Connection
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-PAGE = 1000  # runs
+PAGE = 1000  # that a store answers with at once
 
 
 def having(**tags: str) -> str:
@@ -20,18 +20,14 @@ def having(**tags: str) -> str:
 
 def everywhere(client: "MlflowClient") -> list[str]:
     """The ids of all experiments."""
-    return [experiment.experiment_id for experiment in client.search_experiments()]
+    experiments = _every(partial(client.search_experiments, max_results=PAGE))
+    return [experiment.experiment_id for experiment in experiments]
 
 
 def search(client: "MlflowClient", places: Sequence[str], wanted: str) -> "list[Run]":
     """All runs of these experiments that a filter finds, the oldest first."""
-    runs: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs([*places], wanted, max_results=PAGE, page_token=token)
-        runs += page
-        if not (token := page.token):
-            return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
+    runs = _every(partial(client.search_runs, [*places], wanted, max_results=PAGE))
+    return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
 def points(connection: Connection, run_id: str, names: Iterable[str]) -> "Iterator[Metric]":
@@ -39,3 +35,14 @@ def points(connection: Connection, run_id: str, names: Iterable[str]) -> "Iterat
     for name in names:
         read = partial(connection.client.get_metric_history, run_id, name)
         yield from connection.ask(read)
+
+
+def _every(asked: Callable[..., Any]) -> list[Any]:
+    """All that an answer in pages holds."""
+    found: list[Any] = []
+    token = None
+    while True:
+        page = asked(page_token=token)
+        found += page
+        if not (token := page.token):
+            return found
