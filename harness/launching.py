@@ -77,6 +77,8 @@ def launch(
     `quiet` is for callers from Python: no progress, and their logging is left alone. `place` says
     where to go on, and is no part of what was asked for; `accept_drift` is that of `carry_out`.
     """
+    for text in (*overrides, str(Path.cwd())):
+        allow(_is_text(text), f"{text!a} is no valid UTF-8, and could not be recorded")
     command = tuple(map(hidden, overrides))
     task = Task(command, quiet, config_dir, config_name, accept_drift)
     lines = [*command, *place]
@@ -84,6 +86,11 @@ def launch(
         if multirun or _asks_for_a_sweep(hydra, config_name, lines):
             return _sweep(hydra, task, lines)
         return _run(hydra, task, lines)
+
+
+def _is_text(name: str) -> bool:
+    """Not if it holds bytes of another encoding, as names of old files may."""
+    return name == name.encode(errors="ignore").decode()
 
 
 def composed(

@@ -1,12 +1,13 @@
 """Secrets that must not be kept, and names and values that are longer or odder than most."""
 
+import os
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from harness.launching import ADDRESS
-from tests.commands import SHORT, closing_lines, harness, listing
+from tests.commands import SHORT, closing_lines, harness, listing, refused
 from tests.recorded import QUIET
 
 pytestmark = QUIET
@@ -70,6 +71,16 @@ def test_a_password_in_a_file_is_refused(workplace, capsys):
     assert "${oc.env:STORE}" in err
     assert PASSWORD not in err
     assert listing(workplace) == before
+
+
+def test_what_is_no_text_is_refused(workplace, capsys, monkeypatch):
+    bad = os.fsdecode(b"\xff")
+    for word in (f"tracking.run_name='{bad}'", f"hydra.sweep.dir='{bad}'"):
+        said = refused(capsys, "-m", "seed=1,2", word)
+        assert "\\udcff'\" is no valid UTF-8, and could not be recorded" in said
+    (workplace / bad).mkdir()
+    monkeypatch.chdir(workplace / bad)
+    assert "is no valid UTF-8" in refused(capsys)
 
 
 def test_odd_names_and_long_values_are_recorded_and_lead_nowhere(sweep, place, store):
