@@ -1,7 +1,6 @@
 """Runs as stacks: grouped by what they must share, as many at once as a cache and workers like."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -22,15 +21,12 @@ def stacks(
     runs: Sequence[Planned], engine: Engine, pruning: Pruning | None = None
 ) -> Iterator[Work]:
     """Stacks that fit the cache, and of each signature at least one for each worker."""
-    groups: dict[Any, list[Planned]] = {}
-    members: dict[Any, Member] = {}
+    groups: dict[Hashable, tuple[Member, list[Planned]]] = {}
     for run in runs:
         member = build(run.config).member
-        key = signature(member)
-        groups.setdefault(key, []).append(run)
-        members.setdefault(key, member)
-    for key, group in groups.items():
-        share, member = -(-len(group) // engine.width), members[key]
+        groups.setdefault(signature(member), (member, []))[1].append(run)
+    for member, group in groups.values():
+        share = -(-len(group) // engine.width)
         slots = size = min(largest(member, engine.stack_bytes), share)
         if pruning is not None:
             slots = -(-slots // 2)

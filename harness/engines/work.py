@@ -32,11 +32,10 @@ class Work:
         """What is left of it: without the runs that have ended, with the latest checkpoints."""
         done = {result.fingerprint for result in results if result.outcome != "running"}
         pairs = zip(self.fingerprints, self.configs, strict=True)
-        left = [(name, config) for name, config in pairs if name not in done]
-        names, configs = tuple(name for name, _ in left), tuple(config for _, config in left)
+        left = {name: config for name, config in pairs if name not in done}
         latest = {result.fingerprint: result.checkpoint for result in results if result.checkpoint}
-        kept = {name: each for name, each in {**self.kept, **latest}.items() if name in names}
-        return replace(self, fingerprints=names, configs=configs, kept=kept)
+        kept = {name: each for name, each in {**self.kept, **latest}.items() if name in left}
+        return replace(self, fingerprints=(*left,), configs=(*left.values(),), kept=kept)
 
     def singly(self) -> list["Work"]:
         """Each run as a stack of its own."""
