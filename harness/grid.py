@@ -36,9 +36,10 @@ def _pair(axes: dict[str, list[Lines]], keys: Sequence[str]) -> None:
     """Make one axis of several; it takes the place of the first of them."""
     text = f"hydra.sweeper.zip: {as_text(keys)}"
     allow(isinstance(keys, Sequence) and not isinstance(keys, str), f"{text}: a list of keys")
+    keys = [str(key) for key in keys]
     allow(len({*keys}) == len(keys) > 1, f"{text}: two keys or more, each once")
     for key in keys:
-        allow_name(f"{text}: what is swept, and in no other pair", str(key), axes)
+        allow_name(f"{text}: what is swept, and in no other pair", key, axes)
     lengths = {key: len(axes[key]) for key in keys}
     counts = ", ".join(f"{key} has {length}" for key, length in lengths.items())
     allow(len({*lengths.values()}) == 1, f"{text}: as many values of each; {counts}")

@@ -100,6 +100,7 @@ def test_what_is_not_there_yet_is_refused_for_a_run_and_for_a_sweep(workplace, c
         ("-m seed=1,2 hydra.launcher.engine=ray hydra.launcher.workers=0", "workers=0: at least"),
         ("-m seed=1,2 epochs=1,2,3 hydra.sweeper.zip=[[seed,epochs]]", "as many values of each"),
         ("-m seed=1,2 hydra.sweeper.zip=[[seed,epochs]]", "there is no 'epochs'"),
+        ("-m seed=1,2 hydra.sweeper.zip=[[seed,[3]]]", "there is no '[3]'"),
         ("-m seed=1,2 hydra.sweeper.zip=[seed]", "hydra.sweeper.zip: seed: a list of keys"),
         ("-m seed=1,2 hydra.sweeper.exclude=[{sed:1}]", "there is no 'sed'. Did you mean seed"),
         ("-m seed=1,2 hydra.sweeper.exclude=[1]", "a list like [{activation: relu"),
