@@ -6,7 +6,9 @@ import sys
 import optuna
 import pytest
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from harness.search.space import Dimension
 from tests.commands import closing_lines, harness, refused
 from tests.searches import OPTUNA, RATE, journal, search
 from tests.strangers import strangers
@@ -187,6 +189,7 @@ def test_a_setting_that_diverges_is_worst_but_does_not_end_the_search(place, cap
         ("optimizer.learning_rate=interval(1,0.1)", "from a number to a greater one"),
         ("penalty.l2=tag(log,interval(0,1))", "log needs numbers above 0"),
         ("optimizer.momntum=interval(0,1)", "there is no 'momntum'. Did you mean momentum"),
+        ("optimizer=adam,adamw optimizer.momentum=interval(0,1)", "there is no 'momentum'"),
         ("activation=tanh,tnah", "activation: there is no 'tnah'. Did you mean tanh"),
         ("epochs=-1,0", "epochs=-1: at least 1"),
         (f"{RATE} hydra/launcher=basic", "it needs hydra/launcher=stack"),
@@ -199,6 +202,11 @@ def test_a_setting_that_diverges_is_worst_but_does_not_end_the_search(place, cap
 )
 def test_what_cannot_be_searched_is_refused(workplace, capsys, arguments, said):
     assert said in refused(capsys, "-m", "hydra/sweeper=optuna", *arguments.split(" "))
+
+
+def test_shuffled_choices_are_the_same_ones_for_every_trial():
+    [override] = OverridesParser.create().parse_overrides(["a=shuffle(1,2,3,4,5,6,7,8,9)"])
+    assert Dimension("a", False, override).ends == [*"123456789"]
 
 
 def test_a_search_without_optuna_says_what_to_install(workplace, capsys, monkeypatch):

@@ -38,11 +38,12 @@ class Dimension:
 
     @property
     def ends(self) -> list[str]:
-        """All choices; of numbers the smallest and the largest."""
+        """All choices, in the same order whenever it is asked; of an interval its two ends."""
         sweep = self.override.value()
         if isinstance(sweep, IntervalSweep):
             return [repr(sweep.start), repr(sweep.end)]
-        return [*self.override.sweep_string_iterator()]
+        every = [*self.override.sweep_string_iterator()]
+        return sorted(every) if getattr(sweep, "shuffle", False) else every
 
 
 class Space:
@@ -78,7 +79,7 @@ class Space:
                     yield [*chosen, *(f"{d.key}={d.ends[end]}" for d in there)]
         for d in self.fields:  # what no choice has: the error of composing it says so
             if d.key not in met:
-                yield [*self.fixed, f"{d.key}={d.ends[0]}"]
+                yield [*chosen, f"{d.key}={d.ends[0]}"]
 
     def _always(self, dimension: Dimension) -> bool:
         """What is added with + need not be there."""
