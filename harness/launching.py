@@ -174,6 +174,8 @@ def _allow(cfg: DictConfig) -> None:
         allow(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
     if is_stacked(cfg):
         launcher_of(cfg).check(OmegaConf.select(cfg, "run.timeout"))
+    name = str(cfg.hydra.job.name)
+    allow("/" not in name, f"hydra.job.name={name}: its log file is called so, without a /")
     allow(not cfg.hydra.job.chdir, "hydra.job.chdir=true is not available yet; false is")
 
 

@@ -33,6 +33,7 @@ from harness.tracking.uri import (
 log = logging.getLogger(__name__)
 
 NAME = 200  # characters
+READ = ("required", "model")  # of `tracking`, when it is planned: the environment may say them
 
 
 class Job(NamedTuple):
@@ -205,7 +206,7 @@ def manifest_of(
         name=settings.tracking.run_name or shortened(" ".join(command)) or "sweep",
         overrides=tuple(command),
         objective={"metric": metric, "direction": direction, "others": others},
-        tracking=config["tracking"] | {"required": settings.tracking.required},
+        tracking=config["tracking"] | {key: getattr(settings.tracking, key) for key in READ},
         figures=asdict(settings.figures),
         numerics=numerics(settings.dtype),
         launcher=dict(launcher or {}),

@@ -117,7 +117,7 @@ class Publishing:
         there = self.publisher.published(planned, result)
         run_id = there or self._publish_whole(planned, result)
         self.run_ids[planned.fingerprint] = run_id
-        if result.weights and self._keeps_model(planned):
+        if result.weights and self._keeps_model:
             self._attach_model(run_id, planned, result)
         self.overview.add(leaderboard.standing(planned, result))
         self.overview.show()
@@ -132,8 +132,10 @@ class Publishing:
         self.run_ids[planned.fingerprint] = run_id
         return run_id
 
-    def _keeps_model(self, planned: Planned) -> bool:
-        kept = planned.config["tracking"]["model"]
+    @property
+    def _keeps_model(self) -> bool:
+        """Whether that of each run is kept."""
+        kept = self.manifest.tracking.get("model")
         return kept == "all" or (kept == "best" and self.manifest.single)
 
     def _attach_model(self, run_id: str, planned: Planned, result: Result) -> None:
@@ -220,7 +222,7 @@ class Publishing:
                 files, tags = self._in_full(s.planned, result)
                 self.publisher.add_files(run_id, plots | files)
                 self.publisher.add_tags(run_id, tags)
-            if place == 0 and s.planned.config["tracking"]["model"] == "best":
+            if place == 0 and self.manifest.tracking.get("model") == "best":
                 self._attach_model(run_id, s.planned, result)
 
 

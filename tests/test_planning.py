@@ -125,14 +125,14 @@ def test_ranking_by_a_metric_the_wrong_way_round_is_warned_of(caplog):
 
 
 def test_what_a_sweep_goes_by_is_read_and_where_it_is_recorded_is_not(monkeypatch):
-    values = {"BEST": "1", "MUST": "false", "STORE": "sqlite:///kept.db"}
+    values = {"BEST": "1", "MUST": "false", "KEPT": "all", "STORE": "sqlite:///kept.db"}
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     asked = {
         f"tracking__{key}": f"${{oc.env:{name}}}"
-        for key, name in (("required", "MUST"), ("uri", "STORE"))
+        for key, name in (("required", "MUST"), ("model", "KEPT"), ("uri", "STORE"))
     }
     made = planned(([], asked | {"figures__best": "${oc.env:BEST}"}))
     assert made.figures["best"] == 1
-    assert made.tracking["required"] is False
+    assert (made.tracking["required"], made.tracking["model"]) == (False, "all")
     assert made.tracking["uri"] == "${oc.env:STORE}"

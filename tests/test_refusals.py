@@ -126,6 +126,7 @@ def test_a_sweep_with_one_bad_job_is_refused_as_a_whole(workplace, capsys, argum
         ("tracking.uri='foo://x=y,z'", "'foo'"),
         ("foo.bar", "'foo.bar' is neither a command nor key=value"),
         ("hydra.verbose=3", "hydra.verbose=3"),
+        ("hydra.job.name=a/b", "hydra.job.name=a/b: its log file is called so"),
         ("hydra.job.env_copy=[USELESS_NAME]", "USELESS_NAME"),
     ],
 )
