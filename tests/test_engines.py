@@ -20,6 +20,7 @@ from tests import forks
 from tests.commands import SHORT, harness, manifest
 from tests.conftest import make_config
 from tests.strangers import strangers
+from tests.test_timeouts import workers
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow",
@@ -208,18 +209,16 @@ LONG += ["hydra.launcher.engine=processes", "hydra.launcher.workers=2"]
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
 def test_workers_go_with_the_sweep_however_it_ends(place, number):
     sweep = forks.start(*LONG, cwd=place, env=dict(os.environ))
-    workers: list[psutil.Process] = []
     for _ in range(600):
-        children = psutil.Process(sweep.pid).children(recursive=True)
-        workers = [child for child in children if any("popen_loky" in a for a in child.cmdline())]
-        if len(workers) == 2 and all(worker.cpu_times().user > 1.5 for worker in workers):
+        at_work = workers(psutil.Process(sweep.pid))
+        if len(at_work) == 2 and all(worker.cpu_times().user > 1.5 for worker in at_work):
             break
         time.sleep(0.1)
-    assert len(workers) == 2
+    assert len(at_work) == 2
     sweep.signal(number, group=number == signal.SIGINT)  # Ctrl-C is for all of them
     code = sweep.wait(10)
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
-    _, alive = psutil.wait_procs(workers, timeout=5)
+    _, alive = psutil.wait_procs(at_work, timeout=5)
     assert alive == []
     if number != signal.SIGKILL:
         assert f"to finish: harness resume {place}/here" in sweep.said()[1]

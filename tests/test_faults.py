@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from harness.engines.work import DREW, Work, train
 from harness.runs import train_stack
+from harness.tracking.queries import everywhere
 from tests.commands import SHORT, harness
 from tests.conftest import make_config
 from tests.strangers import strangers
@@ -194,7 +195,7 @@ def test_a_fault_in_a_sweep_is_recorded_with_its_run_and_told_in_one_line(mine, 
     assert f"failed: model.temper=-1: {why}" in err
     assert "Traceback" not in err
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
-    runs = client.search_runs(["1"], f"tags.`harness.folder` = '{place / 'here'}'")
+    runs = client.search_runs(everywhere(client), f"tags.`harness.folder` = '{place / 'here'}'")
     named = {run.info.run_name: run for run in runs}
     bad, fine = named["model.temper=-1"], named["model.temper=1"]
     assert (bad.info.status, fine.info.status) == ("FAILED", "FINISHED")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.tracking.queries import everywhere
 from tests.commands import SHORT, harness, manifest, refused
 
 pytestmark = pytest.mark.filterwarnings(
@@ -167,7 +168,8 @@ def test_secrets_of_the_environment_are_in_no_file(place, launched, store, monke
         assert path.is_dir() or b"hunter2" not in path.read_bytes()
     from mlflow import MlflowClient
 
-    runs = MlflowClient().search_runs(["1"], f"tags.`harness.folder` = '{folder}'")
+    client = MlflowClient()
+    runs = client.search_runs(everywhere(client), f"tags.`harness.folder` = '{folder}'")
     assert len(runs) == 3
     for run in runs:
         assert "hunter2" not in str(run.to_dictionary())
