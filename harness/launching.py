@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from harness import store, sweeps
 from harness.composer import Composer, composer
 from harness.construct import allow, construct
+from harness.data import prepare
 from harness.engines import Engine
 from harness.leaderboard import value_of
 from harness.planning import Job, plan
@@ -47,6 +48,8 @@ class Task:
         hydra = HydraConfig.get()
         single = hydra.mode != RunMode.MULTIRUN
         number = 0 if single else int(hydra.job.num)
+        if not single:
+            prepare.cache_clear()  # this process may have done another sweep's job before
         job = Job(number, tuple(hydra.overrides.task), recorded(cfg))
         manifest = plan([job], command=self.command, single=single)
         directory = Path(hydra.runtime.output_dir if single else hydra.sweep.dir).absolute()
@@ -79,6 +82,7 @@ def launch(
     """
     for text in (*overrides, str(Path.cwd())):
         allow(_is_text(text), f"{text!a} is no valid UTF-8, and could not be recorded")
+    prepare.cache_clear()  # a file may have changed since
     command = tuple(map(hidden, overrides))
     task = Task(command, quiet, config_dir, config_name, accept_drift)
     lines = [*command, *place]

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info
 from harness import one_file
 from harness.compose import Built, build
 from harness.construct import allow, construct
-from harness.data import Prepared, prepare, prepare_for
+from harness.data import Prepared, prepare_for
 from harness.errors import HarnessError, UsageError
 from harness.recording import NOT_RECORDED, Config, resolved, share
 from harness.store import Manifest, Planned
@@ -56,7 +56,6 @@ def plan(
     Raises UsageError, PluginError or DataError for the first job that cannot be, before anything
     is created.
     """
-    prepare.cache_clear()  # a file may have changed since
     found = examined(jobs, single)
     allow(bool(found), "nothing to do: the sweep has no runs")
     every = [run.overrides for run in found]

@@ -6,6 +6,7 @@ import yaml
 import harness as harness_api
 from harness.errors import UsageError
 from tests.commands import SHORT, harness, listing, manifest, refused
+from tests.strangers import strangers
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -120,3 +121,48 @@ def test_repeats_from_the_environment_are_a_sweep(workplace, capsys, monkeypatch
     done = harness(capsys, *SHORT, "repeats=${oc.env:MANY}")
     assert done.code == 0, done.err
     assert "runs: 3 finished" in done.out
+
+
+NOTED = """
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.contracts import Data
+
+@dataclass(frozen=True)
+class Noted:
+    '''x and 3x; says when it is loaded.'''
+
+    note: str = "loaded"
+
+    def load(self, rng):
+        with Path(self.note).open("a") as file:
+            file.write("loaded\\n")
+        x = rng.random((20, 1))
+        y = float(Path("slope").read_text()) * x
+        return Data(x, y, "regression", ("x",), ("y",))
+"""
+KINDS = {
+    "a run": [],
+    "a sweep": ["-m", "seed=0,1"],
+    "a search": ["-m", "hydra/sweeper=optuna", "seed=0,1", "hydra.sweeper.n_trials=2"],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_data_is_read_once_by_each_run_sweep_or_search_for_it_may_have_changed(
+    place, capsys, kind
+):
+    line = [*KINDS[kind], "epochs=2", "dataset=noted", "figures=none", "tracking.model=none"]
+    trained = []
+    with strangers(place / "site-packages") as installed:
+        installed.install("noted-dist", NOTED, dataset__noted="Noted")
+        for slope in "34":
+            (place / "slope").write_text(slope)
+            folder = place / f"with {slope}"
+            where = [f"hydra.{mode}.dir={folder}" for mode in ("run", "sweep")]
+            assert harness(capsys, *line, *where).code == 0
+            trained.append({path.stem for path in (folder / "results").glob("*.npz")})
+    before, after = trained
+    assert (len(before) > 0, before & after) == (True, set())
+    assert (place / "loaded").read_text() == "loaded\n" * 2

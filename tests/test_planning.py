@@ -3,6 +3,7 @@
 import pytest
 
 from harness.contracts import DataError
+from harness.data import prepare
 from harness.errors import UsageError
 from harness.planning import Job, plan
 from tests.conftest import make_config
@@ -80,6 +81,7 @@ def test_a_changed_file_makes_another_run(tmp_path):
     path.write_text("a,y\n" + "".join(f"{i},{i}\n" for i in range(20)))
     before = fingerprint(dataset=dataset)
     path.write_text("a,y\n" + "".join(f"{i},{i + 1}\n" for i in range(20)))
+    prepare.cache_clear()  # as each launch does
     assert fingerprint(dataset=dataset) != before
 
 
