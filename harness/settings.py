@@ -7,6 +7,8 @@ from typing import Any, Literal
 from harness.construct import allow, allow_name
 from harness.recording import as_text
 
+EPOCHS = 10**15  # a step is a whole number, recorded and counted in float64
+
 
 @dataclass(frozen=True)
 class Penalty:
@@ -132,6 +134,7 @@ class Settings:
         size, held_out = self.batch_size, self.validation + self.test
         allow(self.seed >= 0, f"seed={self.seed}: at least 0")
         allow(self.epochs >= 1, f"epochs={self.epochs}: at least 1")
+        allow(self.epochs <= EPOCHS, f"epochs={self.epochs}: at most {EPOCHS:,}")
         allow(_positive(size), f"batch_size={size}: at least 1, or null for full batch")
         for part in ("validation", "test"):
             fraction = getattr(self, part)

@@ -48,6 +48,7 @@ TYPES = [
 RANGES = [
     ({"seed": -1}, "seed=-1: at least 0"),
     ({"epochs": 0}, "epochs=0: at least 1"),
+    ({"epochs": 10**20}, f"epochs={10**20}: at most 1,000,000,000,000,000"),
     ({"batch_size": 0}, "batch_size=0: at least 1, or null for full batch"),
     ({"dtype": "float16"}, "dtype=float16: one of float64, float32 is expected"),
     ({"rng": "other"}, "rng=other: one of split, single is expected"),
