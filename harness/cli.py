@@ -70,9 +70,9 @@ def _called(arguments: list[str]) -> int:
     if arguments and re.fullmatch(r"[\w-]*\w", arguments[0]) and arguments[0][0] != "-":
         verb = arguments.pop(0)
     if verb not in VERBS:
-        from harness.registry import unknown
+        from harness.errors import unknown_name
 
-        raise UsageError(unknown("command", verb, [*VERBS]))
+        raise UsageError(unknown_name("command", verb, [*VERBS]))
     command = import_module(f"harness.commands.{verb}")
     code: int = command.main(arguments)
     return code

@@ -12,8 +12,8 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
+from harness.errors import unknown_name
 from harness.recording import RESOLVERS
-from harness.registry import unknown
 
 NOISE = ("Error parsing override", "LexerNoViableAlt", "See https://", "^")
 
@@ -29,7 +29,7 @@ def told(error: HydraException | OmegaConfBaseException) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         if not group:
             return f"--config-name {name}: there is no {name}.yaml where configs are looked for"
-        return unknown(group, name, sorted(error.options or []))
+        return unknown_name(group, name, sorted(error.options or []))
     text = re.split(r"\n *full_key:", str(error))[0]
     if text.startswith("Ambiguous value"):
         key, _, values = text.partition("'")[2].partition("'\n")[0].partition("=")
@@ -53,7 +53,7 @@ def _of_a_value(error: OmegaConfBaseException) -> str:
         if not parent:
             return f"{key} is not there yet: +{key}=… adds it"
         known = [str(k) for k in parent if str(k) not in ("hydra", "name")]
-        return unknown(group or "config", name, known)
+        return unknown_name(group or "config", name, known)
     if isinstance(error, ReadonlyConfigError) and name == "name":
         return f"{key} is fixed: choose another plugin with {group}=…"
     first = str(error.msg or error).partition("\n")[0]

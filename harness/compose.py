@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from harness.config import GROUPS, build_plugin
-from harness.construct import allow, allow_name, build_dataclass
+from harness.construct import build_dataclass
 from harness.contracts import Activation, Data, DataError, Figure, Loss, Metric, Model
 from harness.data import Prepared, prepare_for
-from harness.errors import PluginError, UsageError
+from harness.errors import PluginError, UsageError, require, require_known
 from harness.recording import Config, as_text, resolved
 from harness.registry import at_work, load, names, origin, provenance
 from harness.settings import Settings
@@ -54,7 +54,7 @@ def build(config: Config) -> Built:
     plain = {key: value for key, value in values.items() if key not in GROUPS}
     settings: Settings = build_dataclass(Settings, plain, "")
     missing = [kind for kind in GROUPS if not isinstance(values.get(kind), Mapping)]
-    allow(not missing, f"{', '.join(missing)}: a plugin must be chosen")
+    require(not missing, f"{', '.join(missing)}: a plugin must be chosen")
     chosen = {kind: build_plugin(kind, values[kind]) for kind in GROUPS}
     member = _member(settings, chosen)
     data = _loaded(member, values["dataset"]["name"])
@@ -67,7 +67,7 @@ def build(config: Config) -> Built:
     used += [("metric", name) for name, _ in metrics]
     built = Built(member, settings, tuple(provenance(*each) for each in used))
     for metric, _ in built.objectives:
-        allow_name("objective.metric", metric, final_names(member))
+        require_known("objective.metric", metric, final_names(member))
     return built
 
 
@@ -145,11 +145,11 @@ def _metrics(asked: Sequence[Any] | None, task: str) -> tuple[tuple[str, Metric]
     built: dict[str, Metric] = {}
     for entry in METRICS[task] if asked is None else asked:
         name, values = _named(entry)
-        allow_name("metrics", name, names("metric"))
-        allow(name not in built, f"metrics: {name} is there twice")
+        require_known("metrics", name, names("metric"))
+        require(name not in built, f"metrics: {name} is there twice")
         built[name] = build_plugin("metric", {**values, "name": name})
         fits = getattr(built[name], "task", task) == task
-        allow(fits, f"metrics: {name} is not for {task}, which this dataset is")
+        require(fits, f"metrics: {name} is not for {task}, which this dataset is")
     return tuple(built.items())
 
 
@@ -175,7 +175,7 @@ def final_names(member: Member) -> list[str]:
 def _check_figures(settings: Settings) -> None:
     for asked in (settings.figures.names, settings.figures.members):
         for name in asked or ():
-            allow_name("figures", name, [*names("figure"), "all"])
+            require_known("figures", name, [*names("figure"), "all"])
         if asked and "all" not in asked:
             figures_for(asked)
 

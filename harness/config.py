@@ -13,9 +13,9 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.construct import allow, build_dataclass
+from harness.construct import build_dataclass
 from harness.contracts import KINDS
-from harness.errors import PluginError, UsageError
+from harness.errors import PluginError, UsageError, require
 from harness.registry import at_work, load, origin, table
 
 GROUPS = tuple(kind for kind in KINDS if kind not in ("metric", "figure"))
@@ -25,7 +25,7 @@ def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
     """The plugin that a config node describes: a registered name and its fields."""
     given = dict(values)
     name = given.pop("name", "")
-    allow(name != "", f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`")
+    require(name != "", f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`")
     plugin, where = load(kind, name), kind if kind in GROUPS else f"{kind} {name}"
     with at_work(origin(kind, name), "failed in __post_init__"):
         try:

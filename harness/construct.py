@@ -3,29 +3,16 @@
 import math
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any
 
-from harness.errors import UsageError
+from harness.errors import UsageError, require, require_known
 from harness.recording import as_text
-from harness.registry import unknown
 
 _hints = cache(typing.get_type_hints)
-
-
-def allow(good: bool, what: str) -> None:
-    """UsageError that says what is allowed, unless it is so."""
-    if not good:
-        raise UsageError(what)
-
-
-def allow_name(what: str, name: str, known: Collection[str]) -> None:
-    """UsageError that says which names there are, unless it is one of them."""
-    if name not in known:
-        raise UsageError(unknown(what, name, [*known]))
 
 
 def build_dataclass(cls: type, values: Mapping[str, Any], where: str) -> Any:
@@ -33,9 +20,9 @@ def build_dataclass(cls: type, values: Mapping[str, Any], where: str) -> Any:
     hints = _hints(cls)
     known = {f.name: f for f in fields(cls) if f.init}
     for name in values:
-        allow_name(where or "config", str(name), known)
+        require_known(where or "config", str(name), known)
     missing = [name for name in required(cls) if name not in values]
-    allow(not missing, f"{where or 'config'}: {', '.join(missing)} must be given")
+    require(not missing, f"{where or 'config'}: {', '.join(missing)} must be given")
     dotted = f"{where}." if where else ""
     return cls(**{k: construct(hints[k], v, f"{dotted}{k}") for k, v in values.items()})
 
@@ -78,7 +65,7 @@ def construct(hint: Any, value: Any, where: str) -> Any:
 
 
 def _expect(good: bool, where: str, value: Any, what: str) -> None:
-    allow(good, f"{where}={as_text(value)}: {what} is expected")
+    require(good, f"{where}={as_text(value)}: {what} is expected")
 
 
 def _scalar(hint: Any, value: Any, where: str) -> Any:

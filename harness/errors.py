@@ -4,6 +4,8 @@ Unusable data has its own error, `contracts.DataError`, because datasets raise i
 """
 
 import signal
+from collections.abc import Collection
+from difflib import get_close_matches
 
 
 class HarnessError(Exception):
@@ -51,3 +53,22 @@ def from_outside(error: BaseException) -> bool:
     if type(error) is KeyboardInterrupt:  # in Python's own handling of Ctrl-C: perhaps
         return signal.getsignal(signal.SIGINT) is signal.default_int_handler
     return isinstance(error, Stopped | GeneratorExit)
+
+
+def require(good: bool, what: str) -> None:
+    """UsageError that says what is allowed, unless it is so."""
+    if not good:
+        raise UsageError(what)
+
+
+def require_known(what: str, name: str, known: Collection[str]) -> None:
+    """UsageError that says which names there are, unless it is one of them."""
+    if name not in known:
+        raise UsageError(unknown_name(what, name, [*known]))
+
+
+def unknown_name(what: str, name: str, allowed: list[str]) -> str:
+    """The sentence for a name that is not there, with the nearest ones that are."""
+    near = get_close_matches(str(name), allowed, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"{what}: there is no {name!r}.{hint} Available: {', '.join(allowed) or 'none'}"

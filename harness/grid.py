@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from harness.construct import allow, allow_name
+from harness.errors import require, require_known
 from harness.recording import as_text
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,9 @@ def combinations(overrides: Iterable[Override], paired: Sequence[Sequence[str]])
             axes[key] = [[f"{key}={override.get_value_element_as_str()}"]]
             continue
         where = f"{override.input_line}: a grid takes choices and ranges"
-        allow(override.is_discrete_sweep(), f"{where}; hydra/sweeper=optuna searches an interval")
+        require(
+            override.is_discrete_sweep(), f"{where}; hydra/sweeper=optuna searches an interval"
+        )
         axes[key] = [[f"{key}={value}"] for value in override.sweep_string_iterator()]
     for keys in paired:
         _pair(axes, keys)
@@ -35,14 +37,14 @@ def combinations(overrides: Iterable[Override], paired: Sequence[Sequence[str]])
 def _pair(axes: dict[str, list[Lines]], keys: Sequence[str]) -> None:
     """Make one axis of several; it takes the place of the first of them."""
     text = f"hydra.sweeper.zip: {as_text(keys)}"
-    allow(isinstance(keys, Sequence) and not isinstance(keys, str), f"{text}: a list of keys")
+    require(isinstance(keys, Sequence) and not isinstance(keys, str), f"{text}: a list of keys")
     keys = [str(key) for key in keys]
-    allow(len({*keys}) == len(keys) > 1, f"{text}: two keys or more, each once")
+    require(len({*keys}) == len(keys) > 1, f"{text}: two keys or more, each once")
     for key in keys:
-        allow_name(f"{text}: what is swept, and in no other pair", key, axes)
+        require_known(f"{text}: what is swept, and in no other pair", key, axes)
     lengths = {key: len(axes[key]) for key in keys}
     counts = ", ".join(f"{key} has {length}" for key, length in lengths.items())
-    allow(len({*lengths.values()}) == 1, f"{text}: as many values of each; {counts}")
+    require(len({*lengths.values()}) == 1, f"{text}: as many values of each; {counts}")
     together = zip(*(axes[key] for key in keys), strict=True)
     axes[keys[0]] = [[line for lines in each for line in lines] for each in together]
     for key in keys[1:]:
@@ -57,7 +59,7 @@ class Exclusion:
             isinstance(e, Mapping) and e for e in entries
         )
         example = "[{activation: relu, optimizer.learning_rate: 0.1}]"
-        allow(right, f"hydra.sweeper.exclude={as_text(entries)}: a list like {example}")
+        require(right, f"hydra.sweeper.exclude={as_text(entries)}: a list like {example}")
         self.entries = [{str(key): value for key, value in entry.items()} for entry in entries]
         self._hits = [0] * len(self.entries)
         self._known: set[str] = set()
@@ -73,7 +75,7 @@ class Exclusion:
     def check(self) -> None:
         """After all jobs: UsageError for a key that no job has, a warning for an idle entry."""
         for key in (key for entry in self.entries for key in entry):
-            allow_name("hydra.sweeper.exclude", key, sorted(self._known))
+            require_known("hydra.sweeper.exclude", key, sorted(self._known))
         for entry, hits in zip(self.entries, self._hits, strict=True):
             if not hits:
                 log.warning("hydra.sweeper.exclude: %s leaves nothing out", as_text(entry))

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import Container, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
-from harness.construct import allow
+from harness.errors import require
 from harness.recording import RESOLVERS
 
 LOGGING = (
@@ -39,7 +39,7 @@ def check(hydra: Any) -> None:
         node = _plain(hydra.get(part), False)
         target = str(node.get("_target_", "")) if isinstance(node, dict) else ""
         good = target.startswith(("hydra_plugins.", "hydra._internal.core_plugins."))
-        allow(good or not target, f"hydra.{part}._target_={target}: choose one by its name")
+        require(good or not target, f"hydra.{part}._target_={target}: choose one by its name")
     for name, callback in (_plain(hydra.get("callbacks"), True) or {}).items():
         _check_callback(callback, f"hydra.callbacks.{name}")
 
@@ -52,13 +52,13 @@ def _check_logging(node: Any, where: str) -> None:
     """What `logging.config` would import or call is one of a few classes."""
     if isinstance(node, str):
         plain = not node.startswith(("ext:", "${")) or node.startswith(("${hydra.", "${hydra:"))
-        allow(plain or node in STREAMS, _said(where, node, STREAMS))
+        require(plain or node in STREAMS, _said(where, node, STREAMS))
     pairs = (
         node.items() if isinstance(node, dict) else enumerate(node if type(node) is list else ())
     )
     for key, value in pairs:
         if key in ("()", "class"):
-            allow(value in LOGGING, _said(f"{where}.{key}", value, LOGGING))
+            require(value in LOGGING, _said(f"{where}.{key}", value, LOGGING))
         _check_logging(value, f"{where}.{key}")
 
 
@@ -69,13 +69,13 @@ def _check_callback(node: Any, where: str) -> None:
     if not isinstance(node, dict):
         return
     inner = {key: value for key, value in node.items() if key != "_target_"}
-    allow("_target_" not in repr(inner), f"{where}: _target_ is not allowed inside a callback")
+    require("_target_" not in repr(inner), f"{where}: _target_ is not allowed inside a callback")
     target = node.get("_target_", "")
     try:
         good = issubclass(resolve_name(str(target)), Callback)
     except Exception:
         good = False
-    allow(good, f"{where}._target_={target}: a subclass of hydra.experimental.callback.Callback")
+    require(good, f"{where}._target_={target}: a subclass of hydra.experimental.callback.Callback")
 
 
 def _said(where: str, value: Any, allowed: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from harness import store, sweeps
 from harness.composer import composing, current
-from harness.construct import allow
+from harness.errors import require
 from harness.launching import JobFailed, Task, launcher_of
 from harness.leaderboard import Standing, value_of
 from harness.outputs import Outputs
@@ -32,7 +32,9 @@ class Jobs:
     """The jobs of one sweep: composed, planned, trained as stacks, reported to Hydra."""
 
     def __init__(self, context: HydraContext, task: Any, config: DictConfig) -> None:
-        allow(isinstance(task, Task), "hydra/launcher=stack and hydra/sweeper=grid: harness only")
+        require(
+            isinstance(task, Task), "hydra/launcher=stack and hydra/sweeper=grid: harness only"
+        )
         self.context, self.task, self.config = context, task, config
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
         self._outputs = Outputs()

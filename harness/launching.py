@@ -14,9 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness import store, sweeps
 from harness.composer import Composer, composer
-from harness.construct import allow, construct
+from harness.construct import construct
 from harness.data import prepare
 from harness.engines import Engine
+from harness.errors import require
 from harness.leaderboard import value_of
 from harness.planning import Job, plan
 from harness.progress import Progress
@@ -81,7 +82,7 @@ def launch(
     where to go on, and is no part of what was asked for; `accept_drift` is that of `carry_out`.
     """
     for text in (*overrides, str(Path.cwd())):
-        allow(_is_text(text), f"{text!a} is no valid UTF-8, and could not be recorded")
+        require(_is_text(text), f"{text!a} is no valid UTF-8, and could not be recorded")
     prepare.cache_clear()  # a file may have changed since
     command = tuple(map(hidden, overrides))
     task = Task(command, quiet, config_dir, config_name, accept_drift)
@@ -136,12 +137,12 @@ def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     cfg = hydra.compose_config(task.config_name, lines, RunMode.RUN, with_log_configuration=False)
     _allow(cfg)
     for key in ("plan", "zip", "exclude"):
-        allow(not cfg.hydra.sweeper.get(key), f"hydra.sweeper.{key} is for sweeps: add -m")
+        require(not cfg.hydra.sweeper.get(key), f"hydra.sweeper.{key} is for sweeps: add -m")
     job = Job(0, tuple(lines), recorded(cfg))
     planned = plan([job], command=lines, single=True)
     if (there := _manifest_in(cfg.hydra.run.dir)) is not None:
         same = {run.fingerprint for run in there.runs} == {planned.runs[0].fingerprint}
-        allow(same, f"{cfg.hydra.run.dir} holds another run: choose another hydra.run.dir")
+        require(same, f"{cfg.hydra.run.dir} holds another run: choose another hydra.run.dir")
     hydra.run(task.config_name, task, lines, with_log_configuration=not task.quiet)
     assert task.summary is not None
     return task.summary
@@ -152,14 +153,14 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     name, mode = task.config_name, RunMode.MULTIRUN
     cfg = hydra.compose_config(name, lines, mode, with_log_configuration=False)
     _allow(cfg)
-    allow(
+    require(
         not (is_stacked(cfg) and cfg.hydra.job.env_set),
         "hydra.job.env_set: runs of a stack share one environment; take hydra/launcher=basic",
     )
     directory = Path(str(cfg.hydra.sweep.dir)).absolute()
     if (there := _manifest_in(directory)) is not None:
         same = there.overrides == task.command
-        allow(same, f"{directory} holds another sweep: choose another hydra.sweep.dir")
+        require(same, f"{directory} holds another sweep: choose another hydra.sweep.dir")
     with suppress(JobFailed):  # the summary has it
         hydra.multirun(name, task, lines, with_log_configuration=not task.quiet)
     return task.summary or sweeps.carry_out(directory)  # a foreign launcher leaves the end to us
@@ -175,12 +176,12 @@ def _allow(cfg: DictConfig) -> None:
     for part in ("launcher", "sweeper"):
         node = cfg.hydra[part]
         chosen = isinstance(node, DictConfig)
-        allow(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
+        require(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
     if is_stacked(cfg):
         launcher_of(cfg).check(OmegaConf.select(cfg, "run.timeout"))
     name = str(cfg.hydra.job.name)
-    allow("/" not in name, f"hydra.job.name={name}: its log file is called so, without a /")
-    allow(not cfg.hydra.job.chdir, "hydra.job.chdir=true is not available yet; false is")
+    require("/" not in name, f"hydra.job.name={name}: its log file is called so, without a /")
+    require(not cfg.hydra.job.chdir, "hydra.job.chdir=true is not available yet; false is")
 
 
 def is_stacked(cfg: DictConfig) -> bool:

@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_info
 
 from harness import one_file
 from harness.compose import Built, build
-from harness.construct import allow, construct
+from harness.construct import construct
 from harness.data import Prepared, prepare_for
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, UsageError, require
 from harness.recording import NOT_RECORDED, Config, resolved, share
 from harness.store import Manifest, Planned
 from harness.tracking.uri import (
@@ -57,7 +57,7 @@ def plan(
     is created.
     """
     found = examined(jobs, single)
-    allow(bool(found), "nothing to do: the sweep has no runs")
+    require(bool(found), "nothing to do: the sweep has no runs")
     every = [run.overrides for run in found]
     common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
     config, built = found[0].config, build(found[0].config)
@@ -121,7 +121,7 @@ def repeats(job: Job) -> Iterator[Job]:
 
 def _whole(config: Config, key: str) -> int:
     """A number that is needed before the settings are built; UsageError as they would raise it."""
-    allow(key in config, f"config: {key} must be given")
+    require(key in config, f"config: {key} must be given")
     number: int = construct(int, resolved({key: config[key]})[key], key)
     return number
 
@@ -193,7 +193,7 @@ def manifest_of(
     _warn_of_direction(built)
     uri = tracking_uri(settings.tracking.uri, Path.cwd())
     secret = has_password(str(config["tracking"]["uri"]))
-    allow(not secret, "tracking.uri has a password: name a variable instead, ${oc.env:STORE}")
+    require(not secret, "tracking.uri has a password: name a variable instead, ${oc.env:STORE}")
     (metric, direction), *others = built.objectives
     return Manifest(
         sweep_id=hashlib.sha256(os.urandom(16)).hexdigest()[:12],

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass, replace
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from harness import one_file
 from harness.contracts import KINDS, DataError
-from harness.errors import HarnessError, PluginError, from_outside
+from harness.errors import HarnessError, PluginError, from_outside, unknown_name
 
 # What a class of a kind says of itself besides its methods.
 SAYS = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
@@ -91,19 +90,12 @@ def origin(kind: str, name: str) -> Origin:
     """Where the plugin behind `kind=name` comes from; PluginError if there is not exactly one."""
     found = table()[kind].get(name, ())
     if not found:
-        raise PluginError(unknown(kind, name, names(kind)))
+        raise PluginError(unknown_name(kind, name, names(kind)))
     if len(found) > 1:
         full = {f"{kind}={where.distribution}/{name.rpartition('/')[2]}" for where in found}
         hint = f"choose {' or '.join(sorted(full))}" if len(full) > 1 else "rename one of the two"
         raise PluginError(f"{kind}={name} is given by several distributions: {hint}")
     return found[0]
-
-
-def unknown(what: str, name: str, allowed: list[str]) -> str:
-    """The sentence for a name that is not there, with the nearest ones that are."""
-    near = get_close_matches(str(name), allowed, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return f"{what}: there is no {name!r}.{hint} Available: {', '.join(allowed) or 'none'}"
 
 
 @contextmanager

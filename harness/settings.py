@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal
 
-from harness.construct import allow, allow_name
+from harness.errors import require, require_known
 from harness.recording import as_text
 
 EPOCHS = 10**15  # a step is a whole number, recorded and counted in float64
@@ -17,7 +17,7 @@ class Penalty:
 
     def __post_init__(self) -> None:
         for key, value in vars(self).items():
-            allow(0 <= value < inf, f"penalty.{key}={value}: finite, at least 0")
+            require(0 <= value < inf, f"penalty.{key}={value}: finite, at least 0")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Clip:
 
     def __post_init__(self) -> None:
         for key, value in vars(self).items():
-            allow(_positive(value), f"clip.{key}={value}: finite, above 0, or null")
+            require(_positive(value), f"clip.{key}={value}: finite, above 0, or null")
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Stopping:
 
     def __post_init__(self) -> None:
         patience, delta, seconds = vars(self).values()
-        allow(_positive(patience), f"stopping.patience={patience}: above 0, or null")
-        allow(0 <= delta < inf, f"stopping.min_delta={delta}: finite, at least 0")
-        allow(_positive(seconds), f"stopping.max_seconds={seconds}: finite, above 0, or null")
+        require(_positive(patience), f"stopping.patience={patience}: above 0, or null")
+        require(0 <= delta < inf, f"stopping.min_delta={delta}: finite, at least 0")
+        require(_positive(seconds), f"stopping.max_seconds={seconds}: finite, above 0, or null")
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ class Objective:
 
     def __post_init__(self) -> None:
         metrics, directions = _listed(self.metric), _listed(self.direction)
-        allow(bool(metrics), "objective.metric=[]: at least one")
+        require(bool(metrics), "objective.metric=[]: at least one")
         text = (
             f"objective: {len(metrics)} metrics and {len(directions)} directions; as many of each"
         )
-        allow(len(metrics) == len(directions), text)
-        allow(
+        require(len(metrics) == len(directions), text)
+        require(
             len({*metrics}) == len(metrics), f"objective.metric={as_text(metrics)}: one is twice"
         )
         for direction in directions:
-            allow_name("objective.direction", direction, ["minimize", "maximize"])
+            require_known("objective.direction", direction, ["minimize", "maximize"])
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -79,7 +79,7 @@ class Figures:
     timeline: bool
 
     def __post_init__(self) -> None:
-        allow(self.best >= 0, f"figures.best={self.best}: at least 0")
+        require(self.best >= 0, f"figures.best={self.best}: at least 0")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Run:
 
     def __post_init__(self) -> None:
         for key, value in vars(self).items():
-            allow(_positive(value), f"run.{key}={value}: finite, above 0, or null")
+            require(_positive(value), f"run.{key}={value}: finite, above 0, or null")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Tracking:
     def __post_init__(self) -> None:
         for key in ("log_every", "metrics_every"):
             every = getattr(self, key)
-            allow(_positive(every), f"tracking.{key}={every}: above 0, or null")
+            require(_positive(every), f"tracking.{key}={every}: above 0, or null")
 
 
 @dataclass(frozen=True)
@@ -132,21 +132,21 @@ class Settings:
 
     def __post_init__(self) -> None:
         size, held_out = self.batch_size, self.validation + self.test
-        allow(self.seed >= 0, f"seed={self.seed}: at least 0")
-        allow(self.epochs >= 1, f"epochs={self.epochs}: at least 1")
-        allow(self.epochs <= EPOCHS, f"epochs={self.epochs}: at most {EPOCHS:,}")
-        allow(_positive(size), f"batch_size={size}: at least 1, or null for full batch")
+        require(self.seed >= 0, f"seed={self.seed}: at least 0")
+        require(self.epochs >= 1, f"epochs={self.epochs}: at least 1")
+        require(self.epochs <= EPOCHS, f"epochs={self.epochs}: at most {EPOCHS:,}")
+        require(_positive(size), f"batch_size={size}: at least 1, or null for full batch")
         for part in ("validation", "test"):
             fraction = getattr(self, part)
-            allow(0 <= fraction < 1, f"{part}={fraction}: from 0 to below 1")
-        allow(held_out < 1, f"validation + test = {held_out}: below 1, to leave a training part")
-        allow(self.repeats >= 1, f"repeats={self.repeats}: at least 1")
+            require(0 <= fraction < 1, f"{part}={fraction}: from 0 to below 1")
+        require(held_out < 1, f"validation + test = {held_out}: below 1, to leave a training part")
+        require(self.repeats >= 1, f"repeats={self.repeats}: at least 1")
         seed, single = self.data_seed, self.rng == "single"
         if single:
-            allow(seed is None, "rng=single draws all from `seed`: data_seed=null goes with it")
+            require(seed is None, "rng=single draws all from `seed`: data_seed=null goes with it")
         else:
             text = "at least 0 (null only with rng=single)"
-            allow(seed is not None and seed >= 0, f"data_seed={as_text(seed)}: {text}")
+            require(seed is not None and seed >= 0, f"data_seed={as_text(seed)}: {text}")
 
 
 def _positive(value: float | None) -> bool:

@@ -7,8 +7,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from harness.compose import build
-from harness.construct import allow
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, UsageError, require
 from harness.grid import Exclusion, combinations
 from harness.grouping import stacks
 from harness.jobs import Jobs
@@ -117,7 +116,7 @@ class Trials:
 def optimise(jobs: Jobs, arguments: Sequence[str]) -> Any:
     """Carry out a search."""
     text = "hydra/sweeper=optuna deals out stacks: it needs hydra/launcher=stack"
-    allow(is_stacked(jobs.config), text)
+    require(is_stacked(jobs.config), text)
     settings, loader = jobs.sweeper, cast(Any, jobs.context.config_loader)
     space = Space(jobs.parsed(arguments), loader.repository.group_exists)
     trials, engine = Trials(jobs, space), launcher_of(jobs.config)

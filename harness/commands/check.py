@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from harness.checks.running import Outcome, report
-from harness.construct import allow_name
 from harness.contracts import KINDS
+from harness.errors import require_known
 from harness.registry import names
 
 
@@ -31,10 +31,10 @@ def main(arguments: list[str]) -> int:
 def _plugins(what: str) -> list[tuple[str, str]]:
     """(kind, name) of what `KIND` or `KIND/NAME` means; UsageError if there is none such."""
     kind, _, name = what.partition("/")
-    allow_name("kind", kind, KINDS)
+    require_known("kind", kind, KINDS)
     if not name:
         return [(kind, each) for each in names(kind)]
-    allow_name(kind, name, names(kind))
+    require_known(kind, name, names(kind))
     return [(kind, name)]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from string import Template
 
 from harness import one_file
-from harness.construct import allow, allow_name
 from harness.contracts import KINDS
+from harness.errors import require, require_known
 from harness.registry import table
 from harness.store import write_atomically
 
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     every = files(asked.kind, asked.name)
     folder = Path(asked.dir or f"harness-{asked.name}".replace("_", "-"))
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    allow(empty, f"{folder}: there is something there; choose another with --dir")
+    require(empty, f"{folder}: there is something there; choose another with --dir")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in every.items():
         write_atomically(folder / name, text.encode())
@@ -39,13 +39,15 @@ def main(arguments: list[str]) -> int:
 
 def check_free(kind: str, name: str) -> None:
     """UsageError if there is no such kind, or a plugin of it cannot have this name."""
-    allow_name("kind", kind, KINDS)
+    require_known("kind", kind, KINDS)
     problem = one_file.unfit(name)
-    allow(problem is None, str(problem))
+    require(problem is None, str(problem))
     for where in table()[kind].get(name, ()):
-        allow(False, f"there is one of that name: {where}; choose another")
+        require(False, f"there is one of that name: {where}; choose another")
     there = find_spec(f"harness_{name}")
-    allow(there is None, f"{name}: there is a module harness_{name} already; choose another name")
+    require(
+        there is None, f"{name}: there is a module harness_{name} already; choose another name"
+    )
 
 
 def files(kind: str, name: str) -> dict[str, str]:

@@ -10,9 +10,8 @@ import yaml
 
 from harness.composer import CONF, user_conf
 from harness.config import GROUPS, schema, twin
-from harness.construct import allow_name
 from harness.contracts import KINDS
-from harness.errors import PluginError
+from harness.errors import PluginError, require_known
 from harness.recording import as_text
 from harness.registry import load, names, origin, table
 
@@ -24,7 +23,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("name", nargs="?", help="of one plugin, to see all about it")
     asked = parser.parse_args(arguments)
     if asked.kind is not None:
-        allow_name("kind", asked.kind, KINDS)
+        require_known("kind", asked.kind, KINDS)
     if asked.name is not None:
         return _show(asked.kind, asked.name)
     rows = [

@@ -5,10 +5,9 @@ from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from harness.construct import allow, allow_name
 from harness.engines.dealing import dealt
 from harness.engines.work import Work, train
-from harness.errors import UsageError
+from harness.errors import UsageError, require, require_known
 from harness.store import Result
 
 STACK_BYTES = 3 << 20  # of memory that a stack's inner loop may touch: about a CPU cache
@@ -25,14 +24,16 @@ class Engine(NamedTuple):
 
     def check(self, timeout: Any = None) -> None:
         """UsageError if there is no such engine, or it cannot do what it is asked for."""
-        allow_name("hydra.launcher.engine", self.engine, ["serial", *INSTALL])
+        require_known("hydra.launcher.engine", self.engine, ["serial", *INSTALL])
         size, workers = self.stack_bytes, self.workers
-        allow(size >= 1, f"hydra.launcher.stack_bytes={size}: at least 1")
-        allow(workers is None or workers >= 1, f"hydra.launcher.workers={workers}: at least 1")
+        require(size >= 1, f"hydra.launcher.stack_bytes={size}: at least 1")
+        require(workers is None or workers >= 1, f"hydra.launcher.workers={workers}: at least 1")
         here = self.engine in ("serial", "processes") and self.address
-        allow(not here, f"hydra.launcher.engine={self.engine} is on this machine: no address")
+        require(not here, f"hydra.launcher.engine={self.engine} is on this machine: no address")
         mute = self.engine == "submitit" and timeout is not None
-        allow(not mute, "run.timeout: submitit's jobs give no sign of life; limit SLURM's instead")
+        require(
+            not mute, "run.timeout: submitit's jobs give no sign of life; limit SLURM's instead"
+        )
         if self.engine != "serial":
             self._crew(self.engine)
 

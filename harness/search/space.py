@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from harness.construct import allow
+from harness.errors import require
 
 Lines = list[str]
 
@@ -57,7 +57,7 @@ class Space:
             _check(dimension)
         self.groups = [d for d in dimensions if d.group]
         self.fields = [d for d in dimensions if not d.group]
-        allow(bool(dimensions), "nothing to search: give a key several values, or an interval")
+        require(bool(dimensions), "nothing to search: give a key several values, or an interval")
 
     def suggest(self, trial: Any, has: Callable[[Lines, str], bool]) -> Lines:
         """What one trial tries. A key is asked for only where it exists: has(overrides, key)."""
@@ -92,9 +92,9 @@ def _check(dimension: Dimension) -> None:
     try:
         ends = dimension.ends
     except HydraException as error:
-        allow(False, f"{line}: {error}")
-    allow(bool(ends), f"{line}: there is nothing to choose from")
+        require(False, f"{line}: {error}")
+    require(bool(ends), f"{line}: there is nothing to choose from")
     if isinstance(sweep, IntervalSweep):
         low, high = float(sweep.start or 0), float(sweep.end or 0)
-        allow(low < high, f"{line}: an interval goes from a number to a greater one")
-        allow("log" not in sweep.tags or low > 0, f"{line}: log needs numbers above 0")
+        require(low < high, f"{line}: an interval goes from a number to a greater one")
+        require("log" not in sweep.tags or low > 0, f"{line}: log needs numbers above 0")

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from harness.construct import allow, allow_name
-from harness.errors import UsageError
+from harness.errors import UsageError, require, require_known
 from harness.planning import derived
 from harness.search.trials import database, in_reach
 from harness.store import Manifest
@@ -38,13 +37,13 @@ def check(settings: dict[str, Any], objectives: int) -> None:
     for key in ("n_trials", "n_jobs"):
         value = settings[key]
         good = type(value) is int and value >= 1
-        allow(good, f"hydra.sweeper.{key}={value}: a whole number, at least 1")
+        require(good, f"hydra.sweeper.{key}={value}: a whole number, at least 1")
     there = find_spec("optuna") is not None
-    allow(there, "hydra/sweeper=optuna: pip install 'harness[optuna]' first")
+    require(there, "hydra/sweeper=optuna: pip install 'harness[optuna]' first")
     made("sampler", settings["sampler"])
     if settings["pruner"] is not None:
         made("pruner", settings["pruner"])
-        allow(objectives == 1, "hydra.sweeper.pruner: for one objective, and there are several")
+        require(objectives == 1, "hydra.sweeper.pruner: for one objective, and there are several")
 
 
 @in_reach()
@@ -88,7 +87,7 @@ def made(what: str, asked: Any, **given: Any) -> Any:
 
     options = {str(k): v for k, v in asked.items()} if isinstance(asked, Mapping) else {}
     name = str(options.pop("name", None) if options else asked)
-    allow_name(f"hydra.sweeper.{what}", name, KNOWN[what])
+    require_known(f"hydra.sweeper.{what}", name, KNOWN[what])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Optuna calls experimental
