@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.contracts import Array, Arrays, Data
+    from harness.contracts.arrays import Array, Arrays, Data
 
 
 FLAT = 0.01  # of the steepest slope

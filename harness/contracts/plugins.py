@@ -8,17 +8,11 @@ another. A field annotated exactly `float` reaches a method as a column of R val
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.outcomes import Hidden as Hidden
-from harness.outcomes import Inside as Inside
-from harness.outcomes import RunResult as RunResult
-from harness.outcomes import SweepResult as SweepResult
+from harness.contracts.arrays import Array, Arrays, Data, Uniform
 
 CONTRACT = 1  # raised when a plugin that kept the contract would have to change
 KINDS = (
@@ -32,45 +26,6 @@ KINDS = (
     "metric",
     "figure",
 )
-
-Array: TypeAlias = NDArray[Any]
-Arrays: TypeAlias = list[Array]  # one per layer, each (R, ...)
-Uniform: TypeAlias = Callable[..., Array]  # uniform(*shape) -> (R, *shape) in [0, 1)
-
-
-class DataError(Exception):
-    """Data that cannot be used: where it is (file, line with the header as 1, column) and why."""
-
-    def __init__(
-        self,
-        message: str,
-        path: str | Path,
-        line: int | None = None,
-        column: str | None = None,
-    ) -> None:
-        super().__init__(message, path, line, column)
-        self.message, self.path, self.line, self.column = message, str(path), line, column
-
-    def __str__(self) -> str:
-        place = self.path
-        if self.line is not None:
-            place += f", line {self.line}"
-        if self.column is not None:
-            place += f", column {self.column!r}"
-        return f"{place}: {self.message}"
-
-
-class Data(NamedTuple):
-    """A dataset as loaded: neither split nor scaled."""
-
-    x: Array  # (N, features)
-    y: Array  # (N, targets) floats, or (N,) integer class codes
-    task: str  # "regression" or "classification"
-    feature_names: tuple[str, ...]
-    target_names: tuple[str, ...]
-    class_names: tuple[str, ...] = ()
-    categorical: tuple[int, ...] = ()  # columns of x that are 0/1 codes, never standardised
-    standardize: bool = False  # what `standardize: null` means for this data
 
 
 class Dataset(Protocol):

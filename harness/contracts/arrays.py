@@ -1,0 +1,52 @@
+"""What plugins exchange: arrays, whose axis 0 is the runs axis, and a dataset as it was loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+
+Arrays: TypeAlias = list[Array]  # one per layer, each (R, ...)
+
+
+Uniform: TypeAlias = Callable[..., Array]  # uniform(*shape) -> (R, *shape) in [0, 1)
+
+
+class DataError(Exception):
+    """Data that cannot be used: where it is (file, line with the header as 1, column) and why."""
+
+    def __init__(
+        self,
+        message: str,
+        path: str | Path,
+        line: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        super().__init__(message, path, line, column)
+        self.message, self.path, self.line, self.column = message, str(path), line, column
+
+    def __str__(self) -> str:
+        place = self.path
+        if self.line is not None:
+            place += f", line {self.line}"
+        if self.column is not None:
+            place += f", column {self.column!r}"
+        return f"{place}: {self.message}"
+
+
+class Data(NamedTuple):
+    """A dataset as loaded: neither split nor scaled."""
+
+    x: Array  # (N, features)
+    y: Array  # (N, targets) floats, or (N,) integer class codes
+    task: str  # "regression" or "classification"
+    feature_names: tuple[str, ...]
+    target_names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+    categorical: tuple[int, ...] = ()  # columns of x that are 0/1 codes, never standardised
+    standardize: bool = False  # what `standardize: null` means for this data
