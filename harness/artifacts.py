@@ -6,10 +6,11 @@ from typing import Any
 
 import yaml
 
-from harness import npz
-from harness.recording import params
 from harness.registry import files_of
-from harness.store import Planned, Result
+from harness.store import npz
+from harness.store.manifest import Planned
+from harness.store.params import params
+from harness.store.results import Result
 
 
 def record_of(planned: Planned, result: Result) -> dict[str, bytes]:

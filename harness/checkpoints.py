@@ -1,16 +1,14 @@
 """A checkpoint: all there is of one run amid its training, so that it goes on to the same bits."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from harness import npz
 from harness.contracts import Array
 from harness.stack import Group, Saved, by_leaf
-from harness.store import write_atomically
+from harness.store import npz
 from harness.training import Epoch
 
 SCHEMA = 1
@@ -75,23 +73,3 @@ def unpacked(contents: Sequence[bytes | None]) -> dict[int, Saved]:
 
 def _about(saved: Saved) -> Any:
     return json.loads(saved["about"].tobytes())
-
-
-def write(directory: Path, fingerprint: str, content: bytes) -> None:
-    """Keep a run's latest checkpoint in its sweep's folder."""
-    write_atomically(_path(directory, fingerprint), content)
-
-
-def read(directory: Path, fingerprints: Iterable[str]) -> dict[str, bytes]:
-    """The checkpoints that there are of these runs."""
-    paths = {fingerprint: _path(directory, fingerprint) for fingerprint in fingerprints}
-    return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
-
-
-def remove(directory: Path, fingerprint: str) -> None:
-    """The run has ended: its checkpoint is of no more use."""
-    _path(directory, fingerprint).unlink(missing_ok=True)
-
-
-def _path(directory: Path, fingerprint: str) -> Path:
-    return directory / "checkpoints" / f"{fingerprint}.npz"

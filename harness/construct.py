@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from harness.errors import UsageError, require, require_known
-from harness.recording import as_text
+from harness.store.params import as_text
 
 _hints = cache(typing.get_type_hints)
 

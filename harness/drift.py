@@ -10,7 +10,7 @@ from harness.differences import differing, surroundings
 from harness.errors import PluginError, UsageError
 from harness.planning import inputs_for, numerics
 from harness.registry import provenance
-from harness.store import Manifest, Planned
+from harness.store.manifest import Manifest, Planned
 
 LISTED = 4  # differences
 

@@ -10,9 +10,9 @@ from traceback import format_exception, walk_tb
 
 from harness.compose import build
 from harness.errors import HarnessError
-from harness.recording import Config
 from harness.registry import Origin, load, origin
-from harness.store import Result
+from harness.store.params import Config
+from harness.store.results import Result
 
 HOOKS = {"load", "init", "forward", "backward", "__call__", "derivative", "gradient", "update"}
 HOOKS |= {"with_gradient", "probabilities"}

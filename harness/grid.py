@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from harness.errors import require, require_known
-from harness.recording import as_text
+from harness.store.params import as_text
 
 log = logging.getLogger(__name__)
 

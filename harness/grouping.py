@@ -11,7 +11,7 @@ from harness.engines.work import Work
 from harness.errors import from_outside
 from harness.search.pruning import Pruning
 from harness.stack import Member, signature
-from harness.store import Planned
+from harness.store.manifest import Planned
 
 LARGEST_STACK = 256
 WAITING = 3  # runs that wait for each place of a stack, where runs may leave early

@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from harness import store, sweeps
+from harness import sweeps
 from harness.composer import composing, current
 from harness.errors import require
 from harness.launching import JobFailed, Task, launcher_of
@@ -20,7 +20,8 @@ from harness.outputs import Outputs
 from harness.planning import Job, plan
 from harness.progress import Progress
 from harness.recording import part, recorded
-from harness.store import Manifest
+from harness.store.files import write_atomically
+from harness.store.manifest import Manifest
 
 if TYPE_CHECKING:
     from harness.search.source import Search
@@ -68,7 +69,7 @@ class Jobs:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "multirun.yaml").exists():
             text = OmegaConf.to_yaml(self.config)
-            store.write_atomically(self.folder / "multirun.yaml", text.encode())
+            write_atomically(self.folder / "multirun.yaml", text.encode())
         current(self.config)
         return sweeps.begin(self.folder, manifest)
 

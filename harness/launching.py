@@ -12,7 +12,7 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from harness import store, sweeps
+from harness import sweeps
 from harness.composer import Composer, composer
 from harness.construct import construct
 from harness.data import prepare
@@ -21,8 +21,9 @@ from harness.errors import require
 from harness.leaderboard import value_of
 from harness.planning import Job, plan
 from harness.progress import Progress
-from harness.recording import Config, recorded
-from harness.store import Manifest
+from harness.recording import recorded
+from harness.store.manifest import Manifest, read_manifest
+from harness.store.params import Config
 from harness.summary import Summary
 from harness.tracking.uri import has_password
 
@@ -168,7 +169,7 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
 
 def _manifest_in(directory: str | Path) -> Manifest | None:
     path = Path(directory)
-    return store.read_manifest(path) if (path / "manifest.json").exists() else None
+    return read_manifest(path) if (path / "manifest.json").exists() else None
 
 
 def _allow(cfg: DictConfig) -> None:

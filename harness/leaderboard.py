@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from harness.recording import flat, params
-from harness.store import Planned, Result
+from harness.store.manifest import Planned
+from harness.store.params import flat, params
+from harness.store.results import Result
 
 FINISHED = ("ok", "pruned")
 

@@ -7,8 +7,8 @@ import numpy as np
 from harness.compose import net
 from harness.contracts import Array, Arrays
 from harness.data import Prepared, Scaling, decode, scale
-from harness.recording import Config
 from harness.stack import columns
+from harness.store.params import Config
 
 
 def scaling_of(prepared: Prepared) -> dict[str, list[float]]:

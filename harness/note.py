@@ -5,8 +5,8 @@ from typing import Any
 
 from harness.comparison import TOP, Comparison, compare, told, words
 from harness.leaderboard import Setting, Standing, number, settings_of, varying
-from harness.recording import params
-from harness.store import Manifest
+from harness.store.manifest import Manifest
+from harness.store.params import params
 
 LONGEST = 80  # characters of a cell
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness import leaderboard
 from harness.leaderboard import Standing, counts, varying
 from harness.note import note
-from harness.store import Manifest
+from harness.store.manifest import Manifest
 from harness.tracking.limits import whole_lines
 from harness.tracking.links import run_link
 from harness.tracking.publisher import Publisher

@@ -17,8 +17,8 @@ from harness import leaderboard
 from harness.comparison import told
 from harness.leaderboard import Standing, counts
 from harness.note import note
-from harness.recording import params
 from harness.report import Report
+from harness.store.params import params
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROWS, VALUES, UNWELL = 50, 12, 20  # shown: runs, values of what varied, runs that failed

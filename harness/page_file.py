@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.store import write_atomically
+from harness.store.files import write_atomically
 
 OURS = (b'<meta name="generator" content="harness', b"<!-- harness")  # near a page's beginning
 

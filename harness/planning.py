@@ -21,8 +21,9 @@ from harness.compose import Built, build
 from harness.construct import construct
 from harness.data import Prepared, prepare_for
 from harness.errors import HarnessError, UsageError, require
-from harness.recording import NOT_RECORDED, Config, resolved, share
-from harness.store import Manifest, Planned
+from harness.recording import resolved, share
+from harness.store.manifest import Manifest, Planned
+from harness.store.params import NOT_RECORDED, Config
 from harness.tracking.uri import (
     experiment_name,
     has_password,

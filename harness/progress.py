@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from typing import Any, Self
 
-from harness.store import Result
+from harness.store.results import Result
 
 LINE_SECONDS = 10.0
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 
-from harness import film, leaderboard, store
+from harness import film, leaderboard
 from harness.advice import advise
 from harness.artifacts import record_of
 from harness.compose import build, figures_for
@@ -18,10 +18,12 @@ from harness.leaderboard import Standing
 from harness.net import scaling_of
 from harness.outbox import LAST, STOP, Outbox
 from harness.overview import Overview
-from harness.recording import as_text, params
 from harness.registry import origin
 from harness.results import of_planned, sweep_result
-from harness.store import Manifest, Planned, Result, read_result
+from harness.store.files import lock
+from harness.store.manifest import Manifest, Planned
+from harness.store.params import as_text, params
+from harness.store.results import Result, read_result
 from harness.tracking.environment import rare_collections
 from harness.tracking.images import LOGGED, step_images
 from harness.tracking.model import Trained
@@ -66,7 +68,7 @@ class Publishing:
         return self.outbox.error
 
     def _open(self) -> None:
-        with store.lock(self.directory):  # other jobs of the sweep must not make a second parent
+        with lock(self.directory):  # other jobs of the sweep must not make a second parent
             self.publisher.open()
 
     def wait_until_open(self) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-import numpy as np
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import (
     MissingMandatoryValue,
@@ -15,10 +14,8 @@ from omegaconf.errors import (
 from omegaconf.resolvers import oc
 
 from harness.errors import UsageError
+from harness.store.params import Config, as_text
 
-Config = dict[str, Any]
-
-NOT_RECORDED = ("tracking", "figures", "run", "hydra")
 RESOLVERS = (
     "hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys",
     "oc.dict.values", "oc.env", "oc.select",
@@ -122,36 +119,3 @@ def _written(default: object) -> str:
         return as_text(default)
     escaped = default.replace("'", "\\'")
     return default if _BARE.fullmatch(default) else f"'{escaped}'"
-
-
-def flat(config: Config, prefix: str = "") -> dict[str, Any]:
-    """A config dotted and flat; a plugin's own name stands at its kind: `activation`."""
-    out: dict[str, Any] = {}
-    for key, value in config.items():
-        if not prefix and key in NOT_RECORDED:
-            continue
-        path = f"{prefix}{key}"
-        if isinstance(value, dict) and value:
-            if not prefix and "name" in value:
-                out[path] = value["name"]
-                value = {k: v for k, v in value.items() if k != "name"}
-            out |= flat(value, f"{path}.")
-        else:
-            out[path] = value
-    return out
-
-
-def params(config: Config) -> dict[str, str]:
-    """What MLflow is told of a config: plugins' and plain keys, as text."""
-    return {key: as_text(value) for key, value in flat(config).items()}
-
-
-def as_text(value: Any) -> str:
-    """A value as YAML would show it: true, null, [32, 32]."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(as_text, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{k}: {as_text(v)}' for k, v in value.items())}}}"
-    return str(value.item() if isinstance(value, np.generic) else value)

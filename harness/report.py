@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import leaderboard, one_file, store
+from harness import leaderboard, one_file
 from harness.advice import advise
 from harness.artifacts import as_yaml
 from harness.compose import figures_for
@@ -15,8 +15,9 @@ from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
 from harness.results import of_planned, sweep_result
-from harness.search.trials import noted
-from harness.store import Manifest
+from harness.store.manifest import Manifest, read_manifest
+from harness.store.results import read_result
+from harness.store.trials import noted
 from harness.tracking.reading_sweeps import read_sweep
 
 PLOTS = "plots/"
@@ -46,9 +47,9 @@ class Report:
 
 def from_folder(folder: Path) -> Report:
     """The report of a run's or sweep's folder, as far as it has got; nothing there is changed."""
-    manifest = store.read_manifest(folder)
+    manifest = read_manifest(folder)
     planned = manifest.runs if manifest.search is None else noted(folder)
-    results = ((run, store.read_result(folder, run.fingerprint)) for run in planned)
+    results = ((run, read_result(folder, run.fingerprint)) for run in planned)
     standings = [leaderboard.standing(run, result) for run, result in results if result]
     ranked = leaderboard.rank(standings, manifest.objective)
     place = {"folder": str(folder), "record": manifest.tracking_uri}
@@ -80,7 +81,7 @@ def _draw(report: Report, folder: Path) -> None:
             sweep = sweep_result(manifest, folder, report.ranked, {}, None)
             report.pictures = drawn("sweep", sweep)
         if best is not None:
-            result = store.read_result(folder, best.planned.fingerprint)
+            result = read_result(folder, best.planned.fingerprint)
             run = of_planned(best.planned, result, None, folder)
             report.advice, report.best_pictures = advise(run), drawn("run", run)
     except (HarnessError, DataError) as error:

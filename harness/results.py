@@ -16,8 +16,9 @@ from harness.data import prepare_for
 from harness.inside import look_inside
 from harness.leaderboard import Standing
 from harness.net import predictor, scaling_of
-from harness.recording import Config, flat, params
-from harness.store import Manifest, Planned, Result, read_result
+from harness.store.manifest import Manifest, Planned
+from harness.store.params import Config, flat, params
+from harness.store.results import Result, read_result
 from harness.weights import split
 
 

@@ -16,11 +16,11 @@ from harness.errors import from_outside
 from harness.evaluation import Histories, finals_of
 from harness.faults import failure
 from harness.memory import undisturbed
-from harness.recording import Config
 from harness.stack import Change, Group, Member, Saved, start
 from harness.stopping import Watch
 from harness.stopping.ledger import Ended
-from harness.store import Curve, Result
+from harness.store.params import Config
+from harness.store.results import Curve, Result
 from harness.trail import Trail
 from harness.training import Epoch, begin, for_all, losses, predict, train
 from harness.weights import Shapes, split

@@ -11,7 +11,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from harness import one_file
 from harness.net import predictor
-from harness.npz import layers, unpack
+from harness.store.npz import layers, unpack
 
 
 class Served(PythonModel):

@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, Literal
 
 from harness.errors import require, require_known
-from harness.recording import as_text
+from harness.store.params import as_text
 
 EPOCHS = 10**15  # a step is a whole number, recorded and counted in float64
 

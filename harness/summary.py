@@ -9,7 +9,7 @@ from harness.engines import Engine
 from harness.errors import HarnessError
 from harness.leaderboard import Standing
 from harness.results import sweep_result
-from harness.store import Manifest
+from harness.store.manifest import Manifest
 
 LONG = 60.0  # seconds after which it is worth a word that other engines are faster
 

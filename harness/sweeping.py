@@ -13,12 +13,13 @@ from harness.grouping import stacks
 from harness.jobs import Jobs
 from harness.launching import is_stacked, launcher_of
 from harness.planning import Job, examined, manifest_of, named, plan_trial
-from harness.recording import flat, recorded, written
+from harness.recording import recorded, written
 from harness.search.source import Search
 from harness.search.space import Space
 from harness.search.study import check, opened
 from harness.search.trials import recorded_url
-from harness.store import Planned
+from harness.store.manifest import Planned
+from harness.store.params import flat
 
 LISTED = 20
 RECORDED = ("n_trials", "n_jobs", "sampler", "pruner", "storage", "study_name")  # of a search

@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import checkpoints, leaderboard, store
+from harness import leaderboard
 from harness.drift import Present
 from harness.engines import Engine
 from harness.engines.work import Work
@@ -17,9 +17,12 @@ from harness.grouping import stacks
 from harness.leaderboard import Standing
 from harness.planning import store_of
 from harness.publishing import Publishing
-from harness.store import Manifest, Planned, Result
+from harness.store import checkpoints
+from harness.store.files import lock
+from harness.store.locks import turn
+from harness.store.manifest import Manifest, Planned, read_manifest, write_manifest
+from harness.store.results import Result, read_result, write_result
 from harness.summary import Interrupted, Lost, Summary
-from harness.turns import turn
 
 if TYPE_CHECKING:
     from harness.search.source import Search
@@ -34,17 +37,17 @@ def begin(directory: Path, manifest: Manifest) -> Manifest:
     Under a launcher that runs each job by itself the first job begins, the others join.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with store.lock(directory):
+    with lock(directory):
         path = directory / "manifest.json"
         if not path.exists():
-            store.write_manifest(directory, manifest)
+            write_manifest(directory, manifest)
             return manifest
-        there = store.read_manifest(directory)
+        there = read_manifest(directory)
         joined = there.with_runs(manifest.runs)
         if manifest.single and len(joined.runs) > len(there.runs):
             raise UsageError(f"{directory} holds another run: choose another hydra.run.dir")
         if joined != there:
-            store.write_manifest(directory, joined)
+            write_manifest(directory, joined)
         return joined
 
 
@@ -83,7 +86,7 @@ class Errand:
         search: "Search | None" = None,
         accept_drift: bool | None = None,
     ) -> None:
-        manifest = store.read_manifest(directory)
+        manifest = read_manifest(directory)
         uri = store_of(manifest)
         self.search, self.engine = search, Engine(**manifest.launcher)
         self.whole = only is None and not manifest.single
@@ -109,7 +112,7 @@ class Errand:
         runs = [*self.runs.values()]
         if self.search and self.search.left:
             return runs, True  # the others stand for the plugins of those to come
-        return [r for r in runs if store.read_result(directory, r.fingerprint) is None], False
+        return [r for r in runs if read_result(directory, r.fingerprint) is None], False
 
     def run(self, progress: Told) -> Summary:
         """Do it; whatever happens, what is trained is on disk before it is published."""
@@ -159,7 +162,9 @@ class Errand:
             pruning = None if self.search is None else self.search.pruning
             for work in stacks(pending, self.engine, pruning):
                 names = [name for name in work.fingerprints if not self._drift(self.runs[name])]
-                yield replace(work, kept=checkpoints.read(self.summary.directory, names))
+                yield replace(
+                    work, kept=checkpoints.read_checkpoints(self.summary.directory, names)
+                )
             if self.search is None or not (asked := self.search.ask()):
                 return
             new = {run.fingerprint: run for run in asked if run.fingerprint not in self.runs}
@@ -167,7 +172,7 @@ class Errand:
             asked = [*new.values()]
 
     def _is_trained(self, run: Planned) -> bool:
-        result = store.read_result(self.summary.directory, run.fingerprint)
+        result = read_result(self.summary.directory, run.fingerprint)
         if result is not None:
             self._tell([self._keep(result)])
         return result is not None
@@ -180,7 +185,9 @@ class Errand:
         results = [replace(r, drift=self._drift(self.runs[r.fingerprint])) for r in results]
         for result in results:
             if result.checkpoint:
-                checkpoints.write(self.summary.directory, result.fingerprint, result.checkpoint)
+                checkpoints.write_checkpoint(
+                    self.summary.directory, result.fingerprint, result.checkpoint
+                )
         going_on = [replace(r, checkpoint=b"") for r in results if r.outcome == "running"]
         if going_on:
             self.in_hand |= {result.fingerprint: result for result in going_on}
@@ -188,13 +195,13 @@ class Errand:
         kept: list[tuple[Standing, Result]] = []
         for result in results:
             if result.outcome != "running":
-                store.write_result(self.summary.directory, result)
+                write_result(self.summary.directory, result)
                 self.in_hand.pop(result.fingerprint, None)
                 kept.append(self._keep(result))
         self._tell(kept)  # after all is kept, for a search's storage may fail
 
     def _keep(self, result: Result) -> tuple[Standing, Result]:
-        checkpoints.remove(self.summary.directory, result.fingerprint)
+        checkpoints.remove_checkpoint(self.summary.directory, result.fingerprint)
         self._submit(result)
         standing = leaderboard.standing(self.runs[result.fingerprint], result)
         self.summary.ranked.append(standing)

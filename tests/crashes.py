@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import store
-from harness.store import Result
+from harness.store.results import Result, read_result
 from harness.tracking.uri import sqlite_uri
 from tests import forks
 from tests.commands import SHORT, Done, variables
@@ -44,7 +43,7 @@ class Disturbed:
     def results(self) -> dict[str, Result]:
         """What is on disk, by fingerprint."""
         names = [path.stem for path in self.folder.glob("results/*.npz")]
-        found = {name: store.read_result(self.folder, name) for name in names}
+        found = {name: read_result(self.folder, name) for name in names}
         return {name: result for name, result in found.items() if result is not None}
 
     def check(self, count: int, calm: dict[str, Result] | None = None) -> None:

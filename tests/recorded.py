@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from harness.commands import ui
-from harness.npz import pack_weights
-from harness.store import Curve, Manifest, Planned, Result
+from harness.store.manifest import Manifest, Planned
+from harness.store.npz import pack_weights
+from harness.store.results import Curve, Result
 from harness.tracking.uri import sqlite_uri
 from tests.servers import free_port
 

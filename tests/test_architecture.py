@@ -1,4 +1,4 @@
-"""Who may import whom: imports go down only, rooms form no circle, heavy libraries have one home."""
+"""Imports go down only, rooms form no circle, heavy libraries have one home."""
 
 import ast
 from pathlib import Path

@@ -11,7 +11,7 @@ from harness.comparison import compare, holm, told, words
 from harness.leaderboard import Standing, rank, settings_of
 from harness.note import note
 from harness.planning import Job, plan
-from harness.store import Planned
+from harness.store.manifest import Planned
 from tests.conftest import make_config
 
 LEAST = {"metric": "val/best_loss", "direction": "minimize"}

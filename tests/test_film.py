@@ -11,7 +11,8 @@ from playwright.sync_api import sync_playwright
 import harness
 from harness import film
 from harness.figures import draw
-from harness.store import Result, read_manifest, read_result
+from harness.store.manifest import read_manifest
+from harness.store.results import Result, read_result
 from harness.tracking.images import step_images
 from tests.commands import harness as called
 from tests.recorded import QUIET

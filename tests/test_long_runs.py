@@ -6,8 +6,10 @@ import signal
 import psutil
 import pytest
 
-from harness import npz, store
 from harness.runs import train_stack
+from harness.store import npz
+from harness.store.manifest import read_manifest
+from harness.store.results import read_result
 from tests import forks
 from tests.commands import variables
 from tests.slow import slow_in, store_made, until
@@ -36,7 +38,7 @@ def checkpoints(folder):
     if not (folder / "manifest.json").exists() or not paths:
         return {}
     kept = {path.stem: npz.unpack(path.read_bytes()) for path in paths}
-    return kept if {*kept} == {run.fingerprint for run in store.read_manifest(folder).runs} else {}
+    return kept if {*kept} == {run.fingerprint for run in read_manifest(folder).runs} else {}
 
 
 def recorded(uri, folder):
@@ -44,7 +46,7 @@ def recorded(uri, folder):
     _, runs = client_and_runs(uri, folder)
     found = {run.data.tags["harness.fingerprint"]: run.info for run in runs}
     assert len(found) == len(runs)
-    return found if len(found) == len(store.read_manifest(folder).runs) else {}
+    return found if len(found) == len(read_manifest(folder).runs) else {}
 
 
 def killed(process, victim):
@@ -76,8 +78,8 @@ def test_what_is_killed_goes_on_from_its_checkpoint(victim, slow, place):
 
 def check_files(folder, before):
     """Each went on from its checkpoint, has its bits, and left nothing else."""
-    for run in store.read_manifest(folder).runs:
-        result, saved = store.read_result(folder, run.fingerprint), before[run.fingerprint]
+    for run in read_manifest(folder).runs:
+        result, saved = read_result(folder, run.fingerprint), before[run.fingerprint]
         assert saved["number"] > 0
         assert result.started == int(saved["standing_began"] * 1000)
         curve = result.curves["train/loss"]
@@ -96,7 +98,7 @@ def check_record(uri, folder, there):
     assert len(runs) == len(there)
     for run in runs:
         assert run.info.status == "FINISHED"
-        curves = store.read_result(folder, run.data.tags["harness.fingerprint"]).curves
+        curves = read_result(folder, run.data.tags["harness.fingerprint"]).curves
         for key, curve in curves.items():
             points = sorted(client.get_metric_history(run.info.run_id, key), key=at)
             told = [(point.step, point.value) for point in points]

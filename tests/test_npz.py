@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from harness import npz
+from harness.store import npz
 
 ARRAYS = [
     np.arange(12.0).reshape(3, 4),

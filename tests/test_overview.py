@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness import store
 from harness.cli import main
 from harness.planning import store_of
 from harness.publishing import Publishing
+from harness.store.manifest import read_manifest
+from harness.store.results import read_result
 from harness.tracking.publisher import Publisher
 from tests.test_resume import unfinish
 from tests.test_sweeps import client_of, runs_of
@@ -46,10 +47,10 @@ def test_one_job_of_a_sweep_says_nothing_of_what_others_do(place, launched, monk
     monkeypatch.setattr("harness.overview.SECONDS", 0.0)
     notes = []
     monkeypatch.setattr(Publisher, "add_tags", lambda self, run_id, tags: notes.append(tags))
-    manifest = store.read_manifest(folder)
+    manifest = read_manifest(folder)
     at_work = Publishing(store_of(manifest), manifest, folder, whole=whole)
     [run, _] = manifest.runs
-    at_work.submit(run, replace(store.read_result(folder, run.fingerprint), ended=1))
+    at_work.submit(run, replace(read_result(folder, run.fingerprint), ended=1))
     at_work.close()
     assert at_work.error is None
     assert ["1 of 2 runs done" in tags["mlflow.note.content"] for tags in notes] == [True] * whole

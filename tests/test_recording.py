@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 from harness.composer import composer
 from harness.config import schema
 from harness.errors import UsageError
-from harness.recording import as_text, flat, params, recorded, resolved
+from harness.recording import recorded, resolved
+from harness.store.params import as_text, flat, params
 
 
 def of(**values):

@@ -15,7 +15,7 @@ from harness.data import prepare
 from harness.leaderboard import Standing
 from harness.page import ROWS, page, table
 from harness.report import Report, from_folder, from_record
-from harness.search.trials import noted
+from harness.store.trials import noted
 from harness.tracking.reading_sweeps import read_sweep
 from harness.tracking.uri import tracking_uri
 from tests.commands import closing_lines, harness, manifest, refused

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness import store
-from harness.turns import turn
+from harness.store.locks import turn
+from harness.store.manifest import read_manifest, write_manifest
+from harness.store.results import result_path
 from tests import forks
 from tests.commands import harness, variables
 from tests.strangers import forget, strangers
@@ -55,17 +56,17 @@ def upgrade(installed):
 
 def unfinish(folder, **changes):
     """As if the sweep had been killed before its last run, planned on another machine perhaps."""
-    made = store.read_manifest(folder)
-    store.write_manifest(folder, replace(made, **changes))
+    made = read_manifest(folder)
+    write_manifest(folder, replace(made, **changes))
     last = made.runs[-1]
-    store.result_path(folder, last.fingerprint).unlink()
+    result_path(folder, last.fingerprint).unlink()
     return last.fingerprint
 
 
 def client_and_runs(uri, folder, role="run"):
     from mlflow import MlflowClient
 
-    client, sweep = MlflowClient(uri), store.read_manifest(folder).sweep_id
+    client, sweep = MlflowClient(uri), read_manifest(folder).sweep_id
     wanted = f"tags.`harness.sweep` = '{sweep}' and tags.`harness.role` = '{role}'"
     experiments = [e.experiment_id for e in client.search_experiments()]
     return client, client.search_runs(experiments, wanted)
@@ -96,7 +97,7 @@ def test_a_plugin_that_changed_is_told_before_anything_is_trained(
 
 def test_accepted_drift_is_recorded_where_it_happened(launched, mine, recorded_in, capsys):
     folder = launched("-m", "activation=mine", "seed=1,2")
-    missing = unfinish(folder, numerics=store.read_manifest(folder).numerics | {"numpy": "1.0"})
+    missing = unfinish(folder, numerics=read_manifest(folder).numerics | {"numpy": "1.0"})
     upgrade(mine)
     assert harness(capsys, "resume", str(folder), "--accept-drift").code == 0
     _, runs = client_and_runs(recorded_in, folder)
@@ -110,7 +111,7 @@ def test_accepted_drift_is_recorded_where_it_happened(launched, mine, recorded_i
     assert json.loads(found[missing]["harness.numerics"])["numpy"] == np.__version__
     assert "numpy: planned 1.0, there is" in found[missing]["harness.drift"]
     assert "planned mine-dist 1.2" in found[missing]["harness.drift"]
-    assert store.read_manifest(folder).runs[0].plugins[2]["version"] == "1.2"
+    assert read_manifest(folder).runs[0].plugins[2]["version"] == "1.2"
 
 
 def test_what_is_trained_is_published_whatever_has_changed(launched, mine, capsys):

@@ -18,8 +18,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from harness import store, sweeps
+from harness import sweeps
 from harness.errors import HarnessError
+from harness.store.manifest import read_manifest
+from harness.store.results import read_result, result_path
 from harness.tracking.publisher import Publisher
 from tests.crashes import CRASHES, alike
 from tests.test_resume import client_and_runs
@@ -63,8 +65,8 @@ class Sweep(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 3), before=st.booleans())
     def crash_at_a_durable_write(self, number, before):
-        instead = failing(store.write_atomically, number, before, Crash())
-        with patch.object(store, "write_atomically", instead), suppress(Crash):
+        instead = failing(Path.replace, number, before, Crash())
+        with patch.object(Path, "replace", instead), suppress(Crash):
             sweeps.carry_out(self.folder, accept_drift=False)
 
     @rule(
@@ -83,7 +85,7 @@ class Sweep(RuleBasedStateMachine):
     @rule(data=st.data(), truncate=st.booleans())
     def damage_a_result(self, data, truncate):
         name = data.draw(st.sampled_from(sorted(self.kept)))
-        path = store.result_path(self.folder, name)
+        path = result_path(self.folder, name)
         content = bytearray(self.kept.pop(name))
         content[len(content) // 2] ^= 0xFF
         path.write_bytes(content[: len(content) // 2] if truncate else content)
@@ -106,12 +108,12 @@ class Sweep(RuleBasedStateMachine):
 
     def what_is_trained_stays_and_has_the_bits_of_an_undisturbed_run(self):
         for name, content in self.kept.items():
-            assert store.result_path(self.folder, name).read_bytes() == content
+            assert result_path(self.folder, name).read_bytes() == content
         for name, calm in self.calm.items():
-            result = store.read_result(self.folder, name)
+            result = read_result(self.folder, name)
             if result is not None:
                 assert alike(result, calm)
-                self.kept[name] = store.result_path(self.folder, name).read_bytes()
+                self.kept[name] = result_path(self.folder, name).read_bytes()
                 self.trained.add(name)
 
     @invariant()
@@ -134,7 +136,7 @@ class Sweep(RuleBasedStateMachine):
 
 def test_a_sweep_in_any_state_is_resumed_to_the_same_end(launched):
     folder = launched("-m", "seed=1,2,3", "hydra.output_subdir=null", name="calm")
-    manifest = store.read_manifest(folder)
-    calm = {run.fingerprint: store.read_result(folder, run.fingerprint) for run in manifest.runs}
+    manifest = read_manifest(folder)
+    calm = {run.fingerprint: read_result(folder, run.fingerprint) for run in manifest.runs}
     few = settings(max_examples=CRASHES // 13, stateful_step_count=5, deadline=None, database=None)
     run_state_machine_as_test(lambda: Sweep(manifest, calm), settings=few)

@@ -8,10 +8,11 @@ import numpy as np
 import psutil
 import pytest
 
-from harness import store
 from harness.engines import Engine
 from harness.engines.work import Work
 from harness.runs import train_stack
+from harness.store.manifest import read_manifest
+from harness.store.results import read_result
 from tests.commands import SHORT, harness
 from tests.conftest import make_config
 from tests.strangers import strangers
@@ -66,8 +67,8 @@ def test_a_run_that_hangs_fails_alone_and_the_others_keep_their_bits(sleepy, pla
     reason = "run.timeout=8: no epoch ended in that time, twice"
     assert f"failed: activation.awake=0: {reason}\n" in err
     assert workers() == []
-    for run in store.read_manifest(Path("here")).runs:
-        result = store.read_result(Path("here"), run.fingerprint)
+    for run in read_manifest(Path("here")).runs:
+        result = read_result(Path("here"), run.fingerprint)
         if result.outcome == "failed":
             assert (run.config["activation"]["awake"], result.reason) == (0, reason)
             continue

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from harness.errors import DiskError, TrackingError
-from harness.store import Curve
+from harness.store.results import Curve
 from harness.tracking import connection
 from harness.tracking.publisher import Publisher
 from harness.tracking.reading import read_run

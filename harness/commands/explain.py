@@ -12,7 +12,7 @@ from harness.lesson import pages
 from harness.lesson.step import Step, take
 from harness.lesson.telling import lesson
 from harness.page_file import write_page
-from harness.recording import Config
+from harness.store.params import Config
 
 WIDEST = 80  # characters that prose is wrapped at
 

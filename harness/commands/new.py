@@ -10,7 +10,7 @@ from harness import one_file
 from harness.contracts import KINDS
 from harness.errors import require, require_known
 from harness.registry import table
-from harness.store import write_atomically
+from harness.store.files import write_atomically
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 USE = {"metric": "metrics=[{}]", "figure": "figures.names=[{}]"}

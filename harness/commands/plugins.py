@@ -12,8 +12,8 @@ from harness.composer import CONF, user_conf
 from harness.config import GROUPS, schema, twin
 from harness.contracts import KINDS
 from harness.errors import PluginError, require_known
-from harness.recording import as_text
 from harness.registry import load, names, origin, table
+from harness.store.params import as_text
 
 
 def main(arguments: list[str]) -> int:

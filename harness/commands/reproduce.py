@@ -28,11 +28,11 @@ from harness.faults import failure
 from harness.memory import undisturbed
 from harness.planning import inputs_for, numerics
 from harness.progress import LINE_SECONDS
-from harness.recording import Config, params
 from harness.runs import Training
 from harness.signals import tidy_signals
 from harness.stack import Member
-from harness.store import Curve, Result
+from harness.store.params import Config, params
+from harness.store.results import Curve, Result
 from harness.tracking.limits import fitting
 from harness.tracking.uri import tracking_uri
 

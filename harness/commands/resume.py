@@ -5,11 +5,11 @@ import os
 from functools import partial
 from pathlib import Path
 
-from harness import one_file, store, sweeps
+from harness import one_file, sweeps
 from harness.commands.train import told
 from harness.errors import UsageError
 from harness.progress import Progress
-from harness.store import Manifest
+from harness.store.manifest import Manifest, read_manifest
 from harness.summary import Summary
 
 
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     )
     args = parser.parse_args(arguments)
     folder, accept = args.folder.absolute(), args.accept_drift
-    manifest = store.read_manifest(folder)
+    manifest = read_manifest(folder)
     one_file.recall(manifest.folders)
     go_on = go_on_searching if manifest.search is not None else go_on_training
     return told(partial(go_on, folder, manifest, accept))

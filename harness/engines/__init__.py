@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from harness.engines.dealing import dealt
 from harness.engines.work import Work, train
 from harness.errors import UsageError, require, require_known
-from harness.store import Result
+from harness.store.results import Result
 
 STACK_BYTES = 3 << 20  # of memory that a stack's inner loop may touch: about a CPU cache
 INSTALL = {"processes": "loky", "ray": "'harness[ray]'", "submitit": "'harness[slurm]'"}

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from harness.engines.work import Work
 from harness.errors import HarnessError
 from harness.faults import failure
-from harness.store import Result
+from harness.store.results import Result
 
 
 class Came(NamedTuple):

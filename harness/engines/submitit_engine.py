@@ -10,7 +10,7 @@ from submitit import AutoExecutor
 
 from harness.engines.dealing import Came, why
 from harness.engines.work import Work, train
-from harness.store import Result
+from harness.store.results import Result
 
 if TYPE_CHECKING:
     from harness.engines import Engine

@@ -9,7 +9,7 @@ import numpy as np
 from harness.contracts import Array
 from harness.lesson.chain import Layer, chain
 from harness.lesson.step import SHIFT, Step
-from harness.recording import as_text
+from harness.store.params import as_text
 
 LONG = 4  # terms of a sum that are written out
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.search.study import made
 from harness.stopping.ledger import questioned_every
-from harness.store import Result
+from harness.store.results import Result
 
 
 @dataclass(frozen=True)

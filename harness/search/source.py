@@ -8,14 +8,17 @@ from typing import Any
 
 import yaml
 
-from harness import leaderboard, store
+from harness import leaderboard
 from harness.errors import HarnessError, TrackingError
 from harness.leaderboard import Standing
 from harness.recording import resolved
 from harness.search.pruning import Pruning, note, pruning_study
 from harness.search.study import best, study_of
-from harness.search.trials import RUNS, in_reach, journal
-from harness.store import Manifest, Planned, Result
+from harness.search.trials import in_reach, journal
+from harness.store.files import write_atomically
+from harness.store.manifest import Manifest, Planned, planned
+from harness.store.results import Result
+from harness.store.trials import RUNS
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +98,7 @@ class Search:
         """Write `optimization_results.yaml`, as people of Hydra's sweepers know it."""
         path = self._folder / "optimization_results.yaml"
         try:
-            store.write_atomically(path, yaml.safe_dump(self._results(), **PLAIN).encode())
+            write_atomically(path, yaml.safe_dump(self._results(), **PLAIN).encode())
         except TrackingError as error:
             log.warning("%s is not written: %s", path, error)
 
@@ -165,7 +168,7 @@ class Search:
         self._study.tell(number, state=bad)
 
     def _runs(self, trial: Any) -> list[Planned]:
-        return [store.planned(run) for run in trial.user_attrs[RUNS]]
+        return [planned(run) for run in trial.user_attrs[RUNS]]
 
     def _own(self) -> list[Any]:
         trials = self._study.get_trials(deepcopy=False)

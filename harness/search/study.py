@@ -8,7 +8,7 @@ from typing import Any
 from harness.errors import UsageError, require, require_known
 from harness.planning import derived
 from harness.search.trials import database, in_reach
-from harness.store import Manifest
+from harness.store.manifest import Manifest
 
 KNOWN = {
     "sampler": {

@@ -1,21 +1,18 @@
 """Where a search notes what it asked and was told: its log `trials.jsonl`, or a database."""
 
-import json
 import os
 import re
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.errors import DiskError, TrackingError, UsageError
-from harness.store import Planned, planned
 from harness.tracking.uri import without_credentials
 
 TRIES, PAUSE = 10, 0.3  # to make a database's tables; seconds between them
-RUNS = "runs"  # noted on a trial: its runs as planned
 _PASSWORD = re.compile(r"(?<!/)//(?!/)[^/@:]*:[^@]+@|(?:password|passwd|pwd)=[^&]")
 
 
@@ -105,17 +102,6 @@ def journal(path: Path) -> Any:
             return JournalStorage(JournalFileBackend(str(path), Ours(str(path))))
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def noted(folder: Path) -> tuple[Planned, ...]:
-    """The runs that the log of a search names; it may be written meanwhile, and is only read."""
-    found: dict[str, Planned] = {}
-    path = folder / "trials.jsonl"
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        with suppress(ValueError):  # a last line that is not whole yet
-            for run in json.loads(line).get("user_attr", {}).get(RUNS, ()):
-                found[run["fingerprint"]] = planned(run)
-    return tuple(found.values())
 
 
 def mend(path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from uuid import NAMESPACE_OID, uuid5
 
 from harness.film import small
-from harness.store import Result
+from harness.store.results import Result
 
 LOGGED = {"mlflow.loggedImages": "True"}  # the tag without which the UI does not look for any
 SQUARE = 1280  # pixels: the UI centres a picture in a square as wide as the list of parameters

@@ -11,9 +11,10 @@ import numpy as np
 
 from harness import one_file
 from harness.contracts import Data
-from harness.npz import pack_weights
 from harness.registry import files_of
-from harness.store import Planned, Result
+from harness.store.manifest import Planned
+from harness.store.npz import pack_weights
+from harness.store.results import Result
 from harness.tracking.connection import Connection
 from harness.tracking.environment import surroundings
 from harness.tracking.records import MODEL

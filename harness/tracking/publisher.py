@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.store import Manifest, Planned, Result
+from harness.store.manifest import Manifest, Planned
+from harness.store.results import Result
 from harness.tracking import model, records
 from harness.tracking.connection import Connection
 from harness.tracking.environment import surroundings

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from harness import npz, one_file
+from harness import one_file
 from harness.contracts import Array, Arrays
 from harness.differences import surroundings
 from harness.errors import TrackingError, UsageError
+from harness.store import npz
 from harness.tracking.connection import Connection
 from harness.tracking.queries import everywhere, points
 from harness.tracking.sqlite import is_store

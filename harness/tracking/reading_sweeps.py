@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
-from harness.store import Manifest, Planned, Result
+from harness.store.manifest import Manifest, Planned
+from harness.store.results import Result
 from harness.tracking.connection import Connection
 from harness.tracking.queries import everywhere, having, search
 from harness.tracking.reading import connect, files_of, find, tagged

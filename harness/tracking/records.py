@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.store import Curve, Manifest, Planned, Result
+from harness.store.manifest import Manifest, Planned
+from harness.store.results import Curve, Result
 from harness.tracking.limits import DATASET, Fit
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.errors import DiskError
-from harness.store import write_atomically
+from harness.store.files import write_atomically
 
 LARGEST = 64 << 20  # bytes
 EMPTY = ("experiments", "runs")  # tables that nothing may be in

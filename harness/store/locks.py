@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from harness import store
+from harness.store.files import lock, remove_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -18,17 +18,17 @@ def turn(directory: Path, job: str | None = None) -> Iterator[None]:
 
     Who has to wait says so, and then finds done what the other did. Locks end with their process.
     """
-    gate = store.lock(directory, "at-work")
+    gate = lock(directory, "at-work")
     with _patiently(gate, directory):
         if job is None:
             for path in directory.glob(".job-*.lock"):
                 with _patiently(FileLock(path), directory):
                     path.unlink()  # nobody opens it anew: that takes the gate
-            store.remove_leftovers(directory)
+            remove_leftovers(directory)
             yield
-            store.remove_leftovers(directory)
+            remove_leftovers(directory)
             return
-        own = store.lock(directory, f"job-{job}")
+        own = lock(directory, f"job-{job}")
         own.acquire()
     try:
         yield

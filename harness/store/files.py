@@ -1,0 +1,55 @@
+"""Files that are written whole: aside, flushed to the disk, then renamed into place."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.errors import DiskError
+
+
+def write_atomically(path: Path, content: bytes | Iterable[str]) -> None:
+    """All of `content` at `path`, in a folder made if need be, or nothing new there; DiskError."""
+    pieces = [content] if isinstance(content, bytes) else (piece.encode() for piece in content)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink()
+        raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename durable; systems that cannot open a directory need no such thing."""
+    try:
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def lock(directory: Path, name: str = "manifest") -> FileLock:
+    """A kernel lock of a sweep's folder: freed by death, however it comes."""
+    return FileLock(directory / f".{name}.lock")
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Delete what processes that died while writing have left; nobody else may be at work."""
+    with lock(directory):
+        for place in ("", "results/", "checkpoints/"):
+            for path in directory.glob(f"{place}*.[0-9]*.tmp"):  # as write_atomically names them
+                path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not there, or some of them are still of use
+            (directory / "checkpoints").rmdir()
