@@ -8,9 +8,9 @@ from hydra.types import RunMode
 from benchmarks import notebook
 from harness.compose import build
 from harness.composer import composer
-from harness.data import prepare_for, stream
 from harness.recording import recorded
-from harness.stack import Member
+from harness.training.data import prepare_for, stream
+from harness.training.stack import Member
 
 
 class Case(NamedTuple):

@@ -11,13 +11,13 @@ import numpy as np
 from harness.config import GROUPS, build_plugin
 from harness.construct import build_dataclass
 from harness.contracts import Activation, Data, DataError, Figure, Loss, Metric, Model
-from harness.data import Prepared, prepare_for
 from harness.errors import PluginError, UsageError, require, require_known
 from harness.recording import resolved
 from harness.registry import at_work, load, names, origin, provenance
 from harness.settings import Settings
-from harness.stack import Member
 from harness.store.params import Config, as_text
+from harness.training.data import Prepared, prepare_for
+from harness.training.stack import Member
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.compose import build
-from harness.data import prepare
 from harness.differences import differing, surroundings
 from harness.errors import PluginError, UsageError
 from harness.planning import inputs_for, numerics
 from harness.registry import provenance
 from harness.store.manifest import Manifest, Planned
+from harness.training.data import prepare
 
 LISTED = 4  # differences
 

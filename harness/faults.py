@@ -53,7 +53,7 @@ def _working(error: BaseException, used: dict[type, Origin]) -> tuple[Origin, st
         where, hook = used.get(type(frame.f_locals.get("self"))), frame.f_code.co_name
         if where and hook in HOOKS:
             found = where, hook
-        elif frame.f_globals.get("__package__") == "harness":
+        elif frame.f_globals.get("__package__") == "harness.training":
             call = CALL.search(linecache.getline(frame.f_code.co_filename, line))
             if call and call[2] in HOOKS and call[1] in kinds:
                 one = used.get(type(frame.f_locals.get(call[1])))  # of several metrics

@@ -5,13 +5,13 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 
 from harness.compose import build
-from harness.data import prepare_for
 from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import from_outside
 from harness.search.pruning import Pruning
-from harness.stack import Member, signature
 from harness.store.manifest import Planned
+from harness.training.data import prepare_for
+from harness.training.stack import Member, signature
 
 LARGEST_STACK = 256
 WAITING = 3  # runs that wait for each place of a stack, where runs may leave early

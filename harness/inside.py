@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.contracts import Activation, Array, Arrays, Hidden, Inside
-from harness.data import Prepared
-from harness.stack import Member, Stack, stack
-from harness.training import begin, judge, penalised
-from harness.weights import Shapes, join, split
+from harness.training.data import Prepared
+from harness.training.loop import begin, judge, penalised
+from harness.training.stack import Member, Stack, stack
+from harness.training.weights import Shapes, join, split
 
 EXAMPLES = 2000  # that the hidden units are asked about, at most
 REACH = 12.0  # of z, on both sides of zero, where an activation is expected to be steepest

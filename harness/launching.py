@@ -15,7 +15,6 @@ from omegaconf import DictConfig, OmegaConf
 from harness import sweeps
 from harness.composer import Composer, composer
 from harness.construct import construct
-from harness.data import prepare
 from harness.engines import Engine
 from harness.errors import require
 from harness.leaderboard import value_of
@@ -26,6 +25,7 @@ from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
 from harness.summary import Summary
 from harness.tracking.uri import has_password
+from harness.training.data import prepare
 
 ADDRESS = "HARNESS_TRACKING_URI"  # the variable for a store's address that tells a secret
 

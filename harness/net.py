@@ -6,9 +6,9 @@ import numpy as np
 
 from harness.compose import net
 from harness.contracts import Array, Arrays
-from harness.data import Prepared, Scaling, decode, scale
-from harness.stack import columns
 from harness.store.params import Config
+from harness.training.data import Prepared, Scaling, decode, scale
+from harness.training.stack import columns
 
 
 def scaling_of(prepared: Prepared) -> dict[str, list[float]]:

@@ -19,7 +19,6 @@ from threadpoolctl import threadpool_info
 from harness import one_file
 from harness.compose import Built, build
 from harness.construct import construct
-from harness.data import Prepared, prepare_for
 from harness.errors import HarnessError, UsageError, require
 from harness.recording import resolved, share
 from harness.store.manifest import Manifest, Planned
@@ -30,6 +29,7 @@ from harness.tracking.uri import (
     tracking_uri,
     without_credentials,
 )
+from harness.training.data import Prepared, derived, prepare_for
 
 log = logging.getLogger(__name__)
 
@@ -125,13 +125,6 @@ def _whole(config: Config, key: str) -> int:
     require(key in config, f"config: {key} must be given")
     number: int = construct(int, resolved({key: config[key]})[key], key)
     return number
-
-
-def derived(seed: int, number: int) -> int:
-    """Seed `number` of those that one seed stands for; number 0 is the seed itself."""
-    if number == 0:
-        return seed
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def _warn_of_direction(built: Built) -> None:

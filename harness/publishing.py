@@ -11,7 +11,6 @@ from harness.advice import advise
 from harness.artifacts import record_of
 from harness.compose import build, figures_for
 from harness.contracts import Figure
-from harness.data import prepare_for
 from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
@@ -28,6 +27,7 @@ from harness.tracking.environment import rare_collections
 from harness.tracking.images import LOGGED, step_images
 from harness.tracking.model import Trained
 from harness.tracking.publisher import Publisher
+from harness.training.data import prepare_for
 
 Files = dict[str, bytes]  # by their path in MLflow
 Tags = dict[str, str]

@@ -12,14 +12,14 @@ import numpy as np
 from harness import leaderboard
 from harness.compose import build
 from harness.contracts import Array, Arrays, RunResult, SweepResult
-from harness.data import prepare_for
 from harness.inside import look_inside
 from harness.leaderboard import Standing
 from harness.net import predictor, scaling_of
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import Config, flat, params
 from harness.store.results import Result, read_result
-from harness.weights import split
+from harness.training.data import prepare_for
+from harness.training.weights import split
 
 
 def run_result(

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contracts import Data
-from harness.data import check, decode, encode, fit_scaling, scale, split, stream
 from harness.errors import UsageError
+from harness.training.data import check, decode, encode, fit_scaling, scale, split, stream
 
 
 def regression(n=10, **changes):

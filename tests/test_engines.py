@@ -14,8 +14,8 @@ import pytest
 from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import UsageError
-from harness.runs import train_stack
 from harness.search.pruning import Pruning
+from harness.training.session import train_stack
 from tests import forks
 from tests.commands import SHORT, harness, manifest
 from tests.conftest import make_config

@@ -14,7 +14,7 @@ from harness.compose import build
 from harness.lesson.chain import chain
 from harness.lesson.formula import mathml, parse, plain
 from harness.lesson.step import take
-from harness.runs import train_stack
+from harness.training.session import train_stack
 from tests.commands import harness, refused
 from tests.conftest import make_config
 from tests.test_figures_pages import FLAGS

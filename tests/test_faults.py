@@ -8,8 +8,8 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.engines.work import DREW, Work, train
-from harness.runs import train_stack
 from harness.tracking.queries import everywhere
+from harness.training.session import train_stack
 from tests.commands import SHORT, harness
 from tests.conftest import make_config
 from tests.strangers import strangers

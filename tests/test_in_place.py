@@ -9,8 +9,8 @@ from harness_plugins.losses import MSE, Huber, SoftmaxCrossEntropy
 
 from harness.compose import build
 from harness.numerics import takes_out
-from harness.runs import Training
-from harness.training import gives_both
+from harness.training.loop import gives_both
+from harness.training.session import Training
 from tests.conftest import make_config
 from tests.test_training import assert_same
 

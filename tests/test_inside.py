@@ -6,13 +6,13 @@ import pytest
 from harness import registry
 from harness.compose import build
 from harness.contracts import Hidden, Inside
-from harness.data import prepare_for
 from harness.inside import look_inside
 from harness.numerics import with_ones
-from harness.runs import train_stack
-from harness.stack import stack
-from harness.training import predict
-from harness.weights import join
+from harness.training.data import prepare_for
+from harness.training.loop import predict
+from harness.training.session import train_stack
+from harness.training.stack import stack
+from harness.training.weights import join
 from tests.conftest import make_config
 from tests.test_training import last
 

@@ -11,7 +11,7 @@ from harness_plugins.optimizers.momentum import SGD
 from harness_plugins.rbf import RBF
 from harness_plugins.residual import ResidualMLP
 
-from harness.weights import join, split
+from harness.training.weights import join, split
 
 
 def uniform_of(seeds, dtype=float):

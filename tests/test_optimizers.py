@@ -6,7 +6,7 @@ from harness_plugins.optimizers.adam import Adam, Adamax, AdamW, AMSGrad, NAdam
 from harness_plugins.optimizers.momentum import SGD, Lion
 from harness_plugins.optimizers.scaled import Adagrad, RMSprop
 
-from harness.stack import columns
+from harness.training.stack import columns
 from tests.references.optimizers import CASES
 
 BY_HAND = [plugins for name in ("sgd", "adam", "adamw") for plugins in CASES[name].stacks]

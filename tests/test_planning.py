@@ -3,9 +3,9 @@
 import pytest
 
 from harness.contracts import DataError
-from harness.data import prepare
 from harness.errors import UsageError
 from harness.planning import Job, plan
+from harness.training.data import prepare
 from tests.conftest import make_config
 
 

@@ -7,7 +7,7 @@ import pytest
 import harness
 from harness.composer import CONF, composer
 from harness.recording import recorded
-from harness.runs import train_stack
+from harness.training.session import train_stack
 
 PRESETS = sorted(
     f"{path.parent.name}={path.stem}"

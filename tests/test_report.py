@@ -11,13 +11,13 @@ import pytest
 from harness import cli, leaderboard
 from harness.commands.report import main
 from harness.comparison import told
-from harness.data import prepare
 from harness.leaderboard import Standing
 from harness.page import ROWS, page, table
 from harness.report import Report, from_folder, from_record
 from harness.store.trials import noted
 from harness.tracking.reading_sweeps import read_sweep
 from harness.tracking.uri import tracking_uri
+from harness.training.data import prepare
 from tests.commands import closing_lines, harness, manifest, refused
 from tests.conftest import make_config
 from tests.recorded import QUIET, planned

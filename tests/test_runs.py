@@ -8,7 +8,7 @@ import pytest
 from harness_plugins.activations.smooth import Sigmoid
 
 from harness import registry
-from harness.runs import Clock, train_stack
+from harness.training.session import Clock, train_stack
 from tests.conftest import make_config
 
 
@@ -97,7 +97,7 @@ def test_weights_are_as_the_model_made_them():
 
 
 def test_a_long_stack_shows_snapshots_on_the_way(monkeypatch):
-    monkeypatch.setattr("harness.runs.SNAPSHOT_SECONDS", 0.0)
+    monkeypatch.setattr("harness.training.session.SNAPSHOT_SECONDS", 0.0)
     first, *snapshots, final = train_stack(["a"], [make_config(epochs=5)])
     assert (first[0].outcome, first[0].curves) == ("running", {})  # before the first epoch
     assert {results[0].outcome for results in snapshots} == {"running"}

@@ -19,13 +19,13 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.compose import build
-from harness.data import prepare_for
 from harness.net import predictor, scaling_of
 from harness.registry import provenance
-from harness.runs import train_stack
 from harness.tracking.model import Trained
 from harness.tracking.publisher import Publisher
 from harness.tracking.uri import sqlite_uri
+from harness.training.data import prepare_for
+from harness.training.session import train_stack
 from tests.conftest import make_config
 from tests.recorded import QUIET, manifest, planned
 

@@ -7,7 +7,7 @@ import pytest
 from harness_plugins.optimizers.momentum import SGD
 
 from harness.compose import build
-from harness.stack import Change, Streams, columns, float_fields, signature, start
+from harness.training.stack import Change, Streams, columns, float_fields, signature, start
 from tests.conftest import make_config
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from harness.compose import build
-from harness.runs import train_stack
-from harness.stack import Group
-from harness.stopping import Watch
-from harness.training import Epoch
+from harness.training.loop import Epoch
+from harness.training.session import train_stack
+from harness.training.stack import Group
+from harness.training.stopping import Watch
 from tests.conftest import make_config
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from harness.compose import build
-from harness.data import prepare_for
-from harness.runs import train_stack
-from harness.stack import start
-from harness.training import begin, judge, train
-from harness.weights import join, split
+from harness.training.data import prepare_for
+from harness.training.loop import begin, judge, train
+from harness.training.session import train_stack
+from harness.training.stack import start
+from harness.training.weights import join, split
 from tests.conftest import make_config
 from tests.test_training import last
 

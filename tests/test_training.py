@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.compose import build
-from harness.runs import train_stack
-from harness.stack import Streams, stack, start
-from harness.training import clipped, penalised, predict, train, with_penalty
+from harness.training.loop import clipped, penalised, predict, train, with_penalty
+from harness.training.session import train_stack
+from harness.training.stack import Streams, stack, start
 from tests.conftest import make_config
 
 NOTEBOOK = {

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.contracts import Array, Uniform
-from harness.stack import columns, float_fields
+from harness.training.stack import columns, float_fields
 
 FIELDS, PURITY, ROWS = "Fields", "Purity", "The runs axis"  # headings of docs/plugins.md
 STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # of central differences

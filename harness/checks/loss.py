@@ -18,7 +18,7 @@ from harness.checks.kit import (
     expect_slope,
 )
 from harness.contracts import Array
-from harness.training import gives_both
+from harness.training.loop import gives_both
 
 HEADING, TASKS = "Losses", ("regression", "binary", "multiclass")
 

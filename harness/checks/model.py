@@ -19,8 +19,8 @@ from harness.checks.kit import (
 )
 from harness.contracts import Array, Arrays
 from harness.numerics import tanh
-from harness.stack import columns
-from harness.weights import Shapes, join, split
+from harness.training.stack import columns
+from harness.training.weights import Shapes, join, split
 
 HEADING = "Models"
 

@@ -18,7 +18,7 @@ from harness.checks.kit import (
     varied,
 )
 from harness.contracts import Array
-from harness.stack import by_leaf, columns
+from harness.training.stack import by_leaf, columns
 
 HEADING = "Optimizers"
 RATES = (0.001, 0.01, 0.1, 0.3)

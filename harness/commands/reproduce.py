@@ -12,7 +12,6 @@ import numpy as np
 
 from harness.compose import build
 from harness.contracts import Array
-from harness.data import prepare
 from harness.differences import (
     FINALS,
     Curves,
@@ -25,16 +24,17 @@ from harness.differences import (
 from harness.drift import there
 from harness.errors import UsageError, from_outside
 from harness.faults import failure
-from harness.memory import undisturbed
 from harness.planning import inputs_for, numerics
 from harness.progress import LINE_SECONDS
-from harness.runs import Training
 from harness.signals import tidy_signals
-from harness.stack import Member
 from harness.store.params import Config, params
 from harness.store.results import Curve, Result
 from harness.tracking.limits import fitting
 from harness.tracking.uri import tracking_uri
+from harness.training.data import prepare
+from harness.training.runtime import undisturbed
+from harness.training.session import Training
+from harness.training.stack import Member
 
 if TYPE_CHECKING:
     from harness.tracking.reading import Record

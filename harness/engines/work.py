@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from harness import one_file
-from harness.runs import train_stack
 from harness.search.pruning import Pruning, pruner
 from harness.store.params import Config
 from harness.store.results import Result
+from harness.training.session import train_stack
 
 DREW = "a plugin drew from np.random itself: not repeatable (harness check finds it)"
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from harness.compose import Built
 from harness.contracts import Array, Arrays, Uniform
-from harness.data import Prepared, prepare_for
-from harness.memory import undisturbed
-from harness.stack import Group, Stack, Streams, start
-from harness.training import begin, for_all, judge, read_only, step, uniforms
-from harness.weights import Shapes, join, split
+from harness.training.data import Prepared, prepare_for
+from harness.training.loop import begin, for_all, judge, read_only, step, uniforms
+from harness.training.runtime import undisturbed
+from harness.training.stack import Group, Stack, Streams, start
+from harness.training.weights import Shapes, join, split
 
 SHIFT = 1e-6  # by which a weight is moved to see how the loss moves
 

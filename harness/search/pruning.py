@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from harness.search.study import made
-from harness.stopping.ledger import questioned_every
 from harness.store.results import Result
+from harness.training.history import questioned_every
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from harness.errors import UsageError, require, require_known
-from harness.planning import derived
 from harness.search.trials import database, in_reach
 from harness.store.manifest import Manifest
+from harness.training.data import derived
 
 KNOWN = {
     "sampler": {

@@ -10,7 +10,7 @@ from harness_plugins.activations.piecewise import Hardtanh, Identity, LeakyReLU,
 from harness_plugins.activations.smooth import ELU, SELU, Sigmoid, Softplus, Softsign, Tanh
 from harness_plugins.activations.waves import Gaussian, Sine
 
-from harness.stack import columns
+from harness.training.stack import columns
 from tests.references.case import Case, difference
 
 TITLE = "Activations"

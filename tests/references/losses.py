@@ -7,7 +7,7 @@ import numpy as np
 from harness_plugins.losses import BCE, MAE, MSE, Hinge, Huber, LogCosh, SoftmaxCrossEntropy
 
 from harness.contracts import Array
-from harness.stack import columns
+from harness.training.stack import columns
 from tests.references.case import Case, difference
 
 TITLE = "Losses"

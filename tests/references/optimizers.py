@@ -9,7 +9,7 @@ from harness_plugins.optimizers.momentum import SGD, Lion
 from harness_plugins.optimizers.scaled import Adagrad, RMSprop
 
 from harness.contracts import Array
-from harness.stack import columns
+from harness.training.stack import columns
 from tests.references.case import Case, difference
 
 TITLE = "Optimizers"

@@ -15,7 +15,7 @@ from harness_plugins.schedules import (
     WarmupCosine,
 )
 
-from harness.stack import columns
+from harness.training.stack import columns
 from tests.references.case import Case, difference
 
 TITLE = "Schedules"

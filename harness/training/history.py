@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.contracts import Array
-from harness.stack import Member, Saved
+from harness.training.stack import Member, Saved
 
 POINTS = 200  # a curve keeps about so many, unless asked otherwise
 QUESTIONS = 20  # so often is asked whether to prune a run

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.contracts import Activation, Array, Initializer
-from harness.stack import Stack
+from harness.training.stack import Stack
 
 
 def agree(what: str, array: Array, like: Array) -> None:

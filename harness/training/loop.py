@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.agreement import Drawn, agree
 from harness.contracts import Array, Uniform
-from harness.data import Prepared, stream
-from harness.stack import Change, Group, Member, Move, Stack, Streams
-from harness.weights import Shapes, join, split
+from harness.training.data import Prepared, stream
+from harness.training.shape_checks import Drawn, agree
+from harness.training.stack import Change, Group, Member, Move, Stack, Streams
+from harness.training.weights import Shapes, join, split
 
 
 def begin(

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.contracts import Array, Data
 from harness.errors import UsageError
-from harness.stack import Member, data_settings
+from harness.training.stack import Member, data_settings
 
 PARTS = ("train", "validation", "test")
 STREAMS = {"data": 0, "split": 1, "weights": 2, "batches": 3, "dropout": 4}
@@ -181,3 +181,10 @@ def decode(prediction: Array, loss: Any, scaling: Scaling) -> Array:
     if loss.task == "regression":
         return np.asarray(prediction * scaling.y_scale + scaling.y_mean)
     return np.asarray(loss.probabilities(prediction))
+
+
+def derived(seed: int, number: int) -> int:
+    """Seed `number` of those that one seed stands for; number 0 is the seed itself."""
+    if number == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

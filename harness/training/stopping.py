@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from harness.contracts import Array
-from harness.stack import Member, Saved
-from harness.stopping.ledger import NEVER, Ended, Ledger, Standing, before
-from harness.training import Epoch
+from harness.training.history import NEVER, Ended, Ledger, Standing, before
+from harness.training.loop import Epoch
+from harness.training.stack import Member, Saved
 
 ENDS = [
     ("ok", ""),

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.contracts import Array
-from harness.stack import Member, Saved
-from harness.training import Epoch
-from harness.weights import Shapes
+from harness.training.loop import Epoch
+from harness.training.stack import Member, Saved
+from harness.training.weights import Shapes
 
 POINTS = 32  # about so many of the norms
 FRAMES = 12  # of the film, at most; then the result

@@ -7,23 +7,23 @@ from types import MappingProxyType
 
 import numpy as np
 
-from harness import checkpoints
-from harness.agreement import try_once
 from harness.compose import build
 from harness.contracts import Array
-from harness.data import prepare_for
 from harness.errors import from_outside
-from harness.evaluation import Histories, finals_of
 from harness.faults import failure
-from harness.memory import undisturbed
-from harness.stack import Change, Group, Member, Saved, start
-from harness.stopping import Watch
-from harness.stopping.ledger import Ended
 from harness.store.params import Config
 from harness.store.results import Curve, Result
-from harness.trail import Trail
-from harness.training import Epoch, begin, for_all, losses, predict, train
-from harness.weights import Shapes, split
+from harness.training import checkpoints
+from harness.training.data import prepare_for
+from harness.training.evaluation import Histories, finals_of
+from harness.training.history import Ended
+from harness.training.loop import Epoch, begin, for_all, losses, predict, train
+from harness.training.runtime import undisturbed
+from harness.training.shape_checks import try_once
+from harness.training.stack import Change, Group, Member, Saved, start
+from harness.training.stopping import Watch
+from harness.training.trace import Trail
+from harness.training.weights import Shapes, split
 
 SNAPSHOT_SECONDS = 2.5
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.contracts import Array
-from harness.data import Prepared, decode
-from harness.stack import Group, Member, Saved, stack
-from harness.stopping.ledger import Ended
-from harness.training import for_all, predict
-from harness.weights import Shapes
+from harness.training.data import Prepared, decode
+from harness.training.history import Ended
+from harness.training.loop import for_all, predict
+from harness.training.stack import Group, Member, Saved, stack
+from harness.training.weights import Shapes
 
 Numbers = dict[str, float]
 

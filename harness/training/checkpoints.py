@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from harness.contracts import Array
-from harness.stack import Group, Saved, by_leaf
 from harness.store import npz
-from harness.training import Epoch
+from harness.training.loop import Epoch
+from harness.training.stack import Group, Saved, by_leaf
 
 SCHEMA = 1
 
