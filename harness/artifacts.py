@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from harness.registry import files_of
+from harness.config.registry import files_of
 from harness.store import npz
 from harness.store.manifest import Planned
 from harness.store.params import params

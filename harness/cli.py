@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 
 from harness.commands import VERBS
+from harness.config.plugin_files import asked_for
 from harness.contracts import DataError
 from harness.errors import HarnessError, Terminated, UsageError
-from harness.one_file import asked_for
 
 USAGE, INTERNAL, DATA, DISK, INTERRUPTED, TERMINATED = 2, 1, 65, 74, 130, 143
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCES, errno.EIO)

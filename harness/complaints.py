@@ -12,8 +12,8 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
+from harness.config.record import RESOLVERS
 from harness.errors import unknown_name
-from harness.recording import RESOLVERS
 
 NOISE = ("Error parsing override", "LexerNoViableAlt", "See https://", "^")
 

@@ -18,10 +18,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness import harmless
 from harness.complaints import told
-from harness.config import GROUPS
+from harness.config.registry import names
+from harness.config.schema import GROUPS
 from harness.errors import HarnessError, UsageError
 from harness.fast_loader import FastLoader
-from harness.registry import names
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.compose import build
+from harness.config.build import build
+from harness.config.registry import provenance
 from harness.differences import differing, surroundings
 from harness.errors import PluginError, UsageError
 from harness.planning import inputs_for, numerics
-from harness.registry import provenance
 from harness.store.manifest import Manifest, Planned
 from harness.training.data import prepare
 

@@ -10,7 +10,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from harness.recording import content
+from harness.config.record import content
 
 LINES = 4096  # overrides that are kept parsed
 

@@ -8,9 +8,9 @@ import re
 import time
 from traceback import format_exception, walk_tb
 
-from harness.compose import build
+from harness.config.build import build
+from harness.config.registry import Origin, load, origin
 from harness.errors import HarnessError
-from harness.registry import Origin, load, origin
 from harness.store.params import Config
 from harness.store.results import Result
 

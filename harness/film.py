@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
 
-from harness.compose import figures_for
+from harness.config.build import figures_for
 from harness.contracts import RunResult
 from harness.figures import draw
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
-from harness.compose import build
+from harness.config.build import build
 from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import from_outside

@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import Container, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
+from harness.config.record import RESOLVERS
 from harness.errors import require
-from harness.recording import RESOLVERS
 
 LOGGING = (
     "logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "logging.Formatter",

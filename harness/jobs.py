@@ -13,13 +13,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from harness import sweeps
 from harness.composer import composing, current
+from harness.config.record import part, recorded
 from harness.errors import require
 from harness.launching import JobFailed, Task, launcher_of
 from harness.leaderboard import Standing, value_of
 from harness.outputs import Outputs
 from harness.planning import Job, plan
 from harness.progress import Progress
-from harness.recording import part, recorded
 from harness.store.files import write_atomically
 from harness.store.manifest import Manifest
 

@@ -14,13 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness import sweeps
 from harness.composer import Composer, composer
-from harness.construct import construct
+from harness.config.record import recorded
+from harness.config.validate import construct
 from harness.engines import Engine
 from harness.errors import require
 from harness.leaderboard import value_of
 from harness.planning import Job, plan
 from harness.progress import Progress
-from harness.recording import recorded
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
 from harness.summary import Summary

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from harness import one_file
-from harness.compose import Built, build
-from harness.construct import construct
+from harness.config import plugin_files
+from harness.config.build import Built, build
+from harness.config.record import resolved, share
+from harness.config.validate import construct
 from harness.errors import HarnessError, UsageError, require
-from harness.recording import resolved, share
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import NOT_RECORDED, Config
 from harness.tracking.uri import (
@@ -204,7 +204,7 @@ def manifest_of(
         numerics=numerics(settings.dtype),
         launcher=dict(launcher or {}),
         search=search,
-        folders=[str(folder) for folder in one_file.folders()],
+        folders=[str(folder) for folder in plugin_files.folders()],
         runs=runs,
     )
 

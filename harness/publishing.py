@@ -9,15 +9,15 @@ from pathlib import Path
 from harness import film, leaderboard
 from harness.advice import advise
 from harness.artifacts import record_of
-from harness.compose import build, figures_for
+from harness.config.build import build, figures_for
+from harness.config.predictor import scaling_of
+from harness.config.registry import origin
 from harness.contracts import Figure
 from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.leaderboard import Standing
-from harness.net import scaling_of
 from harness.outbox import LAST, STOP, Outbox
 from harness.overview import Overview
-from harness.registry import origin
 from harness.results import of_planned, sweep_result
 from harness.store.files import lock
 from harness.store.manifest import Manifest, Planned

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import leaderboard, one_file
+from harness import leaderboard
 from harness.advice import advise
 from harness.artifacts import as_yaml
-from harness.compose import figures_for
+from harness.config import plugin_files
+from harness.config.build import figures_for
 from harness.contracts import DataError
 from harness.errors import HarnessError
 from harness.figures import draw_all
@@ -76,7 +77,7 @@ def _draw(report: Report, folder: Path) -> None:
     if best is not None:
         report.config = as_yaml(best.planned.config).decode()
     try:
-        one_file.recall(manifest.folders)
+        plugin_files.recall(manifest.folders)
         if not manifest.single:
             sweep = sweep_result(manifest, folder, report.ranked, {}, None)
             report.pictures = drawn("sweep", sweep)

@@ -9,8 +9,8 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from harness import one_file
-from harness.net import predictor
+from harness.config import plugin_files
+from harness.config.predictor import predictor
 from harness.store.npz import layers, unpack
 
 
@@ -21,7 +21,7 @@ class Served(PythonModel):
         """Read `model.json` and `weights.npz`, and build the net from the installed plugins."""
         self.about = json.loads(Path(context.artifacts["model"]).read_text(encoding="utf-8"))
         if (files := context.artifacts.get("plugins")) is not None:
-            one_file.recall(str(folder) for folder in Path(files).iterdir())
+            plugin_files.recall(str(folder) for folder in Path(files).iterdir())
         weights = layers(unpack(Path(context.artifacts["weights"]).read_bytes()))
         self._said = predictor(self.about["config"], weights, self.about["scaling"])
 

@@ -6,14 +6,14 @@ from typing import Any, cast
 
 from omegaconf import OmegaConf
 
-from harness.compose import build
+from harness.config.build import build
+from harness.config.record import recorded, written
 from harness.errors import HarnessError, UsageError, require
 from harness.grid import Exclusion, combinations
 from harness.grouping import stacks
 from harness.jobs import Jobs
 from harness.launching import is_stacked, launcher_of
 from harness.planning import Job, examined, manifest_of, named, plan_trial
-from harness.recording import recorded, written
 from harness.search.source import Search
 from harness.search.space import Space
 from harness.search.study import check, opened

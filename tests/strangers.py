@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import config, one_file, registry
+from harness.config import plugin_files, registry, schema
 
 CACHES = (
     registry._table,
     registry.load,
     registry.provenance,
-    config.twin,
-    config._schema,
-    one_file.content,
+    schema.twin,
+    schema._schema,
+    plugin_files.content,
 )
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import registry
+from harness.config import registry
 from harness.store import npz
 from harness.training.history import KEPT, Standing
 from harness.training.session import train_stack

@@ -9,8 +9,8 @@ import pytest
 
 from harness.checks import Failure, Skip, checks_of, figure, parametrize_checks, variants
 from harness.checks.kit import varied
+from harness.config.registry import load
 from harness.contracts import KINDS
-from harness.registry import load
 from tests.planted import TABLE
 
 LeakyReLU, Swish = load("activation", "leaky_relu"), load("activation", "swish")

@@ -8,9 +8,9 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ReadonlyConfigError
 
-from harness.config import build_plugin, schema, twin
+from harness.config.record import recorded
+from harness.config.schema import build_plugin, schema, twin
 from harness.errors import UsageError
-from harness.recording import recorded
 from tests.commands import harness, refused
 from tests.strangers import strangers
 

@@ -7,8 +7,8 @@ import pytest
 
 from harness.checks import Skip, parametrize_checks
 from harness.checks.running import instances
+from harness.config.registry import load, names
 from harness.contracts import KINDS
-from harness.registry import load, names
 from tests.references import (
     activations,
     initializers,

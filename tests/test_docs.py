@@ -10,8 +10,8 @@ import yaml
 from nbclient import NotebookClient
 
 from harness import contracts
-from harness.config import GROUPS
-from harness.registry import names
+from harness.config.registry import names
+from harness.config.schema import GROUPS
 from tests import forks
 from tests.environments import Environment
 from tests.pages import ROOT, alike, blocks, check_page

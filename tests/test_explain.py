@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from harness.commands.explain import titled
-from harness.compose import build
+from harness.config.build import build
 from harness.lesson.chain import chain
 from harness.lesson.formula import mathml, parse, plain
 from harness.lesson.step import take

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.compose import build
+from harness.config.build import build
 from harness.engines import Engine
 from harness.grouping import LARGEST_STACK, largest, stacks
 from harness.planning import Job, plan

@@ -7,7 +7,7 @@ from harness_plugins.activations.piecewise import Hardtanh, ReLU
 from harness_plugins.activations.smooth import Sigmoid, Tanh
 from harness_plugins.losses import MSE, Huber, SoftmaxCrossEntropy
 
-from harness.compose import build
+from harness.config.build import build
 from harness.numerics import takes_out
 from harness.training.loop import gives_both
 from harness.training.session import Training

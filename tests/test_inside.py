@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness import registry
-from harness.compose import build
+from harness.config import registry
+from harness.config.build import build
 from harness.contracts import Hidden, Inside
 from harness.inside import look_inside
 from harness.numerics import with_ones

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from harness import api
-from harness.config import build_plugin
+from harness.config.plugin_files import VARIABLE
+from harness.config.registry import load, origin, provenance
+from harness.config.schema import build_plugin
 from harness.engines.work import Work, train
 from harness.errors import PluginError, UsageError
-from harness.one_file import VARIABLE
-from harness.registry import load, origin, provenance
 from tests.commands import SHORT, harness, manifest, refused
 from tests.conftest import make_config
 from tests.strangers import forget

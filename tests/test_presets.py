@@ -6,7 +6,7 @@ import pytest
 
 import harness
 from harness.composer import CONF, composer
-from harness.recording import recorded
+from harness.config.record import recorded
 from harness.training.session import train_stack
 
 PRESETS = sorted(
@@ -70,7 +70,7 @@ def test_a_preset_does_not_leak_into_another_choice():
 
 
 def test_presets_set_plugin_fields_only_through_a_named_option():
-    from harness.config import GROUPS
+    from harness.config.schema import GROUPS
 
     for path in [*Path(CONF, "experiment").glob("*.yaml"), *Path(CONF, "sweep").glob("*.yaml")]:
         text = path.read_text(encoding="utf-8")

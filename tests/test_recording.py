@@ -8,9 +8,9 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from harness.composer import composer
-from harness.config import schema
+from harness.config.record import recorded, resolved
+from harness.config.schema import schema
 from harness.errors import UsageError
-from harness.recording import recorded, resolved
 from harness.store.params import as_text, flat, params
 
 

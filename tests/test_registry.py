@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from harness.commands.plugins import describe
-from harness.config import build_plugin, schema
+from harness.config.registry import load, names, origin, provenance
+from harness.config.schema import build_plugin, schema
 from harness.contracts import KINDS
 from harness.errors import PluginError
-from harness.registry import load, names, origin, provenance
 from tests.commands import harness, manifest, refused
 from tests.strangers import strangers
 

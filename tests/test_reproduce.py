@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 import harness as package
-from harness.one_file import VARIABLE
+from harness.config.plugin_files import VARIABLE
 from harness.tracking.queries import everywhere, search
 from tests import forks
 from tests.commands import (

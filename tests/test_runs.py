@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from harness_plugins.activations.smooth import Sigmoid
 
-from harness import registry
+from harness.config import registry
 from harness.training.session import Clock, train_stack
 from tests.conftest import make_config
 

@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from harness.compose import build
-from harness.net import predictor, scaling_of
-from harness.registry import provenance
+from harness.config.build import build
+from harness.config.predictor import predictor, scaling_of
+from harness.config.registry import provenance
 from harness.tracking.model import Trained
 from harness.tracking.publisher import Publisher
 from harness.tracking.uri import sqlite_uri

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from harness_plugins.optimizers.momentum import SGD
 
-from harness.compose import build
+from harness.config.build import build
 from harness.training.stack import Change, Streams, columns, float_fields, signature, start
 from tests.conftest import make_config
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.compose import build
+from harness.config.build import build
 from harness.training.loop import Epoch
 from harness.training.session import train_stack
 from harness.training.stack import Group

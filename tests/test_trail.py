@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.compose import build
+from harness.config.build import build
 from harness.training.data import prepare_for
 from harness.training.loop import begin, judge, train
 from harness.training.session import train_stack

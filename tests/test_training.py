@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compose import build
+from harness.config.build import build
 from harness.training.loop import clipped, penalised, predict, train, with_penalty
 from harness.training.session import train_stack
 from harness.training.stack import Streams, stack, start

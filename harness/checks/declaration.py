@@ -50,7 +50,7 @@ def _is_config(hint: Any) -> bool:
 
 
 def check_plugin_has_usable_defaults(plugin: Any, kind: Kind) -> None:
-    from harness.construct import required
+    from harness.config.validate import required
 
     cls = type(plugin)
     made = cls(**{name: getattr(plugin, name) for name in required(cls)})
@@ -77,8 +77,8 @@ def check_plugin_pickles(plugin: Any, kind: Kind) -> None:
 def check_plugin_round_trips_through_config(plugin: Any, kind: Kind) -> None:
     from omegaconf import OmegaConf
 
-    from harness.config import mirrored
-    from harness.construct import build_dataclass
+    from harness.config.schema import mirrored
+    from harness.config.validate import build_dataclass
 
     values = {f.name: getattr(plugin, f.name) for f in fields(plugin) if f.init}
     node = OmegaConf.merge(OmegaConf.structured(mirrored(type(plugin), "it")), values)

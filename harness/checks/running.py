@@ -14,8 +14,8 @@ import numpy as np
 
 from harness.checks import declaration, purity, rows
 from harness.checks.kit import Failure, Kind, Skip, changed
+from harness.config.registry import load
 from harness.errors import PluginError
-from harness.registry import load
 
 Check = Callable[[Any], None]
 NO_ROWS = ("initializer", "dataset", "figure")
@@ -125,7 +125,7 @@ def report(kind: str, name: str) -> Iterator[Outcome]:
 
 def instances(kind: str, name: str) -> list[Any]:
     """An installed plugin with its defaults, and its variants; Skip if it needs fields."""
-    from harness.construct import required
+    from harness.config.validate import required
 
     cls = load(kind, name)
     if needed := required(cls):

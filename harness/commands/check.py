@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from harness.checks.running import Outcome, report
+from harness.config.registry import names
 from harness.contracts import KINDS
 from harness.errors import require_known
-from harness.registry import names
 
 
 def main(arguments: list[str]) -> int:

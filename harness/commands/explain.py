@@ -4,7 +4,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from harness.compose import build
+from harness.config.build import build
 from harness.contracts import DataError
 from harness.errors import HarnessError, PluginError, UsageError, from_outside
 from harness.faults import reason

@@ -6,10 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from harness import one_file
+from harness.config import plugin_files
+from harness.config.registry import table
 from harness.contracts import KINDS
 from harness.errors import require, require_known
-from harness.registry import table
 from harness.store.files import write_atomically
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 def check_free(kind: str, name: str) -> None:
     """UsageError if there is no such kind, or a plugin of it cannot have this name."""
     require_known("kind", kind, KINDS)
-    problem = one_file.unfit(name)
+    problem = plugin_files.unfit(name)
     require(problem is None, str(problem))
     for where in table()[kind].get(name, ()):
         require(False, f"there is one of that name: {where}; choose another")

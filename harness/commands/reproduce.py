@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.compose import build
+from harness.config.build import build
 from harness.contracts import Array
 from harness.differences import (
     FINALS,

@@ -5,8 +5,9 @@ import os
 from functools import partial
 from pathlib import Path
 
-from harness import one_file, sweeps
+from harness import sweeps
 from harness.commands.train import told
+from harness.config import plugin_files
 from harness.errors import UsageError
 from harness.progress import Progress
 from harness.store.manifest import Manifest, read_manifest
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     folder, accept = args.folder.absolute(), args.accept_drift
     manifest = read_manifest(folder)
-    one_file.recall(manifest.folders)
+    plugin_files.recall(manifest.folders)
     go_on = go_on_searching if manifest.search is not None else go_on_training
     return told(partial(go_on, folder, manifest, accept))
 

@@ -14,8 +14,8 @@ from hydra._internal.utils import get_args_parser
 
 from harness.commands import VERBS
 from harness.composer import Composer, composer, composing, shadowed, user_conf
+from harness.config.plugin_files import asked_for
 from harness.errors import Terminated, UsageError
-from harness.one_file import asked_for
 
 if TYPE_CHECKING:
     from harness.summary import Interrupted, Lost, Summary

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import one_file
+from harness.config import plugin_files
 from harness.search.pruning import Pruning, pruner
 from harness.store.params import Config
 from harness.store.results import Result
@@ -26,7 +26,7 @@ class Work:
     pruning: Pruning | None = None
     timeout: float | None = None  # seconds of silence after which its worker is lost
     kept: Mapping[str, bytes] = field(default_factory=dict)  # checkpoints
-    folders: Sequence[str] = field(default_factory=lambda: [*map(str, one_file.folders())])
+    folders: Sequence[str] = field(default_factory=lambda: [*map(str, plugin_files.folders())])
 
     def after(self, results: Sequence[Result]) -> "Work":
         """What is left of it: without the runs that have ended, with the latest checkpoints."""
@@ -49,7 +49,7 @@ def train(work: Work) -> Iterator[list[Result]]:
     It begins with an empty list: a worker's word that it has begun.
     """
     yield []
-    one_file.recall(work.folders)
+    plugin_files.recall(work.folders)
     prune = None if work.pruning is None else pruner(work.pruning)
     with unrepeatable() as drew:
         for results in train_stack(work.fingerprints, work.configs, work.slots, prune, work.kept):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.compose import Built
+from harness.config.build import Built
 from harness.contracts import Array, Arrays, Uniform
 from harness.training.data import Prepared, prepare_for
 from harness.training.loop import begin, for_all, judge, read_only, step, uniforms

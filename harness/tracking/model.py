@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from harness import one_file
+from harness.config import plugin_files
+from harness.config.registry import files_of
 from harness.contracts import Data
-from harness.registry import files_of
 from harness.store.manifest import Planned
 from harness.store.npz import pack_weights
 from harness.store.results import Result
@@ -126,7 +126,7 @@ def requirements(planned: Planned) -> list[str]:
     plugins = {
         plugin["distribution"]: plugin["version"]
         for plugin in planned.plugins
-        if plugin["kind"] in NEEDED and plugin["version"] != one_file.VERSION
+        if plugin["kind"] in NEEDED and plugin["version"] != plugin_files.VERSION
     }
     pinned = {"harness": version("harness"), "numpy": np.__version__, **plugins}
     return [f"{name}=={number}" for name, number in pinned.items()]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from harness import one_file
+from harness.config import plugin_files
 from harness.contracts import Array, Arrays
 from harness.differences import surroundings
 from harness.errors import TrackingError, UsageError
@@ -84,14 +84,14 @@ class Record:
             f"{plugin['kind']}/{plugin['name']}.py": Path(plugin["distribution"]).name
             for plugin in self.tagged("harness.plugins") or ()
         }
-        known = {folder.name for folder in one_file.folders()}
+        known = {folder.name for folder in plugin_files.folders()}
         with TemporaryDirectory() as aside:
             for name, source in self.sources.items():
                 path = Path(aside, folders.get(name, "recorded"), name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(source)
             recorded = [str(each) for each in Path(aside).iterdir() if each.name not in known]
-            with one_file.asked_for(recorded):
+            with plugin_files.asked_for(recorded):
                 yield
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from harness.compose import build
+from harness.config.build import build
 from harness.contracts import Array
 from harness.errors import from_outside
 from harness.faults import failure

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.registry import load
+from harness.config.registry import load
 from tests.planted.making import bad
 
 Identity, Sigmoid, Tanh = (load("activation", name) for name in ("identity", "sigmoid", "tanh"))

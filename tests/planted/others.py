@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.checks import figure as figure_checks
+from harness.config.registry import load
 from harness.numerics import sigmoid, with_ones
-from harness.registry import load
 from tests.planted.making import bad
 
 Moons, Network, Normal = (

@@ -3,7 +3,7 @@
 from inspect import getdoc
 from pathlib import Path
 
-from harness import registry
+from harness.config import registry
 from tests.references import (
     activations,
     initializers,

@@ -30,7 +30,7 @@ class PluginSource(ConfigSource):
         return [] if results_filter == ObjectType.GROUP else _names(path)
 
     def load_config(self, config_path: str) -> ConfigResult:
-        from harness.config import schema
+        from harness.config.schema import schema
 
         group, name = _split(config_path)
         if name not in _names(group):
@@ -57,13 +57,13 @@ class HarnessSearchPath(SearchPathPlugin):
 
 
 def _groups() -> tuple[str, ...]:
-    from harness.config import GROUPS
+    from harness.config.schema import GROUPS
 
     return GROUPS
 
 
 def _names(group: str) -> list[str]:
-    from harness.registry import names
+    from harness.config.registry import names
 
     return names(group) if group in _groups() else []
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.config import GROUPS, build_plugin
-from harness.construct import build_dataclass
+from harness.config.record import resolved
+from harness.config.registry import at_work, load, names, origin, provenance
+from harness.config.schema import GROUPS, build_plugin
+from harness.config.settings import Settings
+from harness.config.validate import build_dataclass
 from harness.contracts import Activation, Data, DataError, Figure, Loss, Metric, Model
 from harness.errors import PluginError, UsageError, require, require_known
-from harness.recording import resolved
-from harness.registry import at_work, load, names, origin, provenance
-from harness.settings import Settings
 from harness.store.params import Config, as_text
 from harness.training.data import Prepared, prepare_for
 from harness.training.stack import Member

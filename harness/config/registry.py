@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from harness import one_file
+from harness.config import plugin_files
 from harness.contracts import KINDS, DataError
 from harness.errors import HarnessError, PluginError, from_outside, unknown_name
 
@@ -36,11 +36,11 @@ class Origin:
     @property
     def file(self) -> Path | None:
         """The file that it is all of, if it is not of a distribution."""
-        return Path(self.value) if self.version == one_file.VERSION else None
+        return Path(self.value) if self.version == plugin_files.VERSION else None
 
     def load(self) -> Any:
         """What stands there."""
-        return one_file.load(self.file) if self.file else EntryPoint("", self.value, "").load()
+        return plugin_files.load(self.file) if self.file else EntryPoint("", self.value, "").load()
 
 
 def table() -> Mapping[str, Mapping[str, tuple[Origin, ...]]]:
@@ -48,7 +48,7 @@ def table() -> Mapping[str, Mapping[str, tuple[Origin, ...]]]:
 
     A name that two distributions give stays reachable as `distribution/name`.
     """
-    return _table(os.environ.get(one_file.VARIABLE, ""))
+    return _table(os.environ.get(plugin_files.VARIABLE, ""))
 
 
 @cache
@@ -76,9 +76,9 @@ def _installed() -> Iterator[Origin]:
 
 
 def _files() -> Iterator[Origin]:
-    for path in one_file.files():
+    for path in plugin_files.files():
         kind, folder = path.parent, path.parent.parent
-        yield Origin(kind.name, path.stem, str(path), folder.name, one_file.VERSION)
+        yield Origin(kind.name, path.stem, str(path), folder.name, plugin_files.VERSION)
 
 
 def names(kind: str) -> list[str]:
@@ -131,7 +131,7 @@ def load(kind: str, name: str) -> type:
 def provenance(kind: str, name: str) -> dict[str, str]:
     """What is recorded of a plugin: its kind, name, distribution, version and source hash."""
     where, plugin = origin(kind, name), load(kind, name)
-    source = one_file.content(where.file) if where.file else _source(plugin)
+    source = plugin_files.content(where.file) if where.file else _source(plugin)
     return {
         "kind": kind,
         "name": name,
@@ -151,6 +151,6 @@ def _source(plugin: type) -> bytes:
 
 def files_of(plugins: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
     """The recorded plugins that are one file each, as `folder/kind/name.py` and what is in it."""
-    asked = [(p["kind"], p["name"]) for p in plugins if p["version"] == one_file.VERSION]
+    asked = [(p["kind"], p["name"]) for p in plugins if p["version"] == plugin_files.VERSION]
     found = [path for each in asked if (path := origin(*each).file)]
-    return {"/".join(path.parts[-3:]): one_file.content(path) for path in found}
+    return {"/".join(path.parts[-3:]): plugin_files.content(path) for path in found}

@@ -13,10 +13,10 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.construct import build_dataclass
+from harness.config.registry import at_work, load, origin, table
+from harness.config.validate import build_dataclass
 from harness.contracts import KINDS
 from harness.errors import PluginError, UsageError, require
-from harness.registry import at_work, load, origin, table
 
 GROUPS = tuple(kind for kind in KINDS if kind not in ("metric", "figure"))
 

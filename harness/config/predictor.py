@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from harness.compose import net
+from harness.config.build import net
 from harness.contracts import Array, Arrays
 from harness.store.params import Config
 from harness.training.data import Prepared, Scaling, decode, scale
