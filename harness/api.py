@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.analysis.results import run_result
 from harness.contracts import RunResult, SweepResult
-from harness.results import run_result
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.differences import differing, surroundings
 from harness.config.build import build
 from harness.config.registry import provenance
-from harness.differences import differing, surroundings
 from harness.errors import PluginError, UsageError
 from harness.planning import inputs_for, numerics
 from harness.store.manifest import Manifest, Planned

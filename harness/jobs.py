@@ -12,11 +12,11 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from harness import sweeps
+from harness.analysis.leaderboard import Standing, value_of
 from harness.composer import composing, current
 from harness.config.record import part, recorded
 from harness.errors import require
 from harness.launching import JobFailed, Task, launcher_of
-from harness.leaderboard import Standing, value_of
 from harness.outputs import Outputs
 from harness.planning import Job, plan
 from harness.progress import Progress

@@ -13,12 +13,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from harness import sweeps
+from harness.analysis.leaderboard import value_of
 from harness.composer import Composer, composer
 from harness.config.record import recorded
 from harness.config.validate import construct
 from harness.engines import Engine
 from harness.errors import require
-from harness.leaderboard import value_of
 from harness.planning import Job, plan
 from harness.progress import Progress
 from harness.store.manifest import Manifest, read_manifest

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from harness import leaderboard
-from harness.leaderboard import Standing, counts, varying
-from harness.note import note
+from harness.analysis import leaderboard
+from harness.analysis.leaderboard import Standing, counts, varying
+from harness.analysis.sweep_note import note
 from harness.store.manifest import Manifest
 from harness.tracking.limits import whole_lines
 from harness.tracking.links import run_link

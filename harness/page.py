@@ -13,10 +13,10 @@ from jinja2 import Environment, FileSystemLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from harness import leaderboard
-from harness.comparison import told
-from harness.leaderboard import Standing, counts
-from harness.note import note
+from harness.analysis import leaderboard
+from harness.analysis.leaderboard import Standing, counts
+from harness.analysis.significance import told
+from harness.analysis.sweep_note import note
 from harness.report import Report
 from harness.store.params import params
 

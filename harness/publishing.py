@@ -6,25 +6,25 @@ from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 
-from harness import film, leaderboard
-from harness.advice import advise
+from harness.analysis import leaderboard
+from harness.analysis.advice import advise
+from harness.analysis.leaderboard import Standing
+from harness.analysis.results import of_planned, sweep_result
 from harness.artifacts import record_of
 from harness.config.build import build, figures_for
 from harness.config.predictor import scaling_of
 from harness.config.registry import origin
 from harness.contracts import Figure
 from harness.errors import HarnessError
-from harness.figures import draw_all
-from harness.leaderboard import Standing
+from harness.figures import draw_all, film
+from harness.figures.film import LOGGED, step_images
 from harness.outbox import LAST, STOP, Outbox
 from harness.overview import Overview
-from harness.results import of_planned, sweep_result
 from harness.store.files import lock
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import as_text, params
 from harness.store.results import Result, read_result
 from harness.tracking.environment import rare_collections
-from harness.tracking.images import LOGGED, step_images
 from harness.tracking.model import Trained
 from harness.tracking.publisher import Publisher
 from harness.training.data import prepare_for

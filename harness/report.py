@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import leaderboard
-from harness.advice import advise
+from harness.analysis import leaderboard
+from harness.analysis.advice import advise
+from harness.analysis.leaderboard import Standing
+from harness.analysis.results import of_planned, sweep_result
 from harness.artifacts import as_yaml
 from harness.config import plugin_files
 from harness.config.build import figures_for
 from harness.contracts import DataError
 from harness.errors import HarnessError
 from harness.figures import draw_all
-from harness.leaderboard import Standing
-from harness.results import of_planned, sweep_result
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.results import read_result
 from harness.store.trials import noted

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import leaderboard
+from harness.analysis import leaderboard
+from harness.analysis.leaderboard import Standing
+from harness.analysis.results import sweep_result
 from harness.contracts import SweepResult
 from harness.engines import Engine
 from harness.errors import HarnessError
-from harness.leaderboard import Standing
-from harness.results import sweep_result
 from harness.store.manifest import Manifest
 
 LONG = 60.0  # seconds after which it is worth a word that other engines are faster

@@ -8,13 +8,13 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import leaderboard
+from harness.analysis import leaderboard
+from harness.analysis.leaderboard import Standing
 from harness.drift import Present
 from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import DiskError, HarnessError, TrackingError, UsageError
 from harness.grouping import stacks
-from harness.leaderboard import Standing
 from harness.planning import store_of
 from harness.publishing import Publishing
 from harness.store import checkpoints

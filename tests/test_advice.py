@@ -3,7 +3,7 @@
 import pytest
 
 import harness
-from harness.advice import advise
+from harness.analysis.advice import advise
 from tests.commands import closing_lines
 from tests.commands import harness as called
 from tests.recorded import QUIET as UNHEARD

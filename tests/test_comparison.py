@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.comparison import compare, holm, told, words
-from harness.leaderboard import Standing, rank, settings_of
-from harness.note import note
+from harness.analysis.leaderboard import Standing, rank, settings_of
+from harness.analysis.significance import compare, holm, told, words
+from harness.analysis.sweep_note import note
 from harness.planning import Job, plan
 from harness.store.manifest import Planned
 from tests.conftest import make_config

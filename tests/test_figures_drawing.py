@@ -16,7 +16,7 @@ from harness_plugins.figures.network import Network
 from harness_plugins.figures.regression import Prediction
 from PIL import Image
 
-from harness.figures import draw, draw_all, fast, plain
+from harness.figures import draw, draw_all, render
 from harness.figures.png import encode
 from tests.results import CURVES, curve, regression
 
@@ -24,9 +24,9 @@ from tests.results import CURVES, curve, regression
 @pytest.mark.parametrize("name", CURVES)
 def test_the_fast_path_paints_the_same_pixels_as_the_plain_one(name):
     run = regression(curves=CURVES[name])
-    expected = plain.paint(LossCurve(), run)
+    expected = render.paint(LossCurve(), run)
     for _ in range(2):  # a backdrop just made, and one kept
-        assert fast.paint(LossCurve(), run) == expected
+        assert render.paint_quickly(LossCurve(), run) == expected
 
 
 def test_runs_of_a_sweep_share_their_backdrop():
@@ -36,9 +36,9 @@ def test_runs_of_a_sweep_share_their_backdrop():
 
 def test_a_run_does_not_show_in_the_next_picture():
     one, other = regression(), regression(name="other", curves={"val/loss": curve(30)})
-    first = fast.paint(LossCurve(), one)
-    assert fast.paint(LossCurve(), other) != first
-    assert fast.paint(LossCurve(), one) == first
+    first = render.paint_quickly(LossCurve(), one)
+    assert render.paint_quickly(LossCurve(), other) != first
+    assert render.paint_quickly(LossCurve(), one) == first
 
 
 def test_what_fails_on_the_fast_path_takes_the_plain_one():
@@ -46,7 +46,7 @@ def test_what_fails_on_the_fast_path_takes_the_plain_one():
         def draw_over(self, result, figure):
             return [*super().draw_over(result, figure), "no artist"]
 
-    assert fast.paint(Awkward(), regression()) is None
+    assert render.paint_quickly(Awkward(), regression()) is None
     assert draw(Awkward(), "loss", regression()) == draw(LossCurve(), "loss", regression())
 
 

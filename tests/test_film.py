@@ -9,11 +9,10 @@ from harness_plugins.figures.curves import LossCurve
 from playwright.sync_api import sync_playwright
 
 import harness
-from harness import film
-from harness.figures import draw
+from harness.figures import draw, film
+from harness.figures.film import step_images
 from harness.store.manifest import read_manifest
 from harness.store.results import Result, read_result
-from harness.tracking.images import step_images
 from tests.commands import harness as called
 from tests.recorded import QUIET
 from tests.results import classification, regression

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from harness.analysis.introspect import look_inside
 from harness.config import registry
 from harness.config.build import build
 from harness.contracts import Hidden, Inside
-from harness.inside import look_inside
 from harness.numerics import with_ones
 from harness.training.data import prepare_for
 from harness.training.loop import predict

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.leaderboard import Standing, estimate, rank, settings_of, table, value_of
+from harness.analysis.leaderboard import Standing, estimate, rank, settings_of, table, value_of
 from harness.planning import Job, plan, repeats
 from tests.conftest import make_config
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli, leaderboard
+from harness import cli
+from harness.analysis import leaderboard
+from harness.analysis.leaderboard import Standing
+from harness.analysis.significance import told
 from harness.commands.report import main
-from harness.comparison import told
-from harness.leaderboard import Standing
 from harness.page import ROWS, page, table
 from harness.report import Report, from_folder, from_record
 from harness.store.trials import noted

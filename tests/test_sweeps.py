@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
+from harness.analysis.leaderboard import Standing
 from harness.cli import main
-from harness.leaderboard import Standing
 from harness.planning import Job, plan
 from harness.summary import Summary
 from tests.commands import closing_lines, harness_process

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from harness.differences import Left, differing, likenesses, verdict
+from harness.analysis.differences import Left, differing, likenesses, verdict
 from harness.tracking.uri import tracking_uri
 
 if TYPE_CHECKING:

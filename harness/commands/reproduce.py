@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.config.build import build
-from harness.contracts import Array
-from harness.differences import (
+from harness.analysis.differences import (
     FINALS,
     Curves,
     Left,
@@ -21,6 +19,8 @@ from harness.differences import (
     surroundings,
     verdict,
 )
+from harness.config.build import build
+from harness.contracts import Array
 from harness.drift import there
 from harness.errors import UsageError, from_outside
 from harness.faults import failure

@@ -141,8 +141,8 @@ def resume(summary: "Summary") -> str:
 
 def answers(summary: "Summary") -> Iterator[str]:
     """Which setting is best, and whether by more than seed noise."""
-    from harness.comparison import told, words
-    from harness.leaderboard import settings_of
+    from harness.analysis.leaderboard import settings_of
+    from harness.analysis.significance import told, words
 
     objective = summary.manifest.objective
     found = settings_of(summary.ranked, objective)
@@ -168,7 +168,7 @@ def report(summary: "Summary") -> int:
 
 def closing(summary: "Summary") -> Iterator[str]:
     """What came of it, and where it is."""
-    from harness.advice import advise
+    from harness.analysis.advice import advise
 
     manifest = summary.manifest
     yield f"runs: {summary.counts}"

@@ -19,10 +19,10 @@ def draw(plugin: Figure, name: str, result: Any) -> tuple[str, bytes]:
 
     `name` is the plugin's; what the plugin raises comes out as it is.
     """
-    from harness.figures import fast, plain
+    from harness.figures import render
 
-    quick = fast.paint(plugin, result)
-    picture = plain.paint(plugin, result) if quick is None else quick
+    quick = render.paint_quickly(plugin, result)
+    picture = render.paint(plugin, result) if quick is None else quick
     if isinstance(picture, str):
         return f"{name}.html", picture.encode("utf-8", errors="replace")
     return f"{name}.png", picture

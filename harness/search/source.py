@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from harness import leaderboard
+from harness.analysis import leaderboard
+from harness.analysis.leaderboard import Standing
 from harness.config.record import resolved
 from harness.errors import HarnessError, TrackingError
-from harness.leaderboard import Standing
 from harness.search.pruning import Pruning, note, pruning_study
 from harness.search.study import best, study_of
 from harness.search.trials import in_reach, journal

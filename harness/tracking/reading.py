@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
+from harness.analysis.differences import surroundings
 from harness.config import plugin_files
 from harness.contracts import Array, Arrays
-from harness.differences import surroundings
 from harness.errors import TrackingError, UsageError
 from harness.store import npz
 from harness.tracking.connection import Connection

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from harness.leaderboard import Setting, sign, well
+from harness.analysis.leaderboard import Setting, sign, well
 
 LEVEL = 0.05
 TOP = 10  # settings that are shown, and compared with the best of them

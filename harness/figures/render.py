@@ -1,4 +1,4 @@
-"""The fast path: what many pictures share is drawn once, and only the rest for each of them.
+"""Two ways to draw a picture with the same pixels: all of it, or only what differs.
 
 A figure that is drawn for every run of a sweep may offer its `draw` in two parts:
 
@@ -6,8 +6,8 @@ A figure that is drawn for every run of a sweep may offer its `draw` in two part
     def draw_backdrop(self, backdrop, figure) -> None # axes, limits, ticks, grid, legend
     def draw_over(self, result, figure) -> list       # artists: curves, title; above all the rest
 
-`draw` is then the one after the other, and both paths give the same pixels: ticks and labels,
-which take most of the time, come from a picture kept for each different backdrop.
+`draw` is then the one after the other. Ticks and labels, which take most of the time, come from
+a picture kept for each different backdrop.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Stage(NamedTuple):
     pixels: Any
 
 
-def paint(plugin: Any, result: Any) -> bytes | None:
+def paint_quickly(plugin: Any, result: Any) -> bytes | None:
     """PNG bytes; None if this is not for the fast path or anything at all is unusual."""
     if not all(hasattr(plugin, part) for part in PARTS):
         return None
@@ -65,3 +65,20 @@ def _stage(plugin: Any, backdrop: Hashable) -> Stage:
     canvas.draw()
     figure.set_layout_engine("none")
     return Stage(figure, canvas, canvas.copy_from_bbox(figure.bbox))
+
+
+def paint(plugin: Any, result: Any) -> str | bytes:
+    """PNG bytes, or the HTML page that the plugin returns."""
+    with style():
+        figure = blank()
+        try:
+            page = plugin.draw(result, figure)
+            if isinstance(page, str):
+                return page
+            if page is not None:
+                raise TypeError(f"draw returned {type(page).__name__}, not None or an HTML page")
+            canvas: Any = figure.canvas
+            canvas.draw()
+            return encode(np.asarray(canvas.buffer_rgba()), figure.dpi)
+        finally:
+            figure.clear()  # breaks its cycles, so that it is freed now and not at some collection

@@ -9,12 +9,12 @@ from typing import Any, overload
 
 import numpy as np
 
-from harness import leaderboard
+from harness.analysis import leaderboard
+from harness.analysis.introspect import look_inside
+from harness.analysis.leaderboard import Standing
 from harness.config.build import build
 from harness.config.predictor import predictor, scaling_of
 from harness.contracts import Array, Arrays, RunResult, SweepResult
-from harness.inside import look_inside
-from harness.leaderboard import Standing
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import Config, flat, params
 from harness.store.results import Result, read_result

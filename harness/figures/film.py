@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
+from uuid import NAMESPACE_OID, uuid5
 
 from harness.config.build import figures_for
 from harness.contracts import RunResult
 from harness.figures import draw
+from harness.store.results import Result
 
 PICTURES = ("decision_map", "surface", "response")  # the first that applies is filmed
 FEATURES = 2  # of the data, at most
@@ -50,3 +52,20 @@ def page(name: str, frames: Mapping[int, bytes]) -> bytes:
     text = json.dumps({"name": name, "frames": shown}).replace("<", "\\u003c")
     template = files("harness.figures").joinpath("timeline.html").read_text("utf-8")
     return template.replace("{{content}}", text).encode("utf-8", errors="replace")
+
+
+LOGGED = {"mlflow.loggedImages": "True"}  # the tag without which the UI does not look for any
+
+
+SQUARE = 1280  # pixels: the UI centres a picture in a square as wide as the list of parameters
+
+
+def step_images(key: str, frames: Mapping[int, bytes], result: Result) -> dict[str, bytes]:
+    """Files of a run: each PNG by its step, and what the UI shows of it."""
+    found = {}
+    for step, png in frames.items():
+        name = uuid5(NAMESPACE_OID, f"{result.fingerprint} {key} {step}")
+        stem = f"images/{key}+step+{step}+timestamp+{result.ended}+{name}"
+        found[f"{stem}.png"] = png
+        found[f"{stem}+compressed.webp"] = small(png, SQUARE)
+    return found

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.comparison import TOP, Comparison, compare, told, words
-from harness.leaderboard import Setting, Standing, number, settings_of, varying
+from harness.analysis.leaderboard import Setting, Standing, number, settings_of, varying
+from harness.analysis.significance import TOP, Comparison, compare, told, words
 from harness.store.manifest import Manifest
 from harness.store.params import params
 
