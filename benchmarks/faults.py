@@ -156,7 +156,7 @@ def ended(process: subprocess.Popen[bytes]) -> int:
 def server(place: Place) -> Iterator[subprocess.Popen[bytes]]:
     """A tracking server on the place's store, for as long as it lives."""
     from harness.commands import ui
-    from harness.tracking.uri import sqlite_uri
+    from harness.tracking.backend.uri import sqlite_uri
 
     with ui.free_port(None) as free:
         port = place.env.get("PORT") or str(free)

@@ -37,13 +37,13 @@ STAGES = {
     "training": ("harness.runs:train_stack",),
     "result to disk": ("harness.store.results:write_result", "harness.store.results:read_result"),
     "figures": ("harness.figures:draw_all",),
-    "publishing, our part": ("harness.publishing:Publishing._publish_end",),
-    "end of the sweep": ("harness.publishing:Publishing._finish",),
+    "publishing, our part": ("harness.tracking.publishing:Publishing._publish_end",),
+    "end of the sweep": ("harness.tracking.publishing:Publishing._finish",),
     "MLflow create": ("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.create_run",),
     "MLflow log": ("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.log_batch",),
     "MLflow inputs": ("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.log_inputs",),
     "MLflow end": ("mlflow.store.tracking.sqlalchemy_store:SqlAlchemyStore.update_run_info",),
-    "artifacts": ("harness.tracking.writer:Writer.save",),
+    "artifacts": ("harness.tracking.backend.writer:Writer.save",),
 }
 OTHERS = "start-up and all else"
 BEFORE = "fd75a5f"  # the commit before the work on the cost of a run

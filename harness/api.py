@@ -40,8 +40,8 @@ def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
 
     Raises UsageError if there is no such run, TrackingError if the store is out of reach.
     """
-    from harness.tracking.reading import read_run
-    from harness.tracking.uri import tracking_uri as resolved
+    from harness.tracking.backend.uri import tracking_uri as resolved
+    from harness.tracking.read_run import read_run
 
     record = read_run(resolved(tracking_uri, Path.cwd()), run_id)
     metrics = {k: v for k, v in record.metrics.items() if k not in ("train/loss", "val/loss")}

@@ -24,7 +24,7 @@ from harness.progress import Progress
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
 from harness.summary import Summary
-from harness.tracking.uri import has_password
+from harness.tracking.backend.uri import has_password
 from harness.training.data import prepare
 
 ADDRESS = "HARNESS_TRACKING_URI"  # the variable for a store's address that tells a secret

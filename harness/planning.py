@@ -6,7 +6,6 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.metadata import version
@@ -20,10 +19,10 @@ from harness.config import plugin_files
 from harness.config.build import Built, build
 from harness.config.record import resolved, share
 from harness.config.validate import construct
-from harness.errors import HarnessError, UsageError, require
+from harness.errors import HarnessError, require
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import NOT_RECORDED, Config
-from harness.tracking.uri import (
+from harness.tracking.backend.uri import (
     experiment_name,
     has_password,
     tracking_uri,
@@ -212,16 +211,6 @@ def manifest_of(
 def shortened(text: str) -> str:
     """A command line as a name; the tag `hydra.overrides` has the whole."""
     return text if len(text) <= NAME else f"{text[: NAME - 1]}…"
-
-
-def store_of(manifest: Manifest) -> str:
-    """The store of a sweep, with the credentials that the environment has for it."""
-    for said in (manifest.tracking.get("uri"), None):  # as it was asked for; as for a new run
-        with suppress(UsageError):
-            uri = tracking_uri(resolved({"uri": said})["uri"], Path(manifest.cwd))
-            if without_credentials(uri) == manifest.tracking_uri:
-                return uri
-    return manifest.tracking_uri
 
 
 def numerics(dtype: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from harness.analysis import leaderboard
 from harness.analysis.advice import advise
 from harness.analysis.leaderboard import Standing
 from harness.analysis.results import of_planned, sweep_result
-from harness.artifacts import as_yaml
 from harness.config import plugin_files
 from harness.config.build import figures_for
 from harness.contracts import DataError
@@ -19,7 +18,8 @@ from harness.figures import draw_all
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.results import read_result
 from harness.store.trials import noted
-from harness.tracking.reading_sweeps import read_sweep
+from harness.tracking.artifacts import as_yaml
+from harness.tracking.read_sweep import read_sweep
 
 PLOTS = "plots/"
 

@@ -15,14 +15,14 @@ from harness.engines import Engine
 from harness.engines.work import Work
 from harness.errors import DiskError, HarnessError, TrackingError, UsageError
 from harness.grouping import stacks
-from harness.planning import store_of
-from harness.publishing import Publishing
 from harness.store import checkpoints
 from harness.store.files import lock
 from harness.store.locks import turn
 from harness.store.manifest import Manifest, Planned, read_manifest, write_manifest
 from harness.store.results import Result, read_result, write_result
 from harness.summary import Interrupted, Lost, Summary
+from harness.tracking.backend.uri import store_of
+from harness.tracking.publishing import Publishing
 
 if TYPE_CHECKING:
     from harness.search.source import Search

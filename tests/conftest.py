@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend.uri import sqlite_uri
 from tests.commands import SHORT, harness
 from tests.recorded import served
 from tests.servers import cluster

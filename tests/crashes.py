@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.store.results import Result, read_result
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend.uri import sqlite_uri
 from tests import forks
 from tests.commands import SHORT, Done, variables
 
@@ -125,7 +125,7 @@ def die_at_write(number: int, *more: str) -> list[int]:
 
 def make_store(path: str, last: int = sys.maxsize) -> None:
     """In a program that begins: make an MLflow store and end; SIGKILL before its step `last`."""
-    from harness.tracking import sqlite
+    from harness.tracking.backend import sqlite
 
     left = die_at_write(last, "before_cursor_execute")
     sqlite.prepare(Path(path))

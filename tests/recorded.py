@@ -15,7 +15,7 @@ from harness.commands import ui
 from harness.store.manifest import Manifest, Planned
 from harness.store.npz import pack_weights
 from harness.store.results import Curve, Result
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend.uri import sqlite_uri
 from tests.servers import free_port
 
 # What MLflow's own code warns of when it is used as documented.

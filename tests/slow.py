@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.tracking import sqlite
-from harness.tracking.uri import database_file
+from harness.tracking.backend import sqlite
+from harness.tracking.backend.uri import database_file
 from tests.strangers import strangers
 
 SOURCE = '''

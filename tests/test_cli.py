@@ -155,7 +155,7 @@ def test_a_folder_that_is_a_file_is_disk_trouble(workplace, capsys):
 
 
 def test_when_the_store_is_away_the_command_that_publishes_is_told(workplace, capsys, monkeypatch):
-    from harness.tracking import connection
+    from harness.tracking.backend import connection
 
     monkeypatch.setattr(connection, "PATIENCE", 0.0)
     code, out, err = harness(

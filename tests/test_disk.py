@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tracking import sqlite
+from harness.tracking.backend import sqlite
 from tests.crashes import Disturbed
 
 pytestmark = [

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.engines.work import DREW, Work, train
-from harness.tracking.queries import everywhere
+from harness.tracking.backend.queries import everywhere
 from harness.training.session import train_stack
 from tests.commands import SHORT, harness
 from tests.conftest import make_config

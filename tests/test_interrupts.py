@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 import psutil
 import pytest
 
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend.uri import sqlite_uri
 from tests import forks
 from tests.commands import SHORT, variables
 from tests.slow import slow_in, until

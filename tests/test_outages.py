@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from harness import outbox
-from harness.tracking import sqlite
+from harness.tracking import publish_queue
+from harness.tracking.backend import sqlite
 from tests import forks
 from tests.commands import SHORT, closing_lines, harness, variables
 from tests.proxy import proxy_of
@@ -23,9 +23,9 @@ pytestmark = QUIET
 @pytest.fixture
 def impatient(monkeypatch):
     """Waits are short."""
-    monkeypatch.setattr("harness.tracking.connection.PATIENCE", 0.5)
+    monkeypatch.setattr("harness.tracking.backend.connection.PATIENCE", 0.5)
     monkeypatch.setattr("harness.sweeps.HASTE", 0.5)
-    monkeypatch.setattr("harness.outbox.FIRST", 0.2)
+    monkeypatch.setattr("harness.tracking.publish_queue.FIRST", 0.2)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
 
 
@@ -87,7 +87,9 @@ def test_without_a_store_that_is_required_nothing_is_trained(nowhere, workplace,
 def flaky(server, workplace, monkeypatch, impatient):
     """A way to a server, and what was said of it so far."""
     told = []
-    monkeypatch.setattr(outbox.log, "filters", [lambda record: told.append(record.msg) or True])
+    monkeypatch.setattr(
+        publish_queue.log, "filters", [lambda record: told.append(record.msg) or True]
+    )
     with proxy_of(server) as proxy:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.uri)
         monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", workplace.name)

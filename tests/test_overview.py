@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from harness.cli import main
-from harness.planning import store_of
-from harness.publishing import Publishing
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result
-from harness.tracking.publisher import Publisher
+from harness.tracking.backend.uri import store_of
+from harness.tracking.publishing import Publishing
+from harness.tracking.sweep_recorder import Publisher
 from tests.test_resume import unfinish
 from tests.test_sweeps import client_of, runs_of
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
-    monkeypatch.setattr("harness.overview.SECONDS", 0.0)
-    monkeypatch.setattr("harness.overview.SHARE", 0)
+    monkeypatch.setattr("harness.tracking.parent_run.SECONDS", 0.0)
+    monkeypatch.setattr("harness.tracking.parent_run.SHARE", 0)
     notes, add = [], Publisher.add_tags
 
     def noted(self, run_id, tags):
@@ -44,7 +44,7 @@ def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
 def test_one_job_of_a_sweep_says_nothing_of_what_others_do(place, launched, monkeypatch, whole):
     folder = launched("-m", "seed=1,2")
     unfinish(folder)
-    monkeypatch.setattr("harness.overview.SECONDS", 0.0)
+    monkeypatch.setattr("harness.tracking.parent_run.SECONDS", 0.0)
     notes = []
     monkeypatch.setattr(Publisher, "add_tags", lambda self, run_id, tags: notes.append(tags))
     manifest = read_manifest(folder)

@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 import yaml
 
-from harness.artifacts import as_yaml
-from harness.publishing import Publishing
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.artifacts import as_yaml
+from harness.tracking.backend.uri import sqlite_uri
+from harness.tracking.publishing import Publishing
 from tests.conftest import make_config
 from tests.recorded import QUIET, manifest, planned, result
 from tests.slow import until

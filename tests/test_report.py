@@ -16,8 +16,8 @@ from harness.commands.report import main
 from harness.page import ROWS, page, table
 from harness.report import Report, from_folder, from_record
 from harness.store.trials import noted
-from harness.tracking.reading_sweeps import read_sweep
-from harness.tracking.uri import tracking_uri
+from harness.tracking.backend.uri import tracking_uri
+from harness.tracking.read_sweep import read_sweep
 from harness.training.data import prepare
 from tests.commands import closing_lines, harness, manifest, refused
 from tests.conftest import make_config

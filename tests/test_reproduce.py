@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 import harness as package
 from harness.config.plugin_files import VARIABLE
-from harness.tracking.queries import everywhere, search
+from harness.tracking.backend.queries import everywhere, search
 from tests import forks
 from tests.commands import (
     SHORT,

@@ -22,7 +22,7 @@ from harness import sweeps
 from harness.errors import HarnessError
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result, result_path
-from harness.tracking.publisher import Publisher
+from harness.tracking.sweep_recorder import Publisher
 from tests.crashes import CRASHES, alike
 from tests.test_resume import client_and_runs
 

@@ -11,9 +11,9 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import TrackingError, UsageError
-from harness.tracking.publisher import Publisher
-from harness.tracking.reading import read_run
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend.uri import sqlite_uri
+from harness.tracking.read_run import read_run
+from harness.tracking.sweep_recorder import Publisher
 from tests.recorded import PARAMS, QUIET, START, files, manifest, planned, result
 
 pytestmark = QUIET
@@ -43,7 +43,7 @@ def runs_of(publisher):
 
 
 def test_importing_it_does_not_import_mlflow():
-    code = "import harness.tracking.publisher, harness.tracking.reading, harness.tracking.links\n"
+    code = "import harness.tracking.sweep_recorder, harness.tracking.read_run, harness.tracking.links\n"
     code += "import sys; assert 'mlflow' not in sys.modules and 'sqlalchemy' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

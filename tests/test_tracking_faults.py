@@ -14,10 +14,10 @@ from mlflow.exceptions import MlflowException
 
 from harness.errors import DiskError, TrackingError
 from harness.store.results import Curve
-from harness.tracking import connection
-from harness.tracking.publisher import Publisher
-from harness.tracking.reading import read_run
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend import connection
+from harness.tracking.backend.uri import sqlite_uri
+from harness.tracking.read_run import read_run
+from harness.tracking.sweep_recorder import Publisher
 from tests.recorded import PARAMS, QUIET, files, manifest, planned, result
 
 pytestmark = QUIET

@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.tracking.publisher import Publisher
-from harness.tracking.reading import read_run
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend.uri import sqlite_uri
+from harness.tracking.read_run import read_run
+from harness.tracking.sweep_recorder import Publisher
 from tests.recorded import PARAMS, QUIET, manifest, result
 
 pytestmark = QUIET

@@ -4,8 +4,8 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import OutOfReach
-from harness.tracking import connection
-from harness.tracking.publisher import Publisher
+from harness.tracking.backend import connection
+from harness.tracking.sweep_recorder import Publisher
 from tests.recorded import PARAMS, QUIET, manifest, result
 
 pytestmark = QUIET

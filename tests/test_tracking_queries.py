@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from mlflow.store.entities import PagedList
 
-from harness.tracking import queries
+from harness.tracking.backend import queries
 
 
 class Client:

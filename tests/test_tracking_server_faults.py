@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from harness.cli import main
 from harness.commands import ui
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend.uri import sqlite_uri
 from tests.commands import harness
 from tests.proxy import proxy_of
 from tests.recorded import QUIET
@@ -154,7 +154,7 @@ def test_a_server_at_fault_is_left_with_each_run_once(here, proxy, undisturbed, 
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("harness.tracking.connection.PATIENCE", 0.5)
+    monkeypatch.setattr("harness.tracking.backend.connection.PATIENCE", 0.5)
     monkeypatch.setattr("harness.sweeps.HASTE", 0.5)
 
 

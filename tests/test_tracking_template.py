@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from mlflow import MlflowClient
 
-from harness.tracking import sqlite, template
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend import sqlite, sqlite_template
+from harness.tracking.backend.uri import sqlite_uri
 from tests import forks
 from tests.commands import variables
 from tests.crashes import CRASHES
@@ -23,7 +23,7 @@ pytestmark = QUIET
 def cache(tmp_path, monkeypatch):
     """An empty cache folder; the template's path in it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return template.cached()
+    return sqlite_template.cached()
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def good(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         sqlite.prepare(folder / "mlflow.db")
-        return template.cached().read_bytes()
+        return sqlite_template.cached().read_bytes()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_copy_is_what_mlflow_makes(tmp_path, cache):
 
 def test_a_copy_is_made_without_a_migration(tmp_path, warm, monkeypatch):
     before = warm.stat().st_mtime_ns
-    monkeypatch.setattr(template, "keep", lambda path: pytest.fail("made anew"))
+    monkeypatch.setattr(sqlite_template, "keep", lambda path: pytest.fail("made anew"))
     made(tmp_path / "copied")
     assert warm.stat().st_mtime_ns == before
 
@@ -111,7 +111,7 @@ HARM = {
 @pytest.mark.parametrize("harm", HARM)
 def test_a_bad_template_is_not_used(tmp_path, warm, good, harm):
     warm.write_bytes(HARM[harm](good))
-    assert not template.copy(tmp_path / "copied")
+    assert not sqlite_template.copy(tmp_path / "copied")
     assert not (tmp_path / "copied").exists()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.tracking.uri import (
+from harness.tracking.backend.uri import (
     database_file,
     experiment_name,
     sqlite_uri,

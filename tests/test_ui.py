@@ -16,8 +16,8 @@ from harness.commands import ui
 from harness.errors import TrackingError
 from harness.page import page as page_of
 from harness.report import from_folder, from_record
-from harness.tracking.publisher import Publisher
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend.uri import sqlite_uri
+from harness.tracking.sweep_recorder import Publisher
 from tests import commands
 from tests.browsing import Ui, chromium, descendants, is_open
 from tests.commands import closing_lines

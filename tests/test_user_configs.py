@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.tracking.queries import everywhere
+from harness.tracking.backend.queries import everywhere
 from tests.commands import SHORT, harness, manifest, refused
 
 pytestmark = pytest.mark.filterwarnings(

@@ -7,8 +7,8 @@ from contextlib import closing
 
 from mlflow import MlflowClient
 
-from harness.tracking import sqlite
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend import sqlite
+from harness.tracking.backend.uri import sqlite_uri
 from tests import forks
 from tests.commands import SHORT, variables
 from tests.recorded import QUIET

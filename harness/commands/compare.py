@@ -9,10 +9,10 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from harness.analysis.differences import Left, differing, likenesses, verdict
-from harness.tracking.uri import tracking_uri
+from harness.tracking.backend.uri import tracking_uri
 
 if TYPE_CHECKING:
-    from harness.tracking.reading import Record
+    from harness.tracking.read_run import Record
 
 NARROW = 8  # characters: no column is narrower
 
@@ -21,7 +21,7 @@ Row = tuple[str, str, str]
 
 def main(arguments: list[str]) -> int:
     """Print what differs, beside each other; 0."""
-    from harness.tracking.reading import read_run
+    from harness.tracking.read_run import read_run
 
     parser = argparse.ArgumentParser(prog="harness compare", description=__doc__)
     parser.add_argument("runs", nargs=2, metavar="RUN", help="an id, its beginning, a fingerprint")

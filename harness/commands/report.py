@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     from harness.page import page
     from harness.page_file import check_free, write_page
     from harness.report import from_folder, from_record
-    from harness.tracking.uri import tracking_uri
+    from harness.tracking.backend.uri import tracking_uri
 
     folder = Path(asked.source)
     if folder.is_dir():

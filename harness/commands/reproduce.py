@@ -29,15 +29,15 @@ from harness.progress import LINE_SECONDS
 from harness.signals import tidy_signals
 from harness.store.params import Config, params
 from harness.store.results import Curve, Result
-from harness.tracking.limits import fitting
-from harness.tracking.uri import tracking_uri
+from harness.tracking.backend.name_limits import fitting
+from harness.tracking.backend.uri import tracking_uri
 from harness.training.data import prepare
 from harness.training.runtime import undisturbed
 from harness.training.session import Training
 from harness.training.stack import Member
 
 if TYPE_CHECKING:
-    from harness.tracking.reading import Record
+    from harness.tracking.read_run import Record
 
 MOST = 1_000_000  # points that are kept of a curve
 CUT_OFF = ("max_seconds", "pruned", "run.timeout")  # reasons that are not the run's own
@@ -46,7 +46,7 @@ HERE: Config = {"uri": None, "experiment": None, "run_name": None, "tags": {}}  
 
 def main(arguments: list[str]) -> int:
     """Compare a run with its record; 0 if it is the same, else 1."""
-    from harness.tracking.reading import read_run
+    from harness.tracking.read_run import read_run
 
     parser = argparse.ArgumentParser(prog="harness reproduce", description=__doc__)
     parser.add_argument("run", help="the id of a recorded run, its beginning, or a fingerprint")

@@ -21,11 +21,9 @@ from filelock import FileLock, Timeout
 
 from harness.errors import Terminated, TrackingError, UsageError
 from harness.signals import tidy_signals
-from harness.tracking.links import links
-from harness.tracking.reading import connect
-from harness.tracking.sqlite import artifacts_beside, is_store
-from harness.tracking.template import cached
-from harness.tracking.uri import (
+from harness.tracking.backend.sqlite import artifacts_beside, is_store
+from harness.tracking.backend.sqlite_template import cached
+from harness.tracking.backend.uri import (
     DATABASES,
     SERVERS,
     database_file,
@@ -33,6 +31,8 @@ from harness.tracking.uri import (
     tracking_uri,
     without_credentials,
 )
+from harness.tracking.links import links
+from harness.tracking.read_run import connect
 
 HOST, PORT = "127.0.0.1", 5000
 PATIENCE = 120.0  # seconds that the server may take to answer

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DiskError, TrackingError, UsageError
-from harness.tracking.uri import without_credentials
+from harness.tracking.backend.uri import without_credentials
 
 TRIES, PAUSE = 10, 0.3  # to make a database's tables; seconds between them
 _PASSWORD = re.compile(r"(?<!/)//(?!/)[^/@:]*:[^@]+@|(?:password|passwd|pwd)=[^&]")

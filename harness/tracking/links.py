@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from harness.tracking.connection import Connection
-from harness.tracking.queries import everywhere, having
+from harness.tracking.backend.connection import Connection
+from harness.tracking.backend.queries import everywhere, having
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -15,15 +15,15 @@ from harness.contracts import Data
 from harness.store.manifest import Planned
 from harness.store.npz import pack_weights
 from harness.store.results import Result
-from harness.tracking.connection import Connection
-from harness.tracking.environment import surroundings
-from harness.tracking.records import MODEL
+from harness.tracking.backend.connection import Connection
+from harness.tracking.backend.mlflow_env import surroundings
+from harness.tracking.entities import MODEL
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import Model
 
-SERVED = Path(__file__).parents[1] / "served.py"
+SERVED = Path(__file__).parent / "served_model.py"
 NEEDED = ("model", "activation", "loss")  # the plugins that predicting needs
 EXAMPLE_ROWS = 3
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from harness.errors import UsageError
 from harness.store.manifest import Manifest, Planned
 from harness.store.results import Result
-from harness.tracking.connection import Connection
-from harness.tracking.queries import everywhere, having, search
-from harness.tracking.reading import connect, files_of, find, tagged
-from harness.tracking.records import RUNNING
-from harness.tracking.uri import without_credentials
+from harness.tracking.backend.connection import Connection
+from harness.tracking.backend.queries import everywhere, having, search
+from harness.tracking.backend.uri import without_credentials
+from harness.tracking.entities import RUNNING
+from harness.tracking.read_run import connect, files_of, find, tagged
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

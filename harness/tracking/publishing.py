@@ -10,7 +10,6 @@ from harness.analysis import leaderboard
 from harness.analysis.advice import advise
 from harness.analysis.leaderboard import Standing
 from harness.analysis.results import of_planned, sweep_result
-from harness.artifacts import record_of
 from harness.config.build import build, figures_for
 from harness.config.predictor import scaling_of
 from harness.config.registry import origin
@@ -18,15 +17,16 @@ from harness.contracts import Figure
 from harness.errors import HarnessError
 from harness.figures import draw_all, film
 from harness.figures.film import LOGGED, step_images
-from harness.outbox import LAST, STOP, Outbox
-from harness.overview import Overview
 from harness.store.files import lock
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import as_text, params
 from harness.store.results import Result, read_result
-from harness.tracking.environment import rare_collections
+from harness.tracking.artifacts import record_of
+from harness.tracking.backend.mlflow_env import rare_collections
 from harness.tracking.model import Trained
-from harness.tracking.publisher import Publisher
+from harness.tracking.parent_run import Overview
+from harness.tracking.publish_queue import LAST, STOP, Outbox
+from harness.tracking.sweep_recorder import Publisher
 from harness.training.data import prepare_for
 
 Files = dict[str, bytes]  # by their path in MLflow

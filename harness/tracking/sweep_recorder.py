@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from harness.store.manifest import Manifest, Planned
 from harness.store.results import Result
-from harness.tracking import model, records
-from harness.tracking.connection import Connection
-from harness.tracking.environment import surroundings
-from harness.tracking.known import Recorded, recorded
-from harness.tracking.limits import Fit, whole_lines
-from harness.tracking.queries import having, points
-from harness.tracking.writer import Writer
+from harness.tracking import entities, model
+from harness.tracking.backend.connection import Connection
+from harness.tracking.backend.mlflow_env import surroundings
+from harness.tracking.backend.name_limits import Fit, whole_lines
+from harness.tracking.backend.queries import having, points
+from harness.tracking.backend.writer import Writer
+from harness.tracking.recorded import Recorded, recorded
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -54,8 +54,8 @@ class Publisher:
     def open(self) -> None:
         """Reach the store (made if it is a file that is not there), the experiment, the parent."""
         self._connection.open()
-        self._writer.open(self._manifest.experiment, records.ranking(self._manifest))
-        self._tags = records.sweep_tags(self._manifest, self._directory)
+        self._writer.open(self._manifest.experiment, entities.ranking(self._manifest))
+        self._tags = entities.sweep_tags(self._manifest, self._directory)
         if self._manifest.single:
             self._know(self._search(role="run"))
         elif parents := self._search(role="sweep"):
@@ -65,7 +65,7 @@ class Publisher:
             if parents[0].info.status != "FINISHED":
                 self._go_on(self._runs[""])
         else:  # a parent comes first, so that there are no runs yet either
-            tags = self._tags | records.parent_tags(self._manifest)
+            tags = self._tags | entities.parent_tags(self._manifest)
             same, about = self._filter(role="sweep"), self._manifest
             self._know([self._writer.create(about.name, about.created, tags, same)])
         self.parent_run_id = self._runs[""].run_id if "" in self._runs else None
@@ -89,7 +89,7 @@ class Publisher:
             self._know(self._search(role="run"))
         if there := self.published(planned, result):
             return there
-        about = {**tags, **self._tags, **records.run_tags(planned, result, self.parent_run_id)}
+        about = {**tags, **self._tags, **entities.run_tags(planned, result, self.parent_run_id)}
         if self.finished:
             self._go_on(self._runs[""])
         run = self._runs.get(planned.fingerprint)
@@ -97,17 +97,17 @@ class Publisher:
             same = self._filter(fingerprint=planned.fingerprint)
             made = self._writer.create(planned.name, result.started, about, same)
             run, about = self._know([made])[0], {}
-        elif run.ended and result.outcome == records.RUNNING:
+        elif run.ended and result.outcome == entities.RUNNING:
             self._go_on(run)
         self._writer.save(run.run_id, run.artifacts, files)
         self._log(run, planned, result, params, about)
-        if result.outcome != records.RUNNING:
+        if result.outcome != entities.RUNNING:
             self._end(run, result)
         return run.run_id
 
     def _end(self, run: Recorded, result: Result) -> None:
         ended = max(result.ended, run.started)  # the clock may have been set back
-        self._writer.end(run.run_id, records.STATUS[result.outcome], ended)
+        self._writer.end(run.run_id, entities.STATUS[result.outcome], ended)
         run.ended, run.published = True, str(result.ended)
         self._latest = max(self._latest, ended)
         if self._manifest.single:
@@ -141,7 +141,7 @@ class Publisher:
 
     def progress(self, metrics: Mapping[str, float]) -> None:
         """Show on the parent how far the sweep is; the step is seconds since it was planned."""
-        new = {k: v for k, v in records.finite(metrics).items() if self._shown.get(k) != v}
+        new = {k: v for k, v in entities.finite(metrics).items() if self._shown.get(k) != v}
         if self.parent_run_id is None or not new:
             return
         from mlflow.entities import Metric
@@ -172,10 +172,10 @@ class Publisher:
             return
         self.progress(metrics)
         parent = self._runs[""]
-        every = {**files, "leaderboard.json": records.table_json(table)}
+        every = {**files, "leaderboard.json": entities.table_json(table)}
         self._writer.save(parent.run_id, parent.artifacts, every)
         note = whole_lines(note)
-        self._writer.batch(parent.run_id, tags={**records.shown_tags(note), **tags})
+        self._writer.batch(parent.run_id, tags={**entities.shown_tags(note), **tags})
         self._writer.end(parent.run_id, status, self._now())
 
     def _go_on(self, run: Recorded) -> None:
@@ -197,12 +197,12 @@ class Publisher:
             run.points, run.unread = {(p.key, p.step): p.value for p in there}, ()
         if not run.begun:
             self._writer.inputs(
-                run.run_id, records.inputs(result.drift.get("inputs", planned.inputs), self._fit)
+                run.run_id, entities.inputs(result.drift.get("inputs", planned.inputs), self._fit)
             )
-        new = records.metrics(result, self._fit, run.points)
+        new = entities.metrics(result, self._fit, run.points)
         self._writer.batch(run.run_id, new, {} if run.begun else params, tags)
         run.begun = True
-        if result.outcome == records.RUNNING:
+        if result.outcome == entities.RUNNING:
             run.points |= {(point.key, point.step): point.value for point in new}
         else:  # there may be many thousands of runs; who publishes it again asks the store
             keys = [*(key for key, _ in run.points), *(point.key for point in new)]

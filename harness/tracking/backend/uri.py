@@ -3,11 +3,14 @@
 import os
 import posixpath
 import re
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from harness.config.record import resolved
 from harness.errors import UsageError
+from harness.store.manifest import Manifest
 
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -99,3 +102,13 @@ def _folder(uri: str, kind: str, cwd: Path, source: str) -> str:
             "use a file like sqlite:///mlflow.db, or a server like http://127.0.0.1:5000"
         )
     return uri if kind else (cwd.absolute() / uri).as_uri()
+
+
+def store_of(manifest: Manifest) -> str:
+    """The store of a sweep, with the credentials that the environment has for it."""
+    for said in (manifest.tracking.get("uri"), None):  # as it was asked for; as for a new run
+        with suppress(UsageError):
+            uri = tracking_uri(resolved({"uri": said})["uri"], Path(manifest.cwd))
+            if without_credentials(uri) == manifest.tracking_uri:
+                return uri
+    return manifest.tracking_uri

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from harness.errors import DiskError, HarnessError, OutOfReach, TrackingError
-from harness.tracking import sqlite
-from harness.tracking.environment import surroundings
-from harness.tracking.uri import DATABASES, database_file, scheme, without_credentials
+from harness.tracking.backend import sqlite
+from harness.tracking.backend.mlflow_env import surroundings
+from harness.tracking.backend.uri import DATABASES, database_file, scheme, without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.tracking import records
+from harness.tracking import entities
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -21,7 +21,7 @@ class Recorded:
     published: str = ""
     model: bool = False
     unread: tuple[str, ...] = ()  # metrics whose points are there but not known here
-    points: dict[records.Point, float] = field(default_factory=dict)
+    points: dict[entities.Point, float] = field(default_factory=dict)
 
 
 def recorded(run: "Run") -> Recorded:
@@ -33,7 +33,7 @@ def recorded(run: "Run") -> Recorded:
         artifacts=run.info.artifact_uri,
         started=run.info.start_time,
         ended=ended,
-        published=tags.get(records.PUBLISHED, "") if ended else "",
-        model=records.MODEL in tags,
+        published=tags.get(entities.PUBLISHED, "") if ended else "",
+        model=entities.MODEL in tags,
         unread=tuple(run.data.metrics),
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.store.manifest import Manifest, Planned
 from harness.store.results import Curve, Result
-from harness.tracking.limits import DATASET, Fit
+from harness.tracking.backend.name_limits import DATASET, Fit
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric

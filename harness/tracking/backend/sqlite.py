@@ -9,8 +9,8 @@ from typing import Any
 from filelock import FileLock
 
 from harness.errors import DiskError, OutOfReach, TrackingError
-from harness.tracking import template
-from harness.tracking.uri import sqlite_uri
+from harness.tracking.backend import sqlite_template
+from harness.tracking.backend.uri import sqlite_uri
 
 SAFE = ("journal_mode=WAL", "synchronous=NORMAL")  # durable, and no flush to disk per call
 HASTY = ("journal_mode=MEMORY", "synchronous=OFF")  # for a file that nobody sees yet
@@ -79,7 +79,7 @@ def _create(path: Path) -> None:
     for aside in (copied, made):
         _pragmas[str(aside)] = HASTY
         _clear(aside)
-    if template.copy(copied):
+    if sqlite_template.copy(copied):
         with suppress(MlflowException, SQLAlchemyError, TrackingError):
             is_store(copied)
             _fill(copied)
@@ -87,7 +87,7 @@ def _create(path: Path) -> None:
             return
         _clear(copied)
     _fill(made)
-    template.keep(made)
+    sqlite_template.keep(made)
     _put(made, path)
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from harness.errors import TrackingError
-from harness.tracking.connection import Connection
-from harness.tracking.limits import NAME, Fit
-from harness.tracking.queries import points, search
-from harness.tracking.sqlite import artifacts_beside
-from harness.tracking.uri import database_file
+from harness.tracking.backend.connection import Connection
+from harness.tracking.backend.name_limits import NAME, Fit
+from harness.tracking.backend.queries import points, search
+from harness.tracking.backend.sqlite import artifacts_beside
+from harness.tracking.backend.uri import database_file
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Experiment, Metric, Run

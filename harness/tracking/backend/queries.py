@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.tracking.connection import Connection
+from harness.tracking.backend.connection import Connection
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

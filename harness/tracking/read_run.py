@@ -18,10 +18,10 @@ from harness.config import plugin_files
 from harness.contracts import Array, Arrays
 from harness.errors import TrackingError, UsageError
 from harness.store import npz
-from harness.tracking.connection import Connection
-from harness.tracking.queries import everywhere, points
-from harness.tracking.sqlite import is_store
-from harness.tracking.uri import database_file, without_credentials
+from harness.tracking.backend.connection import Connection
+from harness.tracking.backend.queries import everywhere, points
+from harness.tracking.backend.sqlite import is_store
+from harness.tracking.backend.uri import database_file, without_credentials
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -9,9 +9,9 @@ from harness.analysis import leaderboard
 from harness.analysis.leaderboard import Standing, counts, varying
 from harness.analysis.sweep_note import note
 from harness.store.manifest import Manifest
-from harness.tracking.limits import whole_lines
+from harness.tracking.backend.name_limits import whole_lines
 from harness.tracking.links import run_link
-from harness.tracking.publisher import Publisher
+from harness.tracking.sweep_recorder import Publisher
 
 SECONDS = 3.0  # between two looks at how far the sweep is
 SHARE = 20  # a look is not taken until so many times its own duration have passed
