@@ -34,7 +34,7 @@ STAGES = {
     ),
     "planning": ("harness.planning:plan", "harness.grouping:stacks", "harness.sweeps:stacks"),
     "manifest": ("harness.store.manifest:write_manifest", "harness.store.manifest:read_manifest"),
-    "training": ("harness.runs:train_stack",),
+    "training": ("harness.engines.worker:train_stack",),
     "result to disk": ("harness.store.results:write_result", "harness.store.results:read_result"),
     "figures": ("harness.figures:draw_all",),
     "publishing, our part": ("harness.tracking.publishing:Publishing._publish_end",),

@@ -6,9 +6,8 @@ import numpy as np
 
 from harness.config.build import build
 from harness.engines import Engine
-from harness.engines.work import Work
+from harness.engines.worker import Pruning, Work
 from harness.errors import from_outside
-from harness.search.pruning import Pruning
 from harness.store.manifest import Planned
 from harness.training.data import prepare_for
 from harness.training.stack import Member, signature

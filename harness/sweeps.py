@@ -12,7 +12,7 @@ from harness.analysis import leaderboard
 from harness.analysis.leaderboard import Standing
 from harness.drift import Present
 from harness.engines import Engine
-from harness.engines.work import Work
+from harness.engines.worker import Work
 from harness.errors import DiskError, HarnessError, TrackingError, UsageError
 from harness.grouping import stacks
 from harness.store import checkpoints

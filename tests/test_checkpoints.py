@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config import registry
+from harness.engines.worker import train_stack
 from harness.store import npz
 from harness.training.history import KEPT, Standing
-from harness.training.session import train_stack
 from tests.conftest import make_config
 from tests.test_refill import OWN, SHARED, unlucky
 from tests.test_training import assert_same, last

@@ -12,10 +12,9 @@ import psutil
 import pytest
 
 from harness.engines import Engine
-from harness.engines.work import Work
+from harness.engines.worker import Work, train_stack
 from harness.errors import UsageError
 from harness.search.pruning import Pruning
-from harness.training.session import train_stack
 from tests import forks
 from tests.commands import SHORT, harness, manifest
 from tests.conftest import make_config
@@ -133,7 +132,7 @@ def test_a_stack_whose_worker_dies_is_tried_once_more(engine, deadly, tmp_path):
 
 
 def test_a_stack_that_cannot_be_sent_costs_other_workers_nothing(tmp_path):
-    from harness.engines.processes_engine import Crew
+    from harness.engines.processes import Crew
 
     crew = Crew(ENGINES[0], str(tmp_path))
     try:

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from harness.engines.work import DREW, Work, train
+from harness.engines.worker import DREW, Work, train, train_stack
 from harness.tracking.backend.queries import everywhere
-from harness.training.session import train_stack
 from tests.commands import SHORT, harness
 from tests.conftest import make_config
 from tests.strangers import strangers

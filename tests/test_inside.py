@@ -7,10 +7,10 @@ from harness.analysis.introspect import look_inside
 from harness.config import registry
 from harness.config.build import build
 from harness.contracts import Hidden, Inside
+from harness.engines.worker import train_stack
 from harness.numerics import with_ones
 from harness.training.data import prepare_for
 from harness.training.loop import predict
-from harness.training.session import train_stack
 from harness.training.stack import stack
 from harness.training.weights import join
 from tests.conftest import make_config

@@ -6,10 +6,10 @@ import signal
 import psutil
 import pytest
 
+from harness.engines.worker import train_stack
 from harness.store import npz
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result
-from harness.training.session import train_stack
 from tests import forks
 from tests.commands import variables
 from tests.slow import slow_in, store_made, until

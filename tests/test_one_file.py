@@ -14,7 +14,7 @@ from harness import api
 from harness.config.plugin_files import VARIABLE
 from harness.config.registry import load, origin, provenance
 from harness.config.schema import build_plugin
-from harness.engines.work import Work, train
+from harness.engines.worker import Work, train
 from harness.errors import PluginError, UsageError
 from tests.commands import SHORT, harness, manifest, refused
 from tests.conftest import make_config

@@ -7,7 +7,7 @@ import pytest
 import harness
 from harness.composer import CONF, composer
 from harness.config.record import recorded
-from harness.training.session import train_stack
+from harness.engines.worker import train_stack
 
 PRESETS = sorted(
     f"{path.parent.name}={path.stem}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.training.session import train_stack
+from harness.engines.worker import train_stack
 from tests.conftest import make_config
 from tests.test_training import assert_same, last
 

@@ -8,7 +8,8 @@ import pytest
 from harness_plugins.activations.smooth import Sigmoid
 
 from harness.config import registry
-from harness.training.session import Clock, train_stack
+from harness.engines.worker import train_stack
+from harness.training.session import Clock
 from tests.conftest import make_config
 
 

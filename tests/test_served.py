@@ -21,11 +21,11 @@ from mlflow import MlflowClient
 from harness.config.build import build
 from harness.config.predictor import predictor, scaling_of
 from harness.config.registry import provenance
+from harness.engines.worker import train_stack
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.model import Trained
 from harness.tracking.sweep_recorder import Publisher
 from harness.training.data import prepare_for
-from harness.training.session import train_stack
 from tests.conftest import make_config
 from tests.recorded import QUIET, manifest, planned
 

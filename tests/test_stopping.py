@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from harness.config.build import build
+from harness.engines.worker import train_stack
 from harness.training.loop import Epoch
-from harness.training.session import train_stack
 from harness.training.stack import Group
 from harness.training.stopping import Watch
 from tests.conftest import make_config

@@ -9,10 +9,9 @@ import psutil
 import pytest
 
 from harness.engines import Engine
-from harness.engines.work import Work
+from harness.engines.worker import Work, train_stack
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result
-from harness.training.session import train_stack
 from tests.commands import SHORT, harness
 from tests.conftest import make_config
 from tests.strangers import strangers

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from harness.config.build import build
+from harness.engines.worker import train_stack
 from harness.training.data import prepare_for
 from harness.training.loop import begin, judge, train
-from harness.training.session import train_stack
 from harness.training.stack import start
 from harness.training.weights import join, split
 from tests.conftest import make_config

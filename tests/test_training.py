@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config.build import build
+from harness.engines.worker import train_stack
 from harness.training.loop import clipped, penalised, predict, train, with_penalty
-from harness.training.session import train_stack
 from harness.training.stack import Streams, stack, start
 from tests.conftest import make_config
 

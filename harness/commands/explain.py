@@ -6,8 +6,8 @@ from pathlib import Path
 
 from harness.config.build import build
 from harness.contracts import DataError
+from harness.engines.failures import reason
 from harness.errors import HarnessError, PluginError, UsageError, from_outside
-from harness.faults import reason
 from harness.lesson import pages
 from harness.lesson.step import Step, take
 from harness.lesson.telling import lesson

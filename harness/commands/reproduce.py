@@ -22,8 +22,8 @@ from harness.analysis.differences import (
 from harness.config.build import build
 from harness.contracts import Array
 from harness.drift import there
+from harness.engines.failures import failure
 from harness.errors import UsageError, from_outside
-from harness.faults import failure
 from harness.planning import inputs_for, numerics
 from harness.progress import LINE_SECONDS
 from harness.signals import tidy_signals

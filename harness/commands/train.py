@@ -188,7 +188,7 @@ def closing(summary: "Summary") -> Iterator[str]:
 
 def _remark(summary: "Summary") -> None:
     """What went otherwise than wished, on standard error."""
-    from harness.engines.work import DREW
+    from harness.engines.worker import DREW
 
     for s in summary.unwell[:LISTED]:
         print(f"{s.outcome}: {s.planned.name}: {s.reason}", file=sys.stderr)

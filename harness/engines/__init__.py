@@ -5,8 +5,8 @@ from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from harness.engines.dealing import dealt
-from harness.engines.work import Work, train
+from harness.engines.scheduler import dealt
+from harness.engines.worker import Work, train
 from harness.errors import UsageError, require, require_known
 from harness.store.results import Result
 
@@ -39,7 +39,8 @@ class Engine(NamedTuple):
 
     def _crew(self, name: str) -> Any:
         try:
-            return import_module(f"harness.engines.{name}_engine").Crew
+            module = name if name == "processes" else f"{name}_engine"
+            return import_module(f"harness.engines.{module}").Crew
         except ImportError as error:
             text = f"hydra.launcher.engine={name}: pip install {INSTALL[name]} first"
             raise UsageError(text) from error

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from harness.engines.dealing import Came, why
-from harness.engines.work import Work, train
+from harness.engines.scheduler import Came, why
+from harness.engines.worker import Work, train
 
 if TYPE_CHECKING:
     from harness.engines import Engine

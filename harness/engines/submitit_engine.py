@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from submitit import AutoExecutor
 
-from harness.engines.dealing import Came, why
-from harness.engines.work import Work, train
+from harness.engines.scheduler import Came, why
+from harness.engines.worker import Work, train
 from harness.store.results import Result
 
 if TYPE_CHECKING:

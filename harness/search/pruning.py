@@ -15,8 +15,25 @@ from harness.training.history import questioned_every
 class Pruning:
     """What a worker needs to judge its runs: the pruner, and the trials that have ended."""
 
-    pruner: Any  # a name, or {name: ..., option: value}
+    asked: Any  # a name, or {name: ..., option: value}
     trials: tuple[Any, ...]  # Optuna's own
+
+    def pruner(self) -> Callable[[str, int, float], bool]:
+        """prune(fingerprint, epoch, loss): note a run's loss; whether it should end here."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = pruning_study(self.asked)
+        study.add_trials(self.trials)
+        runs: dict[str, Any] = {}
+
+        def prune(fingerprint: str, epoch: int, loss: float) -> bool:
+            if fingerprint not in runs:
+                runs[fingerprint] = study.ask()
+            runs[fingerprint].report(loss, epoch)
+            return bool(runs[fingerprint].should_prune())
+
+        return prune
 
 
 def pruning_study(pruner: Any) -> Any:
@@ -43,21 +60,3 @@ def note(study: Any, result: Result, epochs: int) -> None:
         study.tell(trial, float(curve.values[-1]))
     else:
         study.tell(trial, state=TrialState.PRUNED)
-
-
-def pruner(pruning: Pruning) -> Callable[[str, int, float], bool]:
-    """prune(fingerprint, epoch, loss): note a run's loss; whether it should end here."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = pruning_study(pruning.pruner)
-    study.add_trials(pruning.trials)
-    runs: dict[str, Any] = {}
-
-    def prune(fingerprint: str, epoch: int, loss: float) -> bool:
-        if fingerprint not in runs:
-            runs[fingerprint] = study.ask()
-        runs[fingerprint].report(loss, epoch)
-        return bool(runs[fingerprint].should_prune())
-
-    return prune

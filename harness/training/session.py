@@ -7,18 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from harness.config.build import build
 from harness.contracts import Array
-from harness.errors import from_outside
-from harness.faults import failure
-from harness.store.params import Config
 from harness.store.results import Curve, Result
 from harness.training import checkpoints
 from harness.training.data import prepare_for
 from harness.training.evaluation import Histories, finals_of
 from harness.training.history import Ended
 from harness.training.loop import Epoch, begin, for_all, losses, predict, train
-from harness.training.runtime import undisturbed
 from harness.training.shape_checks import try_once
 from harness.training.stack import Change, Group, Member, Saved, start
 from harness.training.stopping import Watch
@@ -28,49 +23,6 @@ from harness.training.weights import Shapes, split
 SNAPSHOT_SECONDS = 2.5
 
 Prune = Callable[[str, int, float], bool]  # of a fingerprint, an epoch, the judged loss
-
-
-def train_stack(
-    fingerprints: Sequence[str],
-    configs: Sequence[Config],
-    slots: int | None = None,
-    prune: Prune | None = None,
-    kept: Mapping[str, bytes] = MappingProxyType({}),
-) -> Iterator[list[Result]]:
-    """Train runs that share a signature, at most `slots` at once (None: all); the others wait.
-
-    Lists come every few seconds: snapshots of the runs in training (outcome "running"), now and
-    then with a checkpoint, and one final result of each run soon after it ended. Runs go on from
-    the checkpoints `kept` of them. A run ends early (outcome "pruned") where
-    `prune(fingerprint, epoch, judged loss)` says so; it is asked about 20 times a run. If a stack
-    raises, those in training are trained again one by one, so that only the one at fault fails.
-    """
-    waiting, latest = list(zip(fingerprints, configs, strict=True)), dict(kept)
-    while waiting:
-        told: set[str] = set()
-        begun = slots or len(waiting)
-        try:
-            training = None
-            with undisturbed():
-                members = [build(config).member for _, config in waiting]
-                training = Training(members, [f for f, _ in waiting], slots, prune, latest)
-                for results in training.results():
-                    told |= {r.fingerprint for r in results if r.outcome != "running"}
-                    latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
-                    yield results
-            return
-        except BaseException as error:
-            if from_outside(error):
-                raise
-            if training is not None:
-                begun = training.begun
-            suspects = [run for run in waiting[:begun] if run[0] not in told]
-            if len(suspects) == 1:
-                yield [failure(*suspects[0], error)]
-            else:
-                for fingerprint, config in suspects:
-                    yield from train_stack([fingerprint], [config], None, prune, latest)
-            waiting = waiting[begun:]
 
 
 class Clock:

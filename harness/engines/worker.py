@@ -3,17 +3,28 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
 
 from harness.config import plugin_files
-from harness.search.pruning import Pruning, pruner
+from harness.config.build import build
+from harness.engines.failures import failure
+from harness.errors import from_outside
 from harness.store.params import Config
 from harness.store.results import Result
-from harness.training.session import train_stack
+from harness.training.runtime import undisturbed
+from harness.training.session import Prune, Training
 
 DREW = "a plugin drew from np.random itself: not repeatable (harness check finds it)"
+
+
+class Pruning(Protocol):
+    """What ends runs early: a search makes it, and a worker asks it."""
+
+    def pruner(self) -> Prune:
+        """Make the function that notes a run's loss and returns whether the run ends here."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ def train(work: Work) -> Iterator[list[Result]]:
     """
     yield []
     plugin_files.recall(work.folders)
-    prune = None if work.pruning is None else pruner(work.pruning)
+    prune = None if work.pruning is None else work.pruning.pruner()
     with unrepeatable() as drew:
         for results in train_stack(work.fingerprints, work.configs, work.slots, prune, work.kept):
             yield [_noted(result) for result in results] if drew() else results
@@ -73,3 +84,46 @@ def unrepeatable() -> Iterator[Callable[[], bool]]:
 
 def _noted(result: Result) -> Result:
     return replace(result, reason="; ".join(filter(None, (result.reason, DREW))))
+
+
+def train_stack(
+    fingerprints: Sequence[str],
+    configs: Sequence[Config],
+    slots: int | None = None,
+    prune: Prune | None = None,
+    kept: Mapping[str, bytes] = MappingProxyType({}),
+) -> Iterator[list[Result]]:
+    """Train runs that share a signature, at most `slots` at once (None: all); the others wait.
+
+    Lists come every few seconds: snapshots of the runs in training (outcome "running"), now and
+    then with a checkpoint, and one final result of each run soon after it ended. Runs go on from
+    the checkpoints `kept` of them. A run ends early (outcome "pruned") where
+    `prune(fingerprint, epoch, judged loss)` says so; it is asked about 20 times a run. If a stack
+    raises, those in training are trained again one by one, so that only the one at fault fails.
+    """
+    waiting, latest = list(zip(fingerprints, configs, strict=True)), dict(kept)
+    while waiting:
+        told: set[str] = set()
+        begun = slots or len(waiting)
+        try:
+            training = None
+            with undisturbed():
+                members = [build(config).member for _, config in waiting]
+                training = Training(members, [f for f, _ in waiting], slots, prune, latest)
+                for results in training.results():
+                    told |= {r.fingerprint for r in results if r.outcome != "running"}
+                    latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
+                    yield results
+            return
+        except BaseException as error:
+            if from_outside(error):
+                raise
+            if training is not None:
+                begun = training.begun
+            suspects = [run for run in waiting[:begun] if run[0] not in told]
+            if len(suspects) == 1:
+                yield [failure(*suspects[0], error)]
+            else:
+                for fingerprint, config in suspects:
+                    yield from train_stack([fingerprint], [config], None, prune, latest)
+            waiting = waiting[begun:]

@@ -5,9 +5,9 @@ import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from harness.engines.work import Work
+from harness.engines.failures import failure
+from harness.engines.worker import Work
 from harness.errors import HarnessError
-from harness.faults import failure
 from harness.store.results import Result
 
 
