@@ -32,7 +32,7 @@ STAGES = {
         "harness.fast_loader:FastLoader.load_sweep_config",
         "harness.recording:recorded",
     ),
-    "planning": ("harness.planning:plan", "harness.grouping:stacks", "harness.sweeps:stacks"),
+    "planning": ("harness.sweeps.plan:plan", "harness.sweeps.execute:stacks"),
     "manifest": ("harness.store.manifest:write_manifest", "harness.store.manifest:read_manifest"),
     "training": ("harness.engines.worker:train_stack",),
     "result to disk": ("harness.store.results:write_result", "harness.store.results:read_result"),

@@ -11,20 +11,20 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from harness import sweeps
 from harness.analysis.leaderboard import Standing, value_of
 from harness.composer import composing, current
 from harness.config.record import part, recorded
 from harness.errors import require
 from harness.launching import JobFailed, Task, launcher_of
 from harness.outputs import Outputs
-from harness.planning import Job, plan
-from harness.progress import Progress
 from harness.store.files import write_atomically
 from harness.store.manifest import Manifest
+from harness.sweeps import execute
+from harness.sweeps.plan import Job, plan
+from harness.sweeps.progress import Progress
 
 if TYPE_CHECKING:
-    from harness.search.source import Search
+    from harness.sweeps.search.optuna_search import Search
 
 Combinations = Sequence[Sequence[str]]
 
@@ -71,7 +71,7 @@ class Jobs:
             text = OmegaConf.to_yaml(self.config)
             write_atomically(self.folder / "multirun.yaml", text.encode())
         current(self.config)
-        return sweeps.begin(self.folder, manifest)
+        return execute.begin(self.folder, manifest)
 
     def job(self, number: int, lines: Sequence[str]) -> Job:
         return Job(number, tuple(lines), recorded(self.compose(number, lines)))
@@ -92,7 +92,7 @@ class Jobs:
         if not self.task.quiet:
             self._configure_log()
         with Progress(len(started), self.task.quiet) as progress:
-            summary = sweeps.carry_out(
+            summary = execute.carry_out(
                 self.folder,
                 search=search,
                 progress=progress,

@@ -12,18 +12,18 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from harness import sweeps
 from harness.analysis.leaderboard import value_of
 from harness.composer import Composer, composer
 from harness.config.record import recorded
 from harness.config.validate import construct
 from harness.engines import Engine
 from harness.errors import require
-from harness.planning import Job, plan
-from harness.progress import Progress
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
-from harness.summary import Summary
+from harness.sweeps import execute
+from harness.sweeps.plan import Job, plan
+from harness.sweeps.progress import Progress
+from harness.sweeps.summary import Summary
 from harness.tracking.backend.uri import has_password
 from harness.training.data import prepare
 
@@ -55,10 +55,10 @@ class Task:
         job = Job(number, tuple(hydra.overrides.task), recorded(cfg))
         manifest = plan([job], command=self.command, single=single)
         directory = Path(hydra.runtime.output_dir if single else hydra.sweep.dir).absolute()
-        sweeps.begin(directory, manifest)
+        execute.begin(directory, manifest)
         only = None if single else {run.fingerprint for run in manifest.runs}
         with Progress(1, self.quiet or not single) as progress:
-            summary = sweeps.carry_out(directory, only=only, progress=progress)
+            summary = execute.carry_out(directory, only=only, progress=progress)
         self.summary = summary if single else None
         return value_of(summary.ranked, summary.manifest.objective)
 
@@ -164,7 +164,7 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
         require(same, f"{directory} holds another sweep: choose another hydra.sweep.dir")
     with suppress(JobFailed):  # the summary has it
         hydra.multirun(name, task, lines, with_log_configuration=not task.quiet)
-    return task.summary or sweeps.carry_out(directory)  # a foreign launcher leaves the end to us
+    return task.summary or execute.carry_out(directory)  # a foreign launcher leaves the end to us
 
 
 def _manifest_in(directory: str | Path) -> Manifest | None:

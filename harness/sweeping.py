@@ -10,16 +10,16 @@ from harness.config.build import build
 from harness.config.record import recorded, written
 from harness.errors import HarnessError, UsageError, require
 from harness.grid import Exclusion, combinations
-from harness.grouping import stacks
 from harness.jobs import Jobs
 from harness.launching import is_stacked, launcher_of
-from harness.planning import Job, examined, manifest_of, named, plan_trial
-from harness.search.source import Search
-from harness.search.space import Space
-from harness.search.study import check, opened
-from harness.search.trials import recorded_url
 from harness.store.manifest import Planned
 from harness.store.params import flat
+from harness.sweeps.grouping import stacks
+from harness.sweeps.plan import Job, examined, manifest_of, named, plan_trial
+from harness.sweeps.search.optuna_search import Search
+from harness.sweeps.search.space import Space
+from harness.sweeps.search.storage import recorded_url
+from harness.sweeps.search.study import check, opened
 
 LISTED = 20
 RECORDED = ("n_trials", "n_jobs", "sampler", "pruner", "storage", "study_name")  # of a search

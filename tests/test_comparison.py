@@ -10,8 +10,8 @@ from scipy import stats
 from harness.analysis.leaderboard import Standing, rank, settings_of
 from harness.analysis.significance import compare, holm, told, words
 from harness.analysis.sweep_note import note
-from harness.planning import Job, plan
 from harness.store.manifest import Planned
+from harness.sweeps.plan import Job, plan
 from tests.conftest import make_config
 
 LEAST = {"metric": "val/best_loss", "direction": "minimize"}

@@ -14,7 +14,7 @@ import pytest
 from harness.engines import Engine
 from harness.engines.worker import Work, train_stack
 from harness.errors import UsageError
-from harness.search.pruning import Pruning
+from harness.sweeps.search.pruning import Pruning
 from tests import forks
 from tests.commands import SHORT, harness, manifest
 from tests.conftest import make_config

@@ -4,8 +4,8 @@ import pytest
 
 from harness.config.build import build
 from harness.engines import Engine
-from harness.grouping import LARGEST_STACK, largest, stacks
-from harness.planning import Job, plan
+from harness.sweeps.grouping import LARGEST_STACK, largest, stacks
+from harness.sweeps.plan import Job, plan
 from tests.conftest import make_config
 
 pytest.importorskip("loky")

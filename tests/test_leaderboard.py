@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from harness.analysis.leaderboard import Standing, estimate, rank, settings_of, table, value_of
-from harness.planning import Job, plan, repeats
+from harness.sweeps.plan import Job, plan, repeats
 from tests.conftest import make_config
 
 OBJECTIVE = {"metric": "val/best_loss", "direction": "minimize", "others": []}

@@ -24,7 +24,7 @@ pytestmark = QUIET
 def impatient(monkeypatch):
     """Waits are short."""
     monkeypatch.setattr("harness.tracking.backend.connection.PATIENCE", 0.5)
-    monkeypatch.setattr("harness.sweeps.HASTE", 0.5)
+    monkeypatch.setattr("harness.sweeps.execute.HASTE", 0.5)
     monkeypatch.setattr("harness.tracking.publish_queue.FIRST", 0.2)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
 

@@ -4,7 +4,7 @@ import pytest
 
 from harness.contracts import DataError
 from harness.errors import UsageError
-from harness.planning import Job, plan
+from harness.sweeps.plan import Job, plan
 from harness.training.data import prepare
 from tests.conftest import make_config
 

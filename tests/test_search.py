@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from harness.search.space import Dimension
+from harness.sweeps.search.space import Dimension
 from tests.commands import closing_lines, harness, refused
 from tests.searches import OPTUNA, RATE, journal, search
 from tests.strangers import strangers

@@ -18,10 +18,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from harness import sweeps
 from harness.errors import HarnessError
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result, result_path
+from harness.sweeps import execute
 from harness.tracking.sweep_recorder import Publisher
 from tests.crashes import CRASHES, alike
 from tests.test_resume import client_and_runs
@@ -61,13 +61,13 @@ class Sweep(RuleBasedStateMachine):
         self.disk = TemporaryDirectory(prefix="states")
         self.folder = Path(self.disk.name)
         sweep_id = self.folder.name
-        sweeps.begin(self.folder, replace(manifest, sweep_id=sweep_id, cwd=self.disk.name))
+        execute.begin(self.folder, replace(manifest, sweep_id=sweep_id, cwd=self.disk.name))
 
     @rule(number=st.integers(1, 3), before=st.booleans())
     def crash_at_a_durable_write(self, number, before):
         instead = failing(Path.replace, number, before, Crash())
         with patch.object(Path, "replace", instead), suppress(Crash):
-            sweeps.carry_out(self.folder, accept_drift=False)
+            execute.carry_out(self.folder, accept_drift=False)
 
     @rule(
         name=st.sampled_from(["open", "publish", "finish"]),
@@ -79,7 +79,7 @@ class Sweep(RuleBasedStateMachine):
         with patch.object(
             Publisher, name, failing(getattr(Publisher, name), number, before, error)
         ):
-            sweeps.carry_out(self.folder, accept_drift=False)
+            execute.carry_out(self.folder, accept_drift=False)
 
     @precondition(lambda self: self.kept)
     @rule(data=st.data(), truncate=st.booleans())
@@ -92,7 +92,7 @@ class Sweep(RuleBasedStateMachine):
 
     @rule()
     def resume(self):
-        summary = sweeps.carry_out(self.folder, accept_drift=False)
+        summary = execute.carry_out(self.folder, accept_drift=False)
         assert summary.publishing_error is None
         assert summary.counts == "3 finished, 0 diverged, 0 failed"
         client, runs = client_and_runs(self.uri, self.folder)

@@ -10,8 +10,8 @@ import yaml
 
 from harness.analysis.leaderboard import Standing
 from harness.cli import main
-from harness.planning import Job, plan
-from harness.summary import Summary
+from harness.sweeps.plan import Job, plan
+from harness.sweeps.summary import Summary
 from tests.commands import closing_lines, harness_process
 from tests.conftest import make_config
 

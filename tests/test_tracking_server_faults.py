@@ -155,7 +155,7 @@ def test_a_server_at_fault_is_left_with_each_run_once(here, proxy, undisturbed, 
 @pytest.fixture
 def impatient(monkeypatch):
     monkeypatch.setattr("harness.tracking.backend.connection.PATIENCE", 0.5)
-    monkeypatch.setattr("harness.sweeps.HASTE", 0.5)
+    monkeypatch.setattr("harness.sweeps.execute.HASTE", 0.5)
 
 
 def test_a_server_killed_in_the_middle_is_left_with_each_run_once(

@@ -9,7 +9,7 @@ from benchmarks.tasks import Case, Start, configs, member, starts
 from benchmarks.trainers import Trained, timed
 from harness.engines import STACK_BYTES
 from harness.engines.worker import train_stack
-from harness.grouping import largest
+from harness.sweeps.grouping import largest
 
 
 def harness(

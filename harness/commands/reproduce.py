@@ -21,14 +21,14 @@ from harness.analysis.differences import (
 )
 from harness.config.build import build
 from harness.contracts import Array
-from harness.drift import there
 from harness.engines.failures import failure
 from harness.errors import UsageError, from_outside
-from harness.planning import inputs_for, numerics
-from harness.progress import LINE_SECONDS
 from harness.signals import tidy_signals
 from harness.store.params import Config, params
 from harness.store.results import Curve, Result
+from harness.sweeps.drift import there
+from harness.sweeps.progress import LINE_SECONDS
+from harness.sweeps.provenance import inputs_for, numerics
 from harness.tracking.backend.name_limits import fitting
 from harness.tracking.backend.uri import tracking_uri
 from harness.training.data import prepare

@@ -5,13 +5,13 @@ import os
 from functools import partial
 from pathlib import Path
 
-from harness import sweeps
 from harness.commands.train import told
 from harness.config import plugin_files
 from harness.errors import UsageError
-from harness.progress import Progress
 from harness.store.manifest import Manifest, read_manifest
-from harness.summary import Summary
+from harness.sweeps import execute
+from harness.sweeps.progress import Progress
+from harness.sweeps.summary import Summary
 
 
 def main(arguments: list[str]) -> int:
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 def go_on_training(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:
     """All that is to be known is in the folder."""
     with Progress(len(manifest.runs), quiet=False) as progress:
-        return sweeps.carry_out(folder, progress=progress, accept_drift=accept_drift)
+        return execute.carry_out(folder, progress=progress, accept_drift=accept_drift)
 
 
 def go_on_searching(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:

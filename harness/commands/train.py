@@ -18,7 +18,7 @@ from harness.config.plugin_files import asked_for
 from harness.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
-    from harness.summary import Interrupted, Lost, Summary
+    from harness.sweeps.summary import Interrupted, Lost, Summary
 
 LISTED = 20
 PLUGINS = re.compile(r" --plugins[= ](\S+)(?= )")  # on a line that is not finished
@@ -68,7 +68,7 @@ def _train(args: Any, name: str) -> int:
 def told(train: Callable[[], "Summary"]) -> int:
     """Train, and say how it went, or how to go on; the exit code."""
     from harness.signals import tidy_signals
-    from harness.summary import Interrupted, Lost
+    from harness.sweeps.summary import Interrupted, Lost
 
     with tidy_signals():
         try:

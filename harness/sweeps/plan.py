@@ -1,19 +1,13 @@
 """What is to be done: composed configs become a manifest of runs, built and fingerprinted."""
 
 import hashlib
-import json
 import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
-from threadpoolctl import threadpool_info
 
 from harness.config import plugin_files
 from harness.config.build import Built, build
@@ -21,14 +15,15 @@ from harness.config.record import resolved, share
 from harness.config.validate import construct
 from harness.errors import HarnessError, require
 from harness.store.manifest import Manifest, Planned
-from harness.store.params import NOT_RECORDED, Config
+from harness.store.params import Config
+from harness.sweeps.provenance import fingerprint, inputs_for, numerics
 from harness.tracking.backend.uri import (
     experiment_name,
     has_password,
     tracking_uri,
     without_credentials,
 )
-from harness.training.data import Prepared, derived, prepare_for
+from harness.training.data import derived
 
 log = logging.getLogger(__name__)
 
@@ -137,40 +132,6 @@ def _warn_of_direction(built: Built) -> None:
             log.warning(text, metric, better, direction)
 
 
-def inputs_for(built: Built, config: Config) -> tuple[dict[str, Any], ...]:
-    """The parts of a run's data."""
-    name = config["dataset"]["name"]
-    source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
-    return inputs_of(prepare_for(built.member), name, source)
-
-
-@lru_cache(maxsize=16)
-def inputs_of(prepared: Prepared, name: str, source: str) -> tuple[dict[str, Any], ...]:
-    """The parts of the data as MLflow's dataset inputs, the same objects for all runs."""
-    return tuple(
-        {
-            "name": name,
-            "digest": prepared.digest(part),
-            "rows": len(rows),
-            "features": prepared.data.x.shape[1],
-            "context": part,
-            "source": source,
-        }
-        for part, rows in prepared.rows.items()
-    )
-
-
-def fingerprint(
-    config: Config, inputs: Sequence[Mapping[str, Any]], plugins: Sequence[Mapping[str, Any]]
-) -> str:
-    """What makes a run the same run: its config, its data, and the code of its plugins."""
-    aside = (*NOT_RECORDED, "objective")
-    kept = {key: value for key, value in resolved(config).items() if key not in aside}
-    digests = [part["digest"] for part in inputs]
-    text = json.dumps([kept, digests, plugins], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
 def manifest_of(
     config: Config,
     built: Built,
@@ -211,22 +172,3 @@ def manifest_of(
 def shortened(text: str) -> str:
     """A command line as a name; the tag `hydra.overrides` has the whole."""
     return text if len(text) <= NAME else f"{text[: NAME - 1]}…"
-
-
-def numerics(dtype: str) -> dict[str, Any]:
-    """What the bits of a result depend on besides config and plugins."""
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    blas: dict[str, Any] = min(pools, key=_not_numpys, default={})
-    return {
-        "harness": version("harness"),
-        "numpy": np.__version__,
-        "blas": f"{blas.get('internal_api', 'unknown')} {blas.get('version', '')}".strip(),
-        "core": blas.get("architecture", "unknown"),
-        "threads": 1,
-        "dtype": dtype,
-    }
-
-
-def _not_numpys(pool: dict[str, Any]) -> bool:
-    """SciPy brings a BLAS of its own; which is loaded first is chance."""
-    return not any(part.startswith("numpy") for part in Path(pool["filepath"]).parts[-3:])

@@ -12,13 +12,13 @@ from harness.analysis import leaderboard
 from harness.analysis.leaderboard import Standing
 from harness.config.record import resolved
 from harness.errors import HarnessError, TrackingError
-from harness.search.pruning import Pruning, note, pruning_study
-from harness.search.study import best, study_of
-from harness.search.trials import in_reach, journal
 from harness.store.files import write_atomically
 from harness.store.manifest import Manifest, Planned, planned
 from harness.store.results import Result
 from harness.store.trials import RUNS
+from harness.sweeps.search.pruning import Pruning, note, pruning_study
+from harness.sweeps.search.storage import in_reach, journal
+from harness.sweeps.search.study import best, study_of
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from harness.analysis.differences import differing, surroundings
 from harness.config.build import build
 from harness.config.registry import provenance
 from harness.errors import PluginError, UsageError
-from harness.planning import inputs_for, numerics
 from harness.store.manifest import Manifest, Planned
+from harness.sweeps.provenance import inputs_for, numerics
 from harness.training.data import prepare
 
 LISTED = 4  # differences

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis import leaderboard
 from harness.analysis.leaderboard import Standing
-from harness.drift import Present
 from harness.engines import Engine
 from harness.engines.worker import Work
 from harness.errors import DiskError, HarnessError, TrackingError, UsageError
-from harness.grouping import stacks
 from harness.store import checkpoints
 from harness.store.files import lock
 from harness.store.locks import turn
 from harness.store.manifest import Manifest, Planned, read_manifest, write_manifest
 from harness.store.results import Result, read_result, write_result
-from harness.summary import Interrupted, Lost, Summary
+from harness.sweeps.drift import Present
+from harness.sweeps.grouping import stacks
+from harness.sweeps.summary import Interrupted, Lost, Summary
 from harness.tracking.backend.uri import store_of
 from harness.tracking.publishing import Publishing
 
 if TYPE_CHECKING:
-    from harness.search.source import Search
+    from harness.sweeps.search.optuna_search import Search
 
 HASTE = 5.0  # seconds that a store may be away that is required, or written to again at the end
 PARTING = 4.0  # seconds for publishing what is left, after a signal

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.search.study import made
 from harness.store.results import Result
+from harness.sweeps.search.study import made
 from harness.training.history import questioned_every
 
 

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from harness.errors import UsageError, require, require_known
-from harness.search.trials import database, in_reach
 from harness.store.manifest import Manifest
+from harness.sweeps.search.storage import database, in_reach
 from harness.training.data import derived
 
 KNOWN = {

@@ -1,0 +1,70 @@
+"""What a run's numbers depend on: its data, its plugins, the libraries; and its fingerprint."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from harness.config.build import Built
+from harness.config.record import resolved
+from harness.store.params import NOT_RECORDED, Config
+from harness.training.data import Prepared, prepare_for
+
+
+def inputs_for(built: Built, config: Config) -> tuple[dict[str, Any], ...]:
+    """The parts of a run's data."""
+    name = config["dataset"]["name"]
+    source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
+    return inputs_of(prepare_for(built.member), name, source)
+
+
+@lru_cache(maxsize=16)
+def inputs_of(prepared: Prepared, name: str, source: str) -> tuple[dict[str, Any], ...]:
+    """The parts of the data as MLflow's dataset inputs, the same objects for all runs."""
+    return tuple(
+        {
+            "name": name,
+            "digest": prepared.digest(part),
+            "rows": len(rows),
+            "features": prepared.data.x.shape[1],
+            "context": part,
+            "source": source,
+        }
+        for part, rows in prepared.rows.items()
+    )
+
+
+def fingerprint(
+    config: Config, inputs: Sequence[Mapping[str, Any]], plugins: Sequence[Mapping[str, Any]]
+) -> str:
+    """What makes a run the same run: its config, its data, and the code of its plugins."""
+    aside = (*NOT_RECORDED, "objective")
+    kept = {key: value for key, value in resolved(config).items() if key not in aside}
+    digests = [part["digest"] for part in inputs]
+    text = json.dumps([kept, digests, plugins], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def numerics(dtype: str) -> dict[str, Any]:
+    """What the bits of a result depend on besides config and plugins."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas: dict[str, Any] = min(pools, key=_not_numpys, default={})
+    return {
+        "harness": version("harness"),
+        "numpy": np.__version__,
+        "blas": f"{blas.get('internal_api', 'unknown')} {blas.get('version', '')}".strip(),
+        "core": blas.get("architecture", "unknown"),
+        "threads": 1,
+        "dtype": dtype,
+    }
+
+
+def _not_numpys(pool: dict[str, Any]) -> bool:
+    """SciPy brings a BLAS of its own; which is loaded first is chance."""
+    return not any(part.startswith("numpy") for part in Path(pool["filepath"]).parts[-3:])
