@@ -29,7 +29,7 @@ from benchmarks.sweeps import EPOCHS, PLAIN
 
 STAGES = {
     "composing": (
-        "harness.fast_loader:FastLoader.load_sweep_config",
+        "harness.hydra_app.config_loader:FastLoader.load_sweep_config",
         "harness.recording:recorded",
     ),
     "planning": ("harness.sweeps.plan:plan", "harness.sweeps.execute:stacks"),

@@ -6,9 +6,9 @@ import numpy as np
 from hydra.types import RunMode
 
 from benchmarks import notebook
-from harness.composer import composer
 from harness.config.build import build
 from harness.config.record import recorded
+from harness.hydra_app.app import composer
 from harness.training.data import prepare_for, stream
 from harness.training.stack import Member
 

@@ -16,7 +16,7 @@ def run(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> RunR
     Raises UsageError (or PluginError, DataError) before anything is created if it cannot be. A
     run that diverged, or failed because a plugin raised, is returned and says so: `outcome`.
     """
-    from harness.launching import launch
+    from harness.hydra_app.launch import launch
 
     summary = launch(overrides, multirun=False, config_dir=config_dir, quiet=True)
     for s in summary.unwell:
@@ -30,7 +30,7 @@ def sweep(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> Sw
     Raises as `run` does before anything is created; runs that failed or diverged are in the
     result with their outcome.
     """
-    from harness.launching import launch
+    from harness.hydra_app.launch import launch
 
     return launch(overrides, multirun=True, config_dir=config_dir, quiet=True).result
 

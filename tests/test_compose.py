@@ -11,9 +11,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from harness.composer import composer
-from harness.fast_loader import FastLoader
-from harness.outputs import Outputs
+from harness.hydra_app.app import composer
+from harness.hydra_app.config_loader import FastLoader
+from harness.hydra_app.output_files import Outputs
 
 GROUPS = {
     "dataset": ["csv", "moons"],

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from harness.sweeping import Preview
+from harness.hydra_app.sweepers import Preview
 from tests.commands import SHORT, harness, listing, manifest, refused
 
 pytestmark = pytest.mark.filterwarnings(

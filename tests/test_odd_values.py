@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from harness.launching import ADDRESS
+from harness.hydra_app.launch import ADDRESS
 from tests.commands import SHORT, closing_lines, harness, listing, refused
 from tests.recorded import QUIET
 

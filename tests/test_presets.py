@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.composer import CONF, composer
 from harness.config.record import recorded
 from harness.engines.worker import train_stack
+from harness.hydra_app.app import CONF, composer
 
 PRESETS = sorted(
     f"{path.parent.name}={path.stem}"

@@ -7,10 +7,10 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from harness.composer import composer
 from harness.config.record import recorded, resolved
 from harness.config.schema import schema
 from harness.errors import UsageError
+from harness.hydra_app.app import composer
 from harness.store.params import as_text, flat, params
 
 

@@ -6,10 +6,10 @@ import re
 import pytest
 import yaml
 
-from harness.composer import CONF
 from harness.config.build import build
 from harness.config.settings import Settings
 from harness.errors import UsageError
+from harness.hydra_app.app import CONF
 from tests.conftest import make_config
 
 TYPES = [

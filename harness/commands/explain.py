@@ -19,7 +19,7 @@ WIDEST = 80  # characters that prose is wrapped at
 
 def main(arguments: list[str]) -> int:
     """Print the step, or write it as a page; nothing is trained or recorded; 0."""
-    from harness.launching import composed
+    from harness.hydra_app.launch import composed
 
     parser = argparse.ArgumentParser(prog="harness explain", description=__doc__)
     parser.add_argument("overrides", nargs="*", help="as of a run: model.hidden=[3,2] loss=mae …")

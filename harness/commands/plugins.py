@@ -8,11 +8,11 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from harness.composer import CONF, user_conf
 from harness.config.registry import load, names, origin, table
 from harness.config.schema import GROUPS, schema, twin
 from harness.contracts import KINDS
 from harness.errors import PluginError, require_known
+from harness.hydra_app.app import CONF, user_conf
 from harness.store.params import as_text
 
 

@@ -41,7 +41,7 @@ def go_on_training(folder: Path, manifest: Manifest, accept_drift: bool) -> Summ
 
 def go_on_searching(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:
     """What a search tries next has to be composed: the same command again, in the same folder."""
-    from harness.launching import launch
+    from harness.hydra_app.launch import launch
 
     assert manifest.search is not None
     try:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hydra._internal.utils import get_args_parser
 
 from harness.commands import VERBS
-from harness.composer import Composer, composer, composing, shadowed, user_conf
 from harness.config.plugin_files import asked_for
 from harness.errors import Terminated, UsageError
+from harness.hydra_app.app import Composer, composer, composing, shadowed, user_conf
 
 if TYPE_CHECKING:
     from harness.sweeps.summary import Interrupted, Lost, Summary
@@ -51,8 +51,8 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _train(args: Any, name: str) -> int:
-    from harness.launching import launch
-    from harness.sweeping import Preview
+    from harness.hydra_app.launch import launch
+    from harness.hydra_app.sweepers import Preview
 
     for folder in filter(None, (user_conf(), args.config_dir)):
         for path in shadowed(Path(folder)):

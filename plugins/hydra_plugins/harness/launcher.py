@@ -26,15 +26,15 @@ ConfigStore.instance().store(
 
 
 class StackLauncher(Launcher):
-    """`hydra/launcher=stack`; the work is done in harness.jobs."""
+    """`hydra/launcher=stack`; the work is done in harness.hydra_app.jobs."""
 
     def __init__(self, **settings: Any) -> None:
-        """The settings are in the config, too, where harness.jobs finds them."""
+        """The settings are in the config, too, where harness.hydra_app.jobs finds them."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        from harness.jobs import Jobs
+        from harness.hydra_app.jobs import Jobs
 
         self.jobs: Any = Jobs(hydra_context, task_function, config)
 

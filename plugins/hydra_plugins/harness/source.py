@@ -47,7 +47,7 @@ class HarnessSearchPath(SearchPathPlugin):
     """Plugins come after our own conf, and the user's `./conf` after them."""
 
     def manipulate_search_path(self, search_path) -> None:
-        from harness.composer import CONF, user_conf
+        from harness.hydra_app.app import CONF, user_conf
 
         if not any(part.path == f"file://{CONF}" for part in search_path.get_path()):
             return  # another Hydra app in this environment

@@ -35,15 +35,15 @@ for name, node in (("grid", GridSweeperConf), ("optuna", OptunaSweeperConf)):
 
 
 class Ours(Sweeper):
-    """What both are; the work is done in harness.sweeping."""
+    """What both are; the work is done in harness.hydra_app.sweepers."""
 
     def __init__(self, **settings: Any) -> None:
-        """The settings are in the config, too, where harness.jobs finds them."""
+        """The settings are in the config, too, where harness.hydra_app.jobs finds them."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        from harness.jobs import Jobs
+        from harness.hydra_app.jobs import Jobs
 
         self.jobs: Any = Jobs(hydra_context, task_function, config)
 
@@ -54,7 +54,7 @@ class GridSweeper(Ours):
     def sweep(self, arguments: list[str]) -> Any:
         from hydra.core.plugins import Plugins
 
-        from harness.sweeping import grid
+        from harness.hydra_app.sweepers import grid
 
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.jobs.context,
@@ -69,6 +69,6 @@ class OptunaSweeper(Ours):
     """`hydra/sweeper=optuna`: a search, which deals out its stacks itself."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        from harness.sweeping import optimise
+        from harness.hydra_app.sweepers import optimise
 
         return [optimise(self.jobs, arguments)]

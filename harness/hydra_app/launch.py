@@ -13,11 +13,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from harness.analysis.leaderboard import value_of
-from harness.composer import Composer, composer
 from harness.config.record import recorded
 from harness.config.validate import construct
 from harness.engines import Engine
 from harness.errors import require
+from harness.hydra_app.app import Composer, composer
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
 from harness.sweeps import execute

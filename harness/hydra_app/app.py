@@ -16,14 +16,14 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness import harmless
-from harness.complaints import told
 from harness.config.registry import names
 from harness.config.schema import GROUPS
 from harness.errors import HarnessError, UsageError
-from harness.fast_loader import FastLoader
+from harness.hydra_app import allowlist
+from harness.hydra_app.config_loader import FastLoader
+from harness.hydra_app.messages import told
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 
 
@@ -56,7 +56,7 @@ class Composer(Hydra):
         if self.composed is None:
             with composing(overrides):
                 composed = super().compose_config(config_name, overrides, *more, **options)
-                harmless.check(composed.hydra)
+                allowlist.check(composed.hydra)
                 self.composed = composed
             current(self.composed)
         elif options.get("with_log_configuration"):
@@ -96,7 +96,7 @@ def composer(config_dir: str | None = None) -> Iterator[Composer]:
     try:
         hydra = Composer.create_main_hydra2("harness", search_path(config_dir))
         hydra.config_loader = cast(Any, FastLoader(hydra.config_loader))
-        with harmless.known_resolvers():
+        with allowlist.known_resolvers():
             yield hydra  # type: ignore[misc]
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(told(error)) from error

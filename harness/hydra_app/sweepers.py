@@ -9,9 +9,9 @@ from omegaconf import OmegaConf
 from harness.config.build import build
 from harness.config.record import recorded, written
 from harness.errors import HarnessError, UsageError, require
-from harness.grid import Exclusion, combinations
-from harness.jobs import Jobs
-from harness.launching import is_stacked, launcher_of
+from harness.hydra_app.grid import Exclusion, combinations
+from harness.hydra_app.jobs import Jobs
+from harness.hydra_app.launch import is_stacked, launcher_of
 from harness.store.manifest import Planned
 from harness.store.params import flat
 from harness.sweeps.grouping import stacks

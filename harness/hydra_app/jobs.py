@@ -12,11 +12,11 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from harness.analysis.leaderboard import Standing, value_of
-from harness.composer import composing, current
 from harness.config.record import part, recorded
 from harness.errors import require
-from harness.launching import JobFailed, Task, launcher_of
-from harness.outputs import Outputs
+from harness.hydra_app.app import composing, current
+from harness.hydra_app.launch import JobFailed, Task, launcher_of
+from harness.hydra_app.output_files import Outputs
 from harness.store.files import write_atomically
 from harness.store.manifest import Manifest
 from harness.sweeps import execute
