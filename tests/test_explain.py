@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from harness.commands.explain import titled
+from harness.commands.explain.chain import chain
+from harness.commands.explain.formula import mathml, parse, plain
+from harness.commands.explain.step import take
 from harness.config.build import build
 from harness.engines.worker import train_stack
-from harness.lesson.chain import chain
-from harness.lesson.formula import mathml, parse, plain
-from harness.lesson.step import take
 from tests.commands import harness, refused
 from tests.conftest import make_config
 from tests.test_figures_pages import FLAGS

@@ -13,8 +13,8 @@ from harness.analysis import leaderboard
 from harness.analysis.leaderboard import Standing
 from harness.analysis.significance import told
 from harness.commands.report import main
-from harness.page import ROWS, page, table
-from harness.report import Report, from_folder, from_record
+from harness.commands.report.collect import Report, from_folder, from_record
+from harness.commands.report.page import ROWS, page, table
 from harness.store.trials import noted
 from harness.tracking.backend.uri import tracking_uri
 from harness.tracking.read_sweep import read_sweep

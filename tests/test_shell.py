@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.signals import tidy_signals
+from harness.commands.signals import tidy_signals
 from tests import forks
 from tests.commands import SHORT, harness, harness_afresh, listing, variables
 from tests.test_resume import client_and_runs

@@ -13,9 +13,9 @@ import pytest
 
 from harness import cli
 from harness.commands import ui
+from harness.commands.report.collect import from_folder, from_record
+from harness.commands.report.page import page as page_of
 from harness.errors import TrackingError
-from harness.page import page as page_of
-from harness.report import from_folder, from_record
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.sweep_recorder import Publisher
 from tests import commands

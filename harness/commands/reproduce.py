@@ -19,11 +19,11 @@ from harness.analysis.differences import (
     surroundings,
     verdict,
 )
+from harness.commands.signals import tidy_signals
 from harness.config.build import build
 from harness.contracts import Array
 from harness.engines.failures import failure
 from harness.errors import UsageError, from_outside
-from harness.signals import tidy_signals
 from harness.store.params import Config, params
 from harness.store.results import Curve, Result
 from harness.sweeps.drift import there

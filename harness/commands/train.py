@@ -10,12 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hydra._internal.utils import get_args_parser
-
 from harness.commands import VERBS
 from harness.config.plugin_files import asked_for
 from harness.errors import Terminated, UsageError
-from harness.hydra_app.app import Composer, composer, composing, shadowed, user_conf
+from harness.hydra_app.app import (
+    Composer,
+    argument_parser,
+    composer,
+    composing,
+    shadowed,
+    user_conf,
+)
 
 if TYPE_CHECKING:
     from harness.sweeps.summary import Interrupted, Lost, Summary
@@ -29,7 +34,7 @@ def main(arguments: list[str]) -> int:
     if "--version" in arguments:
         print(f"harness {version('harness')} (Hydra {version('hydra-core')})")
         return 0
-    parser = get_args_parser()
+    parser = argument_parser()
     parser.prog, parser.error = "harness", _refuse  # type: ignore[method-assign]
     args = parser.parse_intermixed_args(arguments)
     asked = [args.run, args.multirun, args.cfg, args.info, args.shell_completion]
@@ -67,7 +72,7 @@ def _train(args: Any, name: str) -> int:
 
 def told(train: Callable[[], "Summary"]) -> int:
     """Train, and say how it went, or how to go on; the exit code."""
-    from harness.signals import tidy_signals
+    from harness.commands.signals import tidy_signals
     from harness.sweeps.summary import Interrupted, Lost
 
     with tidy_signals():

@@ -19,8 +19,8 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
+from harness.commands.signals import tidy_signals
 from harness.errors import Terminated, TrackingError, UsageError
-from harness.signals import tidy_signals
 from harness.tracking.backend.sqlite import artifacts_beside, is_store
 from harness.tracking.backend.sqlite_template import cached
 from harness.tracking.backend.uri import (

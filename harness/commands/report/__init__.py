@@ -14,9 +14,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="the file to write, else report-ID.html here")
     parser.add_argument("--force", action="store_true", help="write over whatever is there")
     asked = parser.parse_args(arguments)
-    from harness.page import page
-    from harness.page_file import check_free, write_page
-    from harness.report import from_folder, from_record
+    from harness.commands.output_file import check_free, write_page
+    from harness.commands.report.collect import from_folder, from_record
+    from harness.commands.report.page import page
     from harness.tracking.backend.uri import tracking_uri
 
     folder = Path(asked.source)

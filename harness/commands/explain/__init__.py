@@ -4,14 +4,14 @@ import argparse
 import shutil
 from pathlib import Path
 
+from harness.commands.explain import render
+from harness.commands.explain.lesson import lesson
+from harness.commands.explain.step import Step, take
+from harness.commands.output_file import write_page
 from harness.config.build import build
 from harness.contracts import DataError
 from harness.engines.failures import reason
 from harness.errors import HarnessError, PluginError, UsageError, from_outside
-from harness.lesson import pages
-from harness.lesson.step import Step, take
-from harness.lesson.telling import lesson
-from harness.page_file import write_page
 from harness.store.params import Config
 
 WIDEST = 80  # characters that prose is wrapped at
@@ -36,12 +36,12 @@ def main(arguments: list[str]) -> int:
     config = composed(args.overrides, config_dir=args.config_dir)
     step = taken(config)
     sections, title = lesson(step), titled(step, config)
-    for path, form in ((args.html, pages.html), (args.markdown, pages.markdown)):
+    for path, form in ((args.html, render.html), (args.markdown, render.markdown)):
         if path:
             print(f"page: {write_page(path, form(title, sections, args.rows), args.force)}")
     if not (args.html or args.markdown):
         width = min(shutil.get_terminal_size().columns, WIDEST)
-        print(pages.text(title, sections, args.rows, max(width, 20)), end="")
+        print(render.text(title, sections, args.rows, max(width, 20)), end="")
     return 0
 
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.commands.explain.chain import Layer, chain
+from harness.commands.explain.step import SHIFT, Step
 from harness.contracts import Array
-from harness.lesson.chain import Layer, chain
-from harness.lesson.step import SHIFT, Step
 from harness.store.params import as_text
 
 LONG = 4  # terms of a sum that are written out

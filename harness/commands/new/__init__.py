@@ -12,7 +12,7 @@ from harness.contracts import KINDS
 from harness.errors import require, require_known
 from harness.store.files import write_atomically
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 USE = {"metric": "metrics=[{}]", "figure": "figures.names=[{}]"}
 
 

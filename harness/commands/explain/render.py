@@ -9,12 +9,12 @@ from textwrap import wrap
 
 import numpy as np
 
+from harness.commands.explain.formula import mathml, parse, plain, power
+from harness.commands.explain.lesson import Equation, Section
 from harness.contracts import Array
-from harness.lesson.formula import mathml, parse, plain, power
-from harness.lesson.telling import Equation, Section
 
 COLUMNS, WHOLE = 6, 8  # of a matrix that are shown; rows of one that is shown as a whole
-PAGE = Path(__file__).parent.parent / "templates" / "lesson.html"
+PAGE = Path(__file__).parent / "lesson.html"
 DOTS, FIGURE_SPACE = "…", "\u2007"
 
 

@@ -17,10 +17,10 @@ from harness.analysis import leaderboard
 from harness.analysis.leaderboard import Standing, counts
 from harness.analysis.significance import told
 from harness.analysis.sweep_note import note
-from harness.report import Report
+from harness.commands.report.collect import Report
 from harness.store.params import params
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent
 ROWS, VALUES, UNWELL = 50, 12, 20  # shown: runs, values of what varied, runs that failed
 
 

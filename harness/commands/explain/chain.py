@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.commands.explain.step import Step
 from harness.contracts import Array
-from harness.lesson.step import Step
 from harness.numerics import with_ones
 
 
