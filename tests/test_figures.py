@@ -10,10 +10,10 @@ from harness_plugins.figures.classification import Confusion, DecisionMap
 from harness_plugins.figures.curves import LossCurve
 from harness_plugins.figures.diagnostics import LAYERS, Diagnostics
 from harness_plugins.figures.grid import typical
-from harness_plugins.figures.look import colours, plain, shorten
 from harness_plugins.figures.network import Network
 from harness_plugins.figures.regression import Prediction, ResponseCurve, ResponseSurface
 from harness_plugins.figures.surface3d import Surface3D
+from harness_plugins.figures.theme import colours, plain, shorten
 from matplotlib.figure import Figure
 from PIL import Image
 

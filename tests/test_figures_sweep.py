@@ -1,8 +1,8 @@
 """The figures of a sweep: settings over their seeds, what matters, and where runs diverged."""
 
 import numpy as np
-from harness_plugins.figures.settings import Diverged, HeatMap, Importance, Parallel
-from harness_plugins.figures.space import axis, importance, space
+from harness_plugins.figures.sweep_axes import axis, importance, space
+from harness_plugins.figures.sweep_settings import Diverged, HeatMap, Importance, Parallel
 
 from harness.checks.results import sweeps
 from harness.figures import draw_all

@@ -6,10 +6,10 @@ from harness_plugins.activations.piecewise import Identity
 from harness_plugins.activations.smooth import Sigmoid, Tanh
 from harness_plugins.initializers import Normal
 from harness_plugins.losses import MSE
-from harness_plugins.models import MLP, Linear
+from harness_plugins.models.mlp import MLP, Linear
+from harness_plugins.models.rbf import RBF
+from harness_plugins.models.residual import ResidualMLP
 from harness_plugins.optimizers.momentum import SGD
-from harness_plugins.rbf import RBF
-from harness_plugins.residual import ResidualMLP
 
 from harness.training.weights import join, split
 

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 from harness_plugins.optimizers.adam import Adam, Adamax, AdamW, AMSGrad, NAdam
+from harness_plugins.optimizers.adaptive import Adagrad, RMSprop
 from harness_plugins.optimizers.momentum import SGD, Lion
-from harness_plugins.optimizers.scaled import Adagrad, RMSprop
 
 from harness.training.stack import columns
 from tests.references.optimizers import CASES

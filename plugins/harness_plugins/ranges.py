@@ -1,5 +1,7 @@
 """What a plugin's numbers may be, and how it is said when they are not: by a ValueError."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 
@@ -32,6 +34,12 @@ def finite(**fields: float) -> None:
 def at_least(least: int, **fields: int) -> None:
     """Each is that or more."""
     _expect(f"{least} or more", lambda value: value >= least, fields)
+
+
+def samples_and_noise(samples: int, noise: float, least: int) -> None:
+    """Require at least `least` samples, and a finite noise that is not negative."""
+    at_least(least, samples=samples)
+    not_negative(noise=noise)
 
 
 def _expect(rule: str, holds: Callable[[float], bool], fields: dict[str, float]) -> None:

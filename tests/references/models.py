@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from harness_plugins.activations.smooth import Tanh
-from harness_plugins.models import MLP, Linear
-from harness_plugins.rbf import RBF
-from harness_plugins.residual import ResidualMLP
+from harness_plugins.models.mlp import MLP, Linear
+from harness_plugins.models.rbf import RBF
+from harness_plugins.models.residual import ResidualMLP
 
 from harness.contracts import Array
 from tests.references.case import Case, difference

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from harness_plugins.optimizers.adam import Adam, Adamax, AdamW, AMSGrad, NAdam
+from harness_plugins.optimizers.adaptive import Adagrad, RMSprop
 from harness_plugins.optimizers.momentum import SGD, Lion
-from harness_plugins.optimizers.scaled import Adagrad, RMSprop
 
 from harness.contracts import Array
 from harness.training.stack import columns

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from harness.contracts import Array, RunResult
-from harness_plugins.figures.look import INK, LONGEST_TITLE, PART_COLOURS, QUIET, plain, round_up
+from harness_plugins.figures.theme import INK, LONGEST_TITLE, PART_COLOURS, QUIET, plain, round_up
 
 CURVES = {"train/loss": "train", "val/loss": "validation"}
 LEFT, BOTTOM, WIDTH, HEIGHT = 0.105, 0.105, 0.875, 0.755

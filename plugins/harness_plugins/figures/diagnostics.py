@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.contracts import Array, Inside, RunResult
-from harness_plugins.figures.look import INK, QUIET, matrix_name, plain
+from harness_plugins.figures.theme import INK, QUIET, matrix_name, plain
 
 LAYERS = 7  # drawn at most, at equal distances
 BINS = 30

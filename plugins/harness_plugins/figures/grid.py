@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.contracts import Array, RunResult
-from harness_plugins.figures.look import parts
+from harness_plugins.figures.theme import parts
 
 MARGIN = 0.06  # of the data's range, on each side
 

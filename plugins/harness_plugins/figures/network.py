@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from harness.contracts import Array, RunResult
-from harness_plugins.figures.look import INK, QUIET, matrix_name, plain
+from harness_plugins.figures.theme import INK, QUIET, matrix_name, plain
 
 SHOWN = 8  # units of a layer; of a wider one, some at both ends
 ENDS = (4, 2)

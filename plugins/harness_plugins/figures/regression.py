@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.contracts import Array, RunResult
 from harness_plugins.figures.grid import Plane, moving_features, plane
-from harness_plugins.figures.look import (
+from harness_plugins.figures.theme import (
     INK,
     PART_COLOURS,
     PART_MARKERS,

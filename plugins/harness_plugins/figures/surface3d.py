@@ -12,8 +12,8 @@ import numpy as np
 
 from harness.contracts import Array, RunResult
 from harness_plugins.figures.grid import moving_features, plane
-from harness_plugins.figures.look import few, left_a_net, parts
 from harness_plugins.figures.regression import columns
+from harness_plugins.figures.theme import few, left_a_net, parts
 
 SIZE = 41  # ticks along each side of the surface
 POINTS = 1000  # drawn at most

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.contracts import Array, RunResult, SweepResult
-from harness_plugins.figures.look import INK, PALETTE, QUIET, plain
-from harness_plugins.figures.space import space
+from harness_plugins.figures.sweep_axes import space
+from harness_plugins.figures.theme import INK, PALETTE, QUIET, plain
 from harness_plugins.ranges import at_least
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.contracts import Activation, Array, Arrays, Initializer, Uniform
-from harness_plugins.models import over_ones, product
+from harness_plugins.models.mlp import over_ones, product
 from harness_plugins.ranges import at_least
 
 

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.contracts import Array, SweepResult
-from harness_plugins.figures.look import INK, PALETTE, QUIET, plain
-from harness_plugins.figures.space import (
+from harness_plugins.figures.sweep_axes import (
     BINS,
     ENOUGH,
     Axis,
@@ -18,6 +17,7 @@ from harness_plugins.figures.space import (
     scaled,
     space,
 )
+from harness_plugins.figures.theme import INK, PALETTE, QUIET, plain
 
 BAD = PALETTE[1]
 VIRIDIS = (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.contracts import Array, SweepResult
-from harness_plugins.figures.look import plain
+from harness_plugins.figures.theme import plain
 
 NOT_SET = "not set"
 WIDE = 20  # a ratio from which on a scale is logarithmic

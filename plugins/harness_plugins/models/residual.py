@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.contracts import Activation, Array, Arrays, Initializer, Uniform
-from harness_plugins.models import activated, over_ones, product
+from harness_plugins.models.mlp import activated, over_ones, product
 from harness_plugins.ranges import at_least
 
 

@@ -1,36 +1,19 @@
-"""Datasets drawn from a formula: as many examples as asked for, from the generator given."""
+"""Classes drawn from a formula, as many examples as asked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 
 from harness.contracts import Array, Data
-
-
-def whole(least: int, **fields: int) -> None:
-    """ValueError unless each is that or more."""
-    for name, value in fields.items():
-        if value < least:
-            raise ValueError(f"{name} must be a whole number from {least} up, not {value}")
-
-
-def validate(samples: int, noise: float, least: int) -> None:
-    whole(least, samples=samples)
-    if not 0 <= noise < inf:
-        raise ValueError(f"noise must be a finite number from 0 up, not {noise}")
+from harness_plugins.datasets.generated.features import numbered, some_inform
+from harness_plugins.ranges import at_least, positive, samples_and_noise
 
 
 def turns(samples: int, classes: int) -> Array:
     """(samples,) codes 0, 1, ..., classes - 1, 0, 1, ...: as balanced as can be."""
     return np.arange(samples, dtype=np.int64) % classes
-
-
-def numbered(features: int) -> tuple[str, ...]:
-    """Names x1, x2, … of features."""
-    return tuple(f"x{i + 1}" for i in range(features))
 
 
 def plane(x: Array, codes: Array, class_names: tuple[str, ...]) -> Data:
@@ -45,25 +28,6 @@ def clouds(x: Array, codes: Array, classes: int) -> Data:
 
 
 @dataclass(frozen=True)
-class Surface:
-    """y = 1.2 sin x₁ + 0.7 x₂ − 0.3 x₁x₂ + ε; x₁, x₂ ~ U(−2, 2), ε ~ N(0, noise²)."""
-
-    samples: int = 200
-    noise: float = 0.1
-
-    def __post_init__(self) -> None:
-        validate(self.samples, self.noise, least=1)
-
-    def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, 2) and y (samples, 1); draws x₁, then x₂, then ε."""
-        x1 = rng.uniform(-2, 2, self.samples)
-        x2 = rng.uniform(-2, 2, self.samples)
-        noise = rng.normal(0, self.noise, self.samples)
-        y = 1.2 * np.sin(x1) + 0.7 * x2 - 0.3 * x1 * x2 + noise
-        return Data(np.column_stack([x1, x2]), y[:, None], "regression", ("x1", "x2"), ("y",))
-
-
-@dataclass(frozen=True)
 class Moons:
     """Two half circles that interlock: (cos t, sin t) and (1 − cos t, ½ − sin t), t ~ U(0, π).
 
@@ -74,7 +38,7 @@ class Moons:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        validate(self.samples, self.noise, least=2)
+        samples_and_noise(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 (upper) and 1 (lower), in turn."""
@@ -94,7 +58,7 @@ class Circles:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        validate(self.samples, self.noise, least=2)
+        samples_and_noise(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 (outer) and 1 (inner), in turn."""
@@ -115,7 +79,7 @@ class Spirals:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        validate(self.samples, self.noise, least=2)
+        samples_and_noise(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 and 1, in turn."""
@@ -134,7 +98,7 @@ class XOR:
     noise: float = 0.1
 
     def __post_init__(self) -> None:
-        validate(self.samples, self.noise, least=2)
+        samples_and_noise(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, 2) and codes 0 (equal signs) and 1 (different signs), in turn."""
@@ -154,9 +118,9 @@ class Blobs:
     features: int = 2
 
     def __post_init__(self) -> None:
-        whole(2, classes=self.classes)
-        whole(1, features=self.features)
-        validate(self.samples, self.noise, least=self.classes)
+        at_least(2, classes=self.classes)
+        at_least(1, features=self.features)
+        samples_and_noise(self.samples, self.noise, least=self.classes)
 
     def load(self, rng: np.random.Generator) -> Data:
         """x (samples, features) and codes 0, 1, ..., classes - 1, in turn."""
@@ -167,24 +131,61 @@ class Blobs:
 
 
 @dataclass(frozen=True)
-class Friedman1:
-    """y = 10 sin(π x₁x₂) + 20 (x₃ − ½)² + 10 x₄ + 5 x₅ + ε; x ~ U(0, 1), ε ~ N(0, noise²).
+class Checkerboard:
+    """The colour of a square of a board, points of U(−1, 1)², and then ε ~ N(0, noise²) added.
 
-    Features after the fifth say nothing. Friedman, 1991, Multivariate adaptive regression splines.
+    There are `squares` of them in each direction; two are as hard as `xor`.
+    """
+
+    samples: int = 200
+    noise: float = 0.0
+    squares: int = 4
+
+    def __post_init__(self) -> None:
+        samples_and_noise(self.samples, self.noise, least=2)
+        at_least(2, squares=self.squares)
+
+    def load(self, rng: np.random.Generator) -> Data:
+        """x (samples, 2) and codes 0 (the colour of the lower left corner) and 1, in turn."""
+        codes = turns(self.samples, 2)
+        corners = np.indices((self.squares, self.squares)).reshape(2, -1).T
+        corners = corners[np.argsort(corners.sum(axis=1) % 2, kind="stable")]  # colour by colour
+        dark = (self.squares**2 + 1) // 2
+        low, high = np.where(codes == 0, 0, dark), np.where(codes == 0, dark, self.squares**2)
+        square = corners[rng.integers(low, high)]
+        x = 2 * (square + rng.random(square.shape)) / self.squares - 1
+        return plane(x + rng.normal(0, self.noise, x.shape), codes, ("dark", "light"))
+
+
+@dataclass(frozen=True)
+class Classification:
+    """A cloud N(centre, noise²) for each class, at a corner of its own of a cube.
+
+    The cube spans ±separation in the first `informative` features; the others are noise alone.
+    After Guyon, 2003 (Design of experiments for the NIPS 2003 variable selection benchmark).
     """
 
     samples: int = 200
     noise: float = 1.0
     features: int = 10
+    informative: int = 5
+    classes: int = 2
+    separation: float = 1.0
 
     def __post_init__(self) -> None:
-        validate(self.samples, self.noise, least=1)
-        whole(5, features=self.features)
+        some_inform(self.features, self.informative)
+        if not 2 <= self.classes <= 2**self.informative:
+            most = f"2 to {2**self.informative}, the corners of {self.informative} features"
+            raise ValueError(f"classes must be a whole number from {most}, not {self.classes}")
+        samples_and_noise(self.samples, self.noise, least=self.classes)
+        positive(separation=self.separation)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, features) and y (samples, 1)."""
-        x = rng.uniform(0, 1, (self.samples, self.features))
-        y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
-        y += 10 * x[:, 3] + 5 * x[:, 4] + rng.normal(0, self.noise, self.samples)
-        names = numbered(self.features)
-        return Data(x, y[:, None], "regression", names, ("y",), standardize=True)
+        """x (samples, features) and codes 0, 1, ..., classes - 1, in turn."""
+        codes = turns(self.samples, self.classes)
+        places = np.arange(self.informative) % 62  # of bits; what is beyond repeats the first
+        corners = rng.choice(2 ** min(self.informative, 62), self.classes, replace=False)
+        signs = 2 * (corners[:, None] >> places & 1) - 1
+        x = rng.normal(0, self.noise, (self.samples, self.features))
+        x[:, : self.informative] += self.separation * signs[codes]
+        return clouds(x, codes, self.classes)

@@ -1,0 +1,1 @@
+"""Datasets drawn from a formula."""

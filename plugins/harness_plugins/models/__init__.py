@@ -1,0 +1,1 @@
+"""Nets: their weights, forward pass and backpropagation."""
