@@ -9,9 +9,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from harness.config import plugin_files
-from harness.config.predictor import predictor
-from harness.store.npz import layers, unpack
+from harness.serving import layers, predictor, recall, unpack
 
 
 class Served(PythonModel):
@@ -21,7 +19,7 @@ class Served(PythonModel):
         """Read `model.json` and `weights.npz`, and build the net from the installed plugins."""
         self.about = json.loads(Path(context.artifacts["model"]).read_text(encoding="utf-8"))
         if (files := context.artifacts.get("plugins")) is not None:
-            plugin_files.recall(str(folder) for folder in Path(files).iterdir())
+            recall(str(folder) for folder in Path(files).iterdir())
         weights = layers(unpack(Path(context.artifacts["weights"]).read_bytes()))
         self._said = predictor(self.about["config"], weights, self.about["scaling"])
 

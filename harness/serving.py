@@ -1,0 +1,7 @@
+"""What a saved model imports, and nothing else: these four names stay as they are for ever."""
+
+from harness.config.plugin_files import recall
+from harness.config.predictor import predictor
+from harness.store.npz import layers, unpack
+
+__all__ = ["layers", "predictor", "recall", "unpack"]
