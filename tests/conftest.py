@@ -9,9 +9,9 @@ import pytest
 from hypothesis import settings
 
 from harness.tracking.backend.uri import sqlite_uri
-from tests.commands import SHORT, harness
-from tests.recorded import served
-from tests.servers import cluster
+from tests.support.commands import SHORT, harness
+from tests.support.recorded import served
+from tests.support.servers import cluster
 
 settings.register_profile("here", deadline=None)  # how long an example takes is the machine's
 settings.load_profile("here")

@@ -13,7 +13,7 @@ import pytest
 from harness.cli import VERBS, told
 from harness.contracts import DataError
 from harness.errors import DiskError, TrackingError, UsageError
-from tests.commands import SHORT, harness, harness_afresh, listing, refused
+from tests.support.commands import SHORT, harness, harness_afresh, listing, refused
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"

@@ -1,0 +1,92 @@
+"""kill -9 at any moment and at every durable write: each run is done exactly once all the same."""
+
+import os
+import random
+import signal
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from tests.support.crashes import CRASHES, Disturbed
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
+)
+SEED = int(os.environ.get("CRASH_SEED", random.randrange(10**6)))
+GRID = ("seed=range(3)", "activation=tanh,relu", "epochs=40")
+SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")
+LEARNING_RATES = "optimizer.learning_rate=tag(log,interval(1e-3,1))"
+SWEEPS = {
+    "grid": GRID,
+    "batches": (*GRID, "batch_size=4"),
+    "search": (*SEARCH, LEARNING_RATES),
+    "processes": (*GRID, "hydra.launcher.engine=processes", "hydra.launcher.workers=2"),
+}
+DURABLE = {
+    "grid": ("seed=1,2",),
+    "search": ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", LEARNING_RATES),
+}
+SHARES = {"grid": 0.5, "batches": 0.3, "search": 0.15, "processes": 0.05}  # of the kills
+
+
+@pytest.mark.parametrize("kind", SWEEPS)
+def test_a_sweep_killed_at_random_moments_does_each_run_once(tmp_path, kind):
+    print(f"CRASH_SEED={SEED}")
+    chance = random.Random(f"{SEED} {kind}")
+    undisturbed = Disturbed(tmp_path / "calm", *SWEEPS[kind])
+    takes = used(undisturbed.start(), 120)
+    calm = undisturbed.results() if kind != "search" else None
+    kills, number = 0, 0
+    while kills < CRASHES * SHARES[kind]:
+        sweep = Disturbed(tmp_path / str(number), *SWEEPS[kind])
+        kills, number = kills + killed(sweep, chance, takes), number + 1
+        sweep.check(6, calm)
+    print(f"{kind}: {kills} kills of {number} sweeps")
+
+
+def killed(sweep, chance, takes):
+    """Kill it again and again, until it ends by itself before that; how often."""
+    kills = 0
+    while True:
+        going = sweep.start()
+        used(going, chance.uniform(0.3, 0.9 + kills / 10) * takes)
+        if going.code is not None:
+            return kills
+        going.signal(signal.SIGKILL)
+        kills += going.wait() == -signal.SIGKILL
+
+
+def used(going, limit):
+    """Wait until it ends well or has used that many seconds of CPU, however slow they are now."""
+    watched, seconds = psutil.Process(going.pid), 0.0
+    for _ in range(30_000):
+        try:
+            assert going.wait(0.01) == 0, going.said()
+            return seconds
+        except TimeoutError:
+            with suppress(psutil.NoSuchProcess):
+                seconds = sum(watched.cpu_times()[:2])
+            if seconds >= limit:
+                return seconds
+    raise AssertionError(f"it hangs: {going.said()}")
+
+
+@pytest.mark.parametrize("kind", DURABLE)
+def test_a_sweep_killed_at_any_durable_write_does_each_run_once(tmp_path, kind):
+    """Each kill is at a later write than the one before; every write, if CRASHES asks for many."""
+    print(f"CRASH_SEED={SEED}")
+    chance, line = random.Random(f"{SEED} {kind}"), (*DURABLE[kind], "epochs=3")
+    undisturbed = Disturbed(tmp_path / "calm", *line)
+    assert undisturbed.finish().code == 0
+    calm = undisturbed.results() if kind != "search" else None
+    number = kills = 0
+    while True:
+        number += 1 if CRASHES >= 200 else chance.randint(1, 20)
+        sweep = Disturbed(tmp_path / str(number), *line)
+        if sweep.start("tests.support.crashes:die_at_write", number).wait() == 0:
+            break
+        done, kills = sweep.finish(), kills + 1
+        assert done.code == 0, (number, done.err)
+        sweep.check(2, calm)
+    print(f"{kind}: {kills} kills of {number} writes")

@@ -1,0 +1,161 @@
+"""The saved model: what it predicts, and that `mlflow models serve` answers with it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from dataclasses import replace
+from importlib.metadata import files
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from harness.config.build import build
+from harness.config.predictor import predictor, scaling_of
+from harness.config.registry import provenance
+from harness.engines.worker import train_stack
+from harness.tracking.backend.uri import sqlite_uri
+from harness.tracking.model import Trained
+from harness.tracking.sweep_recorder import Publisher
+from harness.training.data import prepare_for
+from tests.conftest import make_config
+from tests.support.recorded import QUIET, manifest, planned
+
+pytestmark = QUIET
+REGRESSION = {"dataset": {"name": "surface", "samples": 60}, "standardize": True}
+CLASSES = {"dataset": {"name": "iris"}, "loss": {"name": "softmax_cross_entropy"}}
+FLOAT32 = {**REGRESSION, "dtype": "float32"}
+
+
+@pytest.fixture
+def keep(tmp_path):
+    """Train a run with these changes, and keep it with its model: a function."""
+
+    def kept(changes, uri=None):
+        config = make_config(epochs=30, **changes)
+        prepared = prepare_for(build(config).member)
+        plugins = tuple(
+            provenance(kind, config[kind]["name"]) for kind in ("model", "activation", "dataset")
+        )
+        run = replace(planned(0), config=config, plugins=plugins)
+        [result] = [*train_stack([run.fingerprint], [config])][-1]
+        sweep = manifest(tmp_path, 1, single=True, runs=(run,))
+        where = uri or sqlite_uri(tmp_path / "mlflow.db")
+        publisher = Publisher(where, sweep, tmp_path)
+        publisher.open()
+        run_id = publisher.publish(run, result, {}, {}, {})
+        scaling = scaling_of(prepared)
+        for _ in range(2):
+            publisher.attach_model(run_id, Trained(run, result, prepared.data, scaling))
+        return run_id, prepared.data, predictor(config, result.weights, scaling)
+
+    return kept
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri(tmp_path / "mlflow.db"))
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    return lambda run_id: mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+
+
+@pytest.mark.parametrize("changes", [REGRESSION, CLASSES, FLOAT32])
+def test_it_predicts_what_the_trained_net_does(keep, load, changes):
+    run_id, data, predict = keep(changes)
+    model, wanted = load(run_id), predict(data.x)
+    frame = pd.DataFrame(data.x, columns=data.feature_names)
+    for asked in (data.x, frame, frame[frame.columns[::-1]]):
+        answer = model.predict(asked)
+        assert np.abs(answer.to_numpy() - wanted).max() <= 1e-12
+    names = data.class_names if data.task == "classification" else data.target_names
+    assert list(answer.columns) == list(names)
+
+
+def test_it_says_what_it_takes_and_gives(keep, load):
+    run_id, data, _ = keep(CLASSES)
+    model = load(run_id)
+    assert len(model.metadata.signature.inputs) == data.x.shape[1]
+    assert model.metadata.signature.outputs.input_names() == list(data.class_names)
+    assert list(model.input_example.columns) == list(data.feature_names)
+    with pytest.raises(Exception, match="missing inputs"):
+        model.predict(data.x[:, :2])
+
+
+def test_it_is_kept_once_with_its_requirements_and_without_pickle(keep, tmp_path):
+    run_id, _, _ = keep(REGRESSION)
+    client = MlflowClient(sqlite_uri(tmp_path / "mlflow.db"))
+    [output] = client.get_run(run_id).outputs.model_outputs
+    logged = client.get_logged_model(output.model_id)
+    assert (logged.name, logged.status.value) == ("model", "READY")
+    [folder] = (tmp_path / "mlartifacts" / "models").glob("m-*/artifacts")
+    asked = (folder / "requirements.txt").read_text().split()
+    names = [line.partition("==")[0] for line in asked]
+    assert names == ["mlflow", "harness", "numpy"]
+    assert all("==" in line for line in asked)
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
+
+
+def test_it_is_kept_on_a_server(keep, load, server, monkeypatch):
+    run_id, data, predict = keep(REGRESSION, server)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    assert np.abs(load(run_id).predict(data.x).to_numpy() - predict(data.x)).max() <= 1e-12
+
+
+def test_mlflow_serves_it(keep, tmp_path):
+    run_id, data, predict = keep(CLASSES)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
+    process = subprocess.Popen(
+        [*command, "-m", f"runs:/{run_id}/model", "--port", str(port), "--workers", "1"],
+        env=os.environ
+        | {
+            "MLFLOW_TRACKING_URI": sqlite_uri(tmp_path / "mlflow.db"),
+            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+            "PATH": os.pathsep.join([*programs(), os.environ["PATH"]]),
+        },
+        stdout=(tmp_path / "said").open("w"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        answer = asked(f"http://127.0.0.1:{port}", {"inputs": data.x[:4].tolist()}, process)
+    except OSError:
+        pytest.fail((tmp_path / "said").read_text())
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
+        process.wait(30)
+    said = np.array([[row[name] for name in data.class_names] for row in answer["predictions"]])
+    assert np.abs(said - predict(data.x[:4])).max() <= 1e-12
+
+
+def programs():
+    """Where this environment has its programs: MLflow starts uvicorn by name."""
+    there = [file.locate() for file in files("uvicorn") if file.name == "uvicorn"]
+    return [str(Path(sys.executable).parent), *(str(path.resolve().parent) for path in there)]
+
+
+def asked(base, question, process):
+    """The answer of a model server, once it is ready."""
+    end = time.monotonic() + 90
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(f"{base}/ping", timeout=5):
+            break
+        time.sleep(0.2)
+    request = urllib.request.Request(
+        f"{base}/invocations",
+        json.dumps(question).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)

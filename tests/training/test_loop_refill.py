@@ -1,0 +1,116 @@
+"""Runs that wait for a slot: whoever trains beside them, their bits are those of the run alone."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.engines.worker import train_stack
+from tests.conftest import make_config
+from tests.training.test_loop import assert_same, last
+
+OWN = st.fixed_dictionaries(
+    {},
+    optional={
+        "optimizer__learning_rate": st.sampled_from([1e-3, 0.1, 1.0, 1e200]),
+        "stopping": st.sampled_from(
+            [
+                {"patience": p, "min_delta": d, "max_seconds": None}
+                for p in (1, 3)
+                for d in (0, 0.1)
+            ]
+        ),
+        "penalty": st.just({"l1": 0.01, "l2": 0.1}),
+        "clip": st.just({"value": None, "norm": 0.02}),
+        "tracking__log_every": st.sampled_from([None, 1, 3, 4]),
+        "tracking__metrics_every": st.sampled_from([2, 5]),
+        "metrics": st.just(["mae"]),
+        "figures__timeline": st.just(True),
+    },
+)
+SHARED = st.fixed_dictionaries(
+    {
+        "epochs": st.integers(1, 45),
+        "batch_size": st.sampled_from([None, 7, 20]),
+        "optimizer": st.sampled_from(
+            [{"name": "sgd"}, {"name": "sgd", "momentum": 0.9}, {"name": "adam"}]
+        ),
+        "dtype": st.sampled_from(["float64", "float32"]),
+        "validation": st.sampled_from([0.0, 0.2]),
+        "model": st.sampled_from(
+            [{"name": "mlp"}, {"name": "mlp", "hidden": [5, 3], "dropout": 0.3}]
+        ),
+        "schedule": st.sampled_from([{"name": "constant"}, {"name": "warmup_cosine"}]),
+        "activation": st.sampled_from([{"name": "tanh"}, {"name": "swish"}]),
+    },
+    optional={"test": st.just(0.1)},
+)
+
+
+def unlucky(name, epoch, loss):
+    """Prunes some runs at some of their epochs, by nothing but themselves."""
+    return (int(name) + 3 * epoch + int(loss * 1e4)) % 17 == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shared=SHARED, own=st.lists(OWN, min_size=1, max_size=9), slots=st.none() | st.integers(1, 6)
+)
+def test_a_refilled_stack_gives_each_run_the_bits_of_the_run_alone(shared, own, slots):
+    shared["dataset"] = {"name": "surface", "samples": 40}
+    configs = [make_config(**shared, **each, seed=seed) for seed, each in enumerate(own)]
+    names = [str(i) for i in range(len(configs))]
+    together = last(train_stack(names, configs, slots, unlucky))
+    assert [result.fingerprint for result in together] == names
+    for name, config, result in zip(names, configs, together, strict=True):
+        assert_same(last(train_stack([name], [config], prune=unlucky))[0], result)
+
+
+def test_a_pruned_run_says_when_and_keeps_what_it_has():
+    asked = []
+
+    def prune(name, epoch, loss):
+        asked.append((name, epoch, loss))
+        return name == "b" and epoch == 12
+
+    configs = [make_config(epochs=50, seed=seed) for seed in range(2)]
+    going_on, pruned = last(train_stack(["a", "b"], configs, prune=prune))
+    assert (going_on.outcome, pruned.outcome) == ("ok", "pruned")
+    assert pruned.reason == "pruned at epoch 12"
+    assert pruned.last_epoch == 12
+    assert pruned.curves["val/loss"].steps[-1] == 12
+    assert {"val/r2", "val/best_loss"} <= pruned.metrics.keys()
+    assert pruned.weights
+    assert [epoch for name, epoch, _ in asked if name == "a"] == [*range(3, 50, 3)]
+    losses = going_on.curves["val/loss"].values
+    assert [loss for name, _, loss in asked if name == "a"] == losses[3:50:3].tolist()
+
+
+def test_without_validation_the_training_loss_is_what_pruning_is_asked_of():
+    asked = []
+    config = make_config(epochs=40, validation=0.0)
+    result = last(train_stack(["a"], [config], prune=lambda *said: asked.append(said[2])))[0]
+    assert asked == result.curves["train/loss"].values[2:40:2].tolist()
+
+
+@pytest.mark.parametrize("slots", [None, 2])
+def test_runs_begin_when_a_slot_is_free_and_share_the_time_of_their_stack(slots):
+    configs = [make_config(epochs=300, seed=seed) for seed in range(4)]
+    results = last(train_stack([*"abcd"], configs, slots))
+    begun = [result.started for result in results]
+    assert begun == sorted(begun)
+    if slots is None:
+        assert len(set(begun)) == 1
+    else:
+        assert min(begun[2:]) >= max(result.ended for result in results[:2])
+    shares = [result.metrics["train/seconds"] for result in results]
+    whole = (max(result.ended for result in results) - begun[0]) / 1000
+    assert sum(shares) == pytest.approx(whole, abs=0.005)
+
+
+def test_results_of_those_that_ended_come_before_the_last_has():
+    configs = [make_config(epochs=20, seed=seed) for seed in range(6)]
+    lists = [
+        [result.fingerprint for result in results if result.outcome != "running"]
+        for results in train_stack([*"abcdef"], configs, 2)
+    ]
+    assert [names for names in lists if names] == [["a", "b"], ["c", "d"], ["e", "f"]]
