@@ -165,7 +165,7 @@ def server(place: Place) -> Iterator[subprocess.Popen[bytes]]:
     os.environ.setdefault("MLFLOW_DEFAULT_ARTIFACT_ROOT", "mlflow-artifacts:/")
     with (
         (place.folder / "server").open("ab") as log,
-        ui.server(sqlite_uri(place.base), int(port), log) as running,
+        ui.running_server(sqlite_uri(place.base), int(port), log) as running,
     ):
         ui.wait_until_it_answers(running, url)
         yield running

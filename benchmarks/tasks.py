@@ -7,9 +7,9 @@ from hydra.types import RunMode
 
 from benchmarks import notebook
 from harness.config.build import build
-from harness.config.record import recorded
-from harness.hydra_app.app import composer
-from harness.training.data import prepare_for, stream
+from harness.config.record import record_config
+from harness.hydra_app.app import open_composer
+from harness.training.data import prepare_for, random_stream
 from harness.training.stack import Member
 
 
@@ -61,9 +61,9 @@ def configs(
 ) -> list[dict[str, Any]]:
     """The composed configs of runs that differ in their seed."""
     lines = [*case.overrides, f"epochs={epochs}", f"dtype={dtype}", f"validation={validation}"]
-    with composer() as hydra:
+    with open_composer() as hydra:
         cfg = hydra.compose_config("config", lines, RunMode.RUN, with_log_configuration=False)
-        config = recorded(cfg)
+        config = record_config(cfg)
     return [config | {"seed": seed} for seed in range(runs)]
 
 
@@ -75,11 +75,11 @@ def starts(case: Case, runs: int, dtype: str = "float64", validation: float = 0.
     """Data, first weights and batch order of runs, as the harness has them."""
     made = [member(config) for config in configs(case, runs, case.epochs, dtype, validation)]
     x, y = prepare_for(made[0]).ready("train", made[0].loss.task, dtype)
-    return [Start(x, y, first_weights(m, x, y), stream(m.seed, "batches")) for m in made]
+    return [Start(x, y, first_weights(m, x, y), random_stream(m.seed, "batches")) for m in made]
 
 
 def first_weights(run: Member, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    rng = stream(run.seed, "weights")
+    rng = random_stream(run.seed, "weights")
     layers = run.model.init(rng, run.initializer, x.shape[1], y.shape[1])
     return [np.array(layer, run.dtype) for layer in layers]
 

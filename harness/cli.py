@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from harness.commands import VERBS
-from harness.config.plugin_files import asked_for
+from harness.config.plugin_files import extra_plugin_folders
 from harness.contracts import DataError
 from harness.errors import HarnessError, Terminated, UsageError
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _streams()
     try:
         given = [*(sys.argv[1:] if arguments is None else arguments)]
-        with asked_for(folders_in(given)):
+        with extra_plugin_folders(folders_in(given)):
             code = _called(given)
         sys.stdout.flush()
         return code
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("HARNESS_DEBUG") == "1":
             traceback.print_exc()
-        code, text = told(error)
+        code, text = format_error(error)
         print(f"harness: {text}", file=sys.stderr)
         return code
 
@@ -78,7 +78,7 @@ def _called(arguments: list[str]) -> int:
     return code
 
 
-def told(error: Exception) -> tuple[int, str]:
+def format_error(error: Exception) -> tuple[int, str]:
     """The exit code of an error, and one to three lines about it."""
     if isinstance(error, HarnessError):
         return error.exit_code, _short(str(error))

@@ -48,7 +48,7 @@ class Terminated(Stopped):
     """SIGTERM, alike."""
 
 
-def from_outside(error: BaseException) -> bool:
+def is_interruption(error: BaseException) -> bool:
     """Whether no plugin raised this: a signal did, or whoever asks for results wants no more."""
     if type(error) is KeyboardInterrupt:  # in Python's own handling of Ctrl-C: perhaps
         return signal.getsignal(signal.SIGINT) is signal.default_int_handler

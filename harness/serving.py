@@ -1,6 +1,6 @@
 """What a saved model imports, and nothing else: these four names stay as they are for ever."""
 
-from harness.config.plugin_files import recall
+from harness.config.plugin_files import use_recorded_folders as recall
 from harness.config.predictor import predictor
 from harness.store.npz import layers, unpack
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import VERBS, told
+from harness.cli import VERBS, format_error
 from harness.contracts import DataError
 from harness.errors import DiskError, TrackingError, UsageError
 from tests.support.commands import SHORT, harness, harness_afresh, listing, refused
@@ -142,7 +142,7 @@ def test_a_traceback_is_shown_only_for_who_asks(workplace, capsys, monkeypatch):
     ids=str,
 )
 def test_every_error_has_its_exit_code(error, code, said):
-    given, text = told(error)
+    given, text = format_error(error)
     assert given == code
     assert text.startswith(said)
 
@@ -157,7 +157,7 @@ def test_a_folder_that_is_a_file_is_disk_trouble(workplace, capsys):
 def test_when_the_store_is_away_the_command_that_publishes_is_told(workplace, capsys, monkeypatch):
     from harness.tracking.backend import connection
 
-    monkeypatch.setattr(connection, "PATIENCE", 0.0)
+    monkeypatch.setattr(connection, "AWAY_SECONDS", 0.0)
     code, out, err = harness(
         capsys, *SHORT, "tracking.uri=http://127.0.0.1:9", "hydra.run.dir=a b"
     )

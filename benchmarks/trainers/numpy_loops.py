@@ -9,7 +9,7 @@ from benchmarks.tasks import Case, Start, configs, member, starts
 from benchmarks.trainers import Trained, timed
 from harness.engines import STACK_BYTES
 from harness.engines.worker import train_stack
-from harness.sweeps.grouping import largest
+from harness.sweeps.grouping import largest_stack
 
 
 def harness(
@@ -18,7 +18,7 @@ def harness(
     """One stack, from configs to results; None is as many runs as the harness puts in one."""
     if runs is None:
         [one] = configs(case, 1, epochs, dtype, validation)
-        runs = largest(member(one), STACK_BYTES)
+        runs = largest_stack(member(one), STACK_BYTES)
     asked = configs(case, runs, epochs, dtype, validation)
     names = [str(number) for number in range(runs)]
     seconds, told = timed(lambda: list(train_stack(names, asked)))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.contracts import Array, Inside, RunResult
-from harness.errors import from_outside
+from harness.errors import is_interruption
 
 IDLE = 0.5  # of all hidden units, from which on it is said that they are saturated, or dead
 APART = 1e4  # between the gradients of the first and the last layer, by weight
@@ -61,7 +61,7 @@ def _inside(result: RunResult) -> Inside | None:
     try:
         return result.inside
     except BaseException as error:
-        if from_outside(error):
+        if is_interruption(error):
             raise
         return None
 

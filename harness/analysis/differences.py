@@ -15,7 +15,7 @@ FINALS = ("train/", "val/", "test/")
 Curves = Mapping[str, tuple[Array, Array]]
 
 
-class Left(NamedTuple):
+class RunOutcome(NamedTuple):
     """What a run left."""
 
     end: str  # its outcome, and why
@@ -25,7 +25,7 @@ class Left(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Agreement:
     """How far two runs agree in one thing."""
 
     what: str
@@ -50,7 +50,7 @@ class Likeness:
         return ", ".join(parts)
 
 
-def surroundings(
+def run_environment(
     plugins: Iterable[Mapping[str, Any]],
     inputs: Iterable[Mapping[str, Any]],
     numerics: Mapping[str, Any],
@@ -65,7 +65,7 @@ def surroundings(
     return found | {key: str(value) for key, value in numerics.items()}
 
 
-def differing(
+def differing_items(
     was: Mapping[str, str], now: Mapping[str, str], *, everything: bool = False
 ) -> dict[str, tuple[str, str]]:
     """What both know and say otherwise; with `everything` also what only one knows."""
@@ -75,7 +75,7 @@ def differing(
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def likenesses(a: Left, b: Left) -> list[Likeness]:
+def compare_outcomes(a: RunOutcome, b: RunOutcome) -> list[Agreement]:
     """How far two runs agree: each curve, what is recorded once, the weights."""
     keys = [*a.curves, *(key for key in b.curves if key not in a.curves)]
     found = [_of_curves(key, a.curves.get(key), b.curves.get(key)) for key in keys]
@@ -86,7 +86,7 @@ def likenesses(a: Left, b: Left) -> list[Likeness]:
     return [*found, _of_finals(ours, theirs), _of_weights(a.weights, b.weights)]
 
 
-def verdict(found: Sequence[Likeness]) -> str:
+def verdict(found: Sequence[Agreement]) -> str:
     """`same (bits)`, `same (1e-12)`, or `different: ` and where first."""
     if all(each.largest == 0 for each in found):
         return "same (bits)"
@@ -100,18 +100,20 @@ def verdict(found: Sequence[Likeness]) -> str:
     return f"different: {first.what} from epoch {first.clearly}"
 
 
-def relative(a: Array, b: Array) -> Array:
+def relative_difference(a: Array, b: Array) -> Array:
     """|a - b| over the larger of both, number by number; 0 where they are equal."""
     size = np.maximum(np.abs(a), np.abs(b))
     apart: Array = np.divide(np.abs(a - b), size, out=np.zeros(size.shape), where=a != b)
     return apart
 
 
-def _of_curves(key: str, a: tuple[Array, Array] | None, b: tuple[Array, Array] | None) -> Likeness:
+def _of_curves(
+    key: str, a: tuple[Array, Array] | None, b: tuple[Array, Array] | None
+) -> Agreement:
     if a is None or b is None:
-        return Likeness(key, "a curve in one of them only", np.inf)
+        return Agreement(key, "a curve in one of them only", np.inf)
     steps, mine, theirs = np.intersect1d(a[0], b[0], return_indices=True)
-    apart = relative(a[1][mine], b[1][theirs])
+    apart = relative_difference(a[1][mine], b[1][theirs])
     first, clearly = (
         int(steps[at[0]]) if len(at := np.flatnonzero(apart > bound)) else None
         for bound in (0, NEARLY)
@@ -121,30 +123,30 @@ def _of_curves(key: str, a: tuple[Array, Array] | None, b: tuple[Array, Array] |
         count = f"{count} in both ({missing} in one of them only)"
     alike = [*a[0][[0, -1]]] == [*b[0][[0, -1]]]  # who is looked at on the way has more points
     largest = float(apart.max(initial=0)) if alike else np.inf
-    return Likeness(key, count, largest, first, clearly, len(steps) > 0)
+    return Agreement(key, count, largest, first, clearly, len(steps) > 0)
 
 
-def _of_finals(a: Mapping[str, float], b: Mapping[str, float]) -> Likeness:
+def _of_finals(a: Mapping[str, float], b: Mapping[str, float]) -> Agreement:
     """Numbers that are recorded once."""
     if missing := sorted({*a} ^ {*b}):
-        return Likeness("finals", f"{', '.join(missing)} in one of them only", np.inf)
+        return Agreement("finals", f"{', '.join(missing)} in one of them only", np.inf)
     values = np.array([[a[key], b[key]] for key in a]).reshape(-1, 2)
-    apart = relative(*values.T)
+    apart = relative_difference(*values.T)
     others = [key for key, each in zip(a, apart, strict=True) if each > 0]
     what = f"{len(a)} numbers" + (f", other bits in {', '.join(others)}" if others else "")
-    return Likeness("finals", what, float(apart.max(initial=0)))
+    return Agreement("finals", what, float(apart.max(initial=0)))
 
 
-def _of_weights(a: Arrays, b: Arrays) -> Likeness:
+def _of_weights(a: Arrays, b: Arrays) -> Agreement:
     """Relative to the largest weight of a layer: one that is nearly 0 has no say."""
     if [(w.shape, w.dtype) for w in a] != [(w.shape, w.dtype) for w in b]:
         shapes = " and ".join(
             ", ".join(f"{w.dtype} {w.shape}" for w in each) or "none" for each in (a, b)
         )
-        return Likeness("weights", f"not alike: {shapes}", np.inf)
+        return Agreement("weights", f"not alike: {shapes}", np.inf)
     apart = [
         float(np.abs(v - w).max() / max(np.abs(v).max(), np.abs(w).max()))
         for v, w in zip(a, b, strict=True)
         if not np.array_equal(v, w)
     ]
-    return Likeness("weights", f"{sum(w.size for w in a)} numbers", max(apart, default=0.0))
+    return Agreement("weights", f"{sum(w.size for w in a)} numbers", max(apart, default=0.0))

@@ -6,15 +6,15 @@ import numpy as np
 
 from harness.contracts import Activation, Array, Arrays, Hidden, Inside
 from harness.training.data import Prepared
-from harness.training.loop import begin, judge, penalised
-from harness.training.stack import Member, Stack, stack
-from harness.training.weights import Shapes, join, split
+from harness.training.loop import initial_weights, judge, penalised
+from harness.training.stack import Member, Stack, make_stack
+from harness.training.weights import Shapes, join_weights, split_weights
 
 EXAMPLES = 2000  # that the hidden units are asked about, at most
 REACH = 12.0  # of z, on both sides of zero, where an activation is expected to be steepest
 
 
-class Spy:
+class RecordingActivation:
     """An activation that remembers what it was asked; it writes into nobody's arrays."""
 
     def __init__(self, activation: Activation) -> None:
@@ -30,17 +30,20 @@ class Spy:
         return self.activation.derivative(z, h)
 
 
-def look_inside(member: Member, prepared: Prepared, weights: Sequence[Array]) -> Inside:
+def inspect_net(member: Member, prepared: Prepared, weights: Sequence[Array]) -> Inside:
     """What is inside the net of a run that has these weights, layer by layer."""
     x, y = prepared.ready("train", member.loss.task, member.dtype)
-    first, shapes, _ = begin([member], prepared, x.shape[1], y.shape[1])
-    own, rows = stack([member]), join([np.asarray(w, member.dtype)[None] for w in weights])
+    first, shapes, _ = initial_weights([member], prepared, x.shape[1], y.shape[1])
+    own, rows = (
+        make_stack([member]),
+        join_weights([np.asarray(w, member.dtype)[None] for w in weights]),
+    )
     with np.errstate(all="ignore"):
         gradient = gradient_of(own, rows, shapes, x, y)
-        seen = hidden(own, rows, shapes, few(x, shapes))
+        seen = hidden_activity(own, rows, shapes, spread_examples(x, shapes))
         z = np.linspace(-REACH, REACH, 4001, dtype=member.dtype).reshape(1, 1, -1)
         slopes = own.activation.derivative(z, own.activation(z))
-    initial = [layer[0].copy() for layer in split(first, shapes)]
+    initial = [layer[0].copy() for layer in split_weights(first, shapes)]
     return Inside(initial, gradient, seen, float(np.nanmax(np.abs(slopes))))
 
 
@@ -49,19 +52,19 @@ def gradient_of(own: Stack, rows: Array, shapes: Shapes, x: Array, y: Array) -> 
     rows = rows.copy()
     rows.setflags(write=False)
     forward, backward = own.model.forward, own.model.backward
-    prediction, cache = forward(split(rows, shapes), x[None], own.activation)
+    prediction, cache = forward(split_weights(rows, shapes), x[None], own.activation)
     _, delta = judge(own, prediction, y[None], rows)
-    gradient = penalised(own, join(backward(cache, delta)), rows)
-    return [layer[0] for layer in split(gradient, shapes)]
+    gradient = penalised(own, join_weights(backward(cache, delta)), rows)
+    return [layer[0] for layer in split_weights(gradient, shapes)]
 
 
-def hidden(own: Stack, rows: Array, shapes: Shapes, x: Array) -> list[Hidden]:
+def hidden_activity(own: Stack, rows: Array, shapes: Shapes, x: Array) -> list[Hidden]:
     """What each activation of a run is asked for these examples.
 
     Which axis holds the examples is told by its length, which is that of no layer.
     """
-    spy = Spy(own.activation)
-    own.model.forward(split(rows, shapes), x[None], spy)
+    spy = RecordingActivation(own.activation)
+    own.model.forward(split_weights(rows, shapes), x[None], spy)
     found = []
     for z, h in spy.asked:
         axes = [axis for axis in range(1, z.ndim) if z.shape[axis] == len(x)]
@@ -72,7 +75,7 @@ def hidden(own: Stack, rows: Array, shapes: Shapes, x: Array) -> list[Hidden]:
     return found
 
 
-def few(x: Array, shapes: Shapes) -> Array:
+def spread_examples(x: Array, shapes: Shapes) -> Array:
     """Examples at equal distances, not as many as a layer has units."""
     widths = {n + more for shape in shapes for n in shape for more in (-1, 0, 1)}
     count = next(n for n in range(min(len(x), EXAMPLES), -1, -1) if n not in widths or n < 2)

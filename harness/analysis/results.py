@@ -10,16 +10,16 @@ from typing import Any, overload
 import numpy as np
 
 from harness.analysis import leaderboard
-from harness.analysis.introspect import look_inside
-from harness.analysis.leaderboard import Standing
+from harness.analysis.introspect import inspect_net
+from harness.analysis.leaderboard import RankedRun
 from harness.config.build import build
-from harness.config.predictor import predictor, scaling_of
+from harness.config.predictor import predictor, scaling_as_lists
 from harness.contracts import Array, Arrays, RunResult, SweepResult
 from harness.store.manifest import Manifest, Planned
-from harness.store.params import Config, flat, params
+from harness.store.params import Config, flatten, recorded_params
 from harness.store.results import Result, read_result
 from harness.training.data import prepare_for
-from harness.training.weights import split
+from harness.training.weights import split_weights
 
 
 def run_result(
@@ -37,21 +37,21 @@ def run_result(
     raw = {part: prepared.raw(part) for part in prepared.rows}
     result = RunResult(
         **record,
-        norms=norms(trail),
+        norms=layer_norms(trail),
         config=config,
-        params=params(config),
+        params=recorded_params(config),
         weights=weights,
         data=prepared.data,
         x={part: x for part, (x, _) in raw.items()},
         y={part: y for part, (_, y) in raw.items()},
-        predictor=predictor(config, weights, scaling_of(prepared)),
-        look=partial(look_inside, member, prepared, weights),
+        predictor=predictor(config, weights, scaling_as_lists(prepared)),
+        look=partial(inspect_net, member, prepared, weights),
     )
-    result.timeline = _timeline(result, trail, scaling_of(prepared))
+    result.timeline = _timeline(result, trail, scaling_as_lists(prepared))
     return result
 
 
-def of_planned(
+def planned_result(
     planned: Planned, result: Result | None, run_id: str | None, directory: Path
 ) -> RunResult:
     """A run of a manifest; without a result nothing is known but what was asked for."""
@@ -71,7 +71,7 @@ def of_planned(
     )
 
 
-def norms(trail: Mapping[str, Array]) -> dict[str, Array]:
+def layer_norms(trail: Mapping[str, Array]) -> dict[str, Array]:
     """What was noted of each layer's size and steps; see RunResult."""
     if "norms" not in trail:
         return {}
@@ -90,7 +90,7 @@ def _timeline(
     stood = []
     for epoch, row in zip(trail["film_epochs"].tolist(), trail["film"], strict=True):
         if epoch < result.best_epoch:
-            weights = [layer[0] for layer in split(row[None], shapes)]
+            weights = [layer[0] for layer in split_weights(row[None], shapes)]
             told = predictor(result.config, weights, scaling)
             then = {"weights": weights, "best_epoch": epoch, "predictor": told, "look": None}
             stood.append(replace(result, **then))
@@ -101,11 +101,11 @@ def _timeline(
 
 
 @dataclass(frozen=True)
-class Runs(Sequence[RunResult]):
+class RunsOnDisk(Sequence[RunResult]):
     """The runs of a sweep, best first, each read from disk when it is looked at."""
 
     directory: Path
-    ranked: Sequence[Standing]
+    ranked: Sequence[RankedRun]
     run_ids: Mapping[str, str]
 
     def __len__(self) -> int:
@@ -122,7 +122,9 @@ class Runs(Sequence[RunResult]):
             return [self[i] for i in range(*index.indices(len(self)))]
         planned = self.ranked[index].planned
         result = read_result(self.directory, planned.fingerprint)
-        return of_planned(planned, result, self.run_ids.get(planned.fingerprint), self.directory)
+        return planned_result(
+            planned, result, self.run_ids.get(planned.fingerprint), self.directory
+        )
 
     def __iter__(self) -> Iterator[RunResult]:
         return (self[i] for i in range(len(self)))
@@ -131,22 +133,22 @@ class Runs(Sequence[RunResult]):
 def sweep_result(
     manifest: Manifest,
     directory: Path,
-    ranked: Sequence[Standing],
+    ranked: Sequence[RankedRun],
     run_ids: Mapping[str, str],
     parent_run_id: str | None,
 ) -> SweepResult:
     """A sweep from what is on disk."""
-    runs = Runs(directory, ranked, run_ids)
+    runs = RunsOnDisk(directory, ranked, run_ids)
     rows = [
         {
             "run_id": run_ids.get(s.planned.fingerprint),
             "name": s.planned.name,
             "outcome": s.outcome,
-            **flat(s.planned.config),
+            **flatten(s.planned.config),
             **s.metrics,
         }
         for s in ranked
     ]
-    best = runs[0] if leaderboard.best(ranked, manifest.objective) else None
+    best = runs[0] if leaderboard.best_run(ranked, manifest.objective) else None
     objective = str(manifest.objective["metric"]), str(manifest.objective["direction"])
     return SweepResult(manifest.sweep_id, parent_run_id, runs, best, directory, rows, objective)

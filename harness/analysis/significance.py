@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from harness.analysis.leaderboard import Setting, sign, well
+from harness.analysis.leaderboard import Setting, finished_with, objective_sign
 
 LEVEL = 0.05
 TOP = 10  # settings that are shown, and compared with the best of them
@@ -30,13 +30,13 @@ def compare(settings: Sequence[Setting], objective: Mapping[str, Any]) -> list[C
     """The first of the settings against each of the others whose runs all ended well."""
     first, others = settings[0], [setting for setting in settings[1:] if setting.whole]
     found = [_against(first, other, objective) for other in others]
-    adjusted = holm([c.p for c in found])
+    adjusted = holm_correction([c.p for c in found])
     return [c._replace(p=p) for c, p in zip(found, adjusted, strict=True)]
 
 
 def _against(first: Setting, other: Setting, objective: Mapping[str, Any]) -> Comparison:
     """Student's t of the differences over common seeds; Welch's where fewer than two are."""
-    way = sign(objective)
+    way = objective_sign(objective)
     ours, theirs = (_by_seed(setting, objective["metric"]) for setting in (first, other))
     if len(common := sorted(ours.keys() & theirs.keys())) > 1:
         differences = [way * (theirs[seed] - ours[seed]) for seed in common]
@@ -54,7 +54,7 @@ def _against(first: Setting, other: Setting, objective: Mapping[str, Any]) -> Co
 
 
 def _by_seed(setting: Setting, metric: str) -> dict[int, float]:
-    good = well(setting.standings, metric)
+    good = finished_with(setting.standings, metric)
     return {s.planned.config["seed"]: s.metrics[metric] for s in good}
 
 
@@ -68,7 +68,7 @@ def _students(effect: float, error: float, freedom: float) -> tuple[float, float
     return float(stdtrit(freedom, 1 - LEVEL / 2)) * error, float(p)
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def holm_correction(ps: Sequence[float]) -> list[float]:
     """Adjusted so that among all comparisons a false one has a chance of 5 %; nan stays nan.
 
     Holm, 1979, Scandinavian Journal of Statistics 6.
@@ -81,7 +81,7 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def told(value: float, interval: float) -> str:
+def format_difference(value: float, interval: float) -> str:
     """`0.0123 ± 0.0045`: as many digits as the interval allows."""
     if not interval > 0:
         return f"{value:.3g}" if math.isnan(interval) else f"{value:.3g} ± 0"
@@ -91,7 +91,7 @@ def told(value: float, interval: float) -> str:
     return f"{round(value, digits):.{max(digits, 0)}f} ± {interval:.{max(digits, 0)}f}"
 
 
-def words(
+def describe_best(
     settings: Sequence[Setting],
     objective: Mapping[str, Any],
     quoted: Callable[[str], str] = lambda name: name,
@@ -104,7 +104,7 @@ def words(
         return f"of each setting a run ended badly: {quoted(first.name)} comes first by the others"
     found = compare(settings[:TOP], objective)
     said = _verdict(quoted(first.name), found, quoted)
-    way = sign(objective)
+    way = objective_sign(objective)
     unsure = [g for g in settings if not g.whole and g.seeds and way * (g.mean - first.mean) < 0]
     if unsure:
         bad = len(unsure[0].standings) - unsure[0].seeds
@@ -118,7 +118,7 @@ def _verdict(name: str, found: Sequence[Comparison], quoted: Callable[[str], str
     if not found:
         return f"{name} is the only setting whose runs all ended well"
     near = found[0]
-    second, by = quoted(near.other.name), told(near.effect, near.interval)
+    second, by = quoted(near.other.name), format_difference(near.effect, near.interval)
     if math.isnan(near.p):
         ahead = f"is ahead of {second} by {by}" if near.effect else f"is level with {second}"
         what = "with one seed, so seed noise is unknown (seed=0,1,2 or repeats=3 would tell)"
@@ -129,6 +129,6 @@ def _verdict(name: str, found: Sequence[Comparison], quoted: Callable[[str], str
     said = f"{name} is not distinguishable from {second} with {near.seeds} seeds ({by})"
     said += f", nor from {alike} more" if alike else ""
     if better := next((c for c in found if c.better), None):
-        by = told(better.effect, better.interval)
+        by = format_difference(better.effect, better.interval)
         said += f"; it is better than {quoted(better.other.name)} by {by}"
     return said

@@ -3,18 +3,30 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.analysis.leaderboard import Setting, Standing, number, settings_of, varying
-from harness.analysis.significance import TOP, Comparison, compare, told, words
+from harness.analysis.leaderboard import (
+    RankedRun,
+    Setting,
+    finite_or_none,
+    group_by_setting,
+    varying_params,
+)
+from harness.analysis.significance import (
+    TOP,
+    Comparison,
+    compare,
+    describe_best,
+    format_difference,
+)
 from harness.store.manifest import Manifest
-from harness.store.params import params
+from harness.store.params import recorded_params
 
 LONGEST = 80  # characters of a cell
 
-Link = Callable[[Standing], str | None]  # where a run is shown
+Link = Callable[[RankedRun], str | None]  # where a run is shown
 
 
-def note(
-    ranked: Sequence[Standing],
+def write_sweep_note(
+    ranked: Sequence[RankedRun],
     manifest: Manifest,
     counts: str,
     link: Link = lambda standing: None,
@@ -25,12 +37,14 @@ def note(
     `keys` are what varies, where that is known.
     """
     objective = manifest.objective
-    found = settings_of(ranked, objective)
+    found = group_by_setting(ranked, objective)
     repeated = len(found) < len(ranked)
-    keys = varying([s.planned for s in ranked]) if keys is None else keys
+    keys = varying_params([s.planned for s in ranked]) if keys is None else keys
     keys = [key for key in keys if not (repeated and key == "seed")]
     behind = {c.other.identity: c for c in compare(found[:TOP], objective)} if repeated else {}
-    said = [f"**{_sentence(words(found, objective, _code))}**", ""] if len(found) > 1 else []
+    said = (
+        [f"**{_sentence(describe_best(found, objective, _code))}**", ""] if len(found) > 1 else []
+    )
     return "\n".join(
         [
             *said,
@@ -64,8 +78,8 @@ def _table(
     lines = [["rank", *heads], ["---"] * (1 + len(heads))]
     for place, group in enumerate(found, 1):
         first = group.standings[0]
-        settings, name = params(first.planned.config), first.planned.name
-        said: list[Any] = [first.outcome, number(group.mean)]
+        settings, name = recorded_params(first.planned.config), first.planned.name
+        said: list[Any] = [first.outcome, finite_or_none(group.mean)]
         if behind is not None:
             said, name = _over_seeds(group, behind.get(group.identity)), f"seed={settings['seed']}"
         row = [place, *said, *(settings.get(key, "") for key in keys)]
@@ -75,8 +89,8 @@ def _table(
 
 def _over_seeds(group: Setting, against: Comparison | None) -> list[str]:
     seeds = str(group.seeds) if group.whole else f"{group.seeds} of {len(group.standings)}"
-    mean = told(group.mean, group.interval) if group.seeds else ""
-    return [seeds, mean, told(against.effect, against.interval) if against else ""]
+    mean = format_difference(group.mean, group.interval) if group.seeds else ""
+    return [seeds, mean, format_difference(against.effect, against.interval) if against else ""]
 
 
 def _linked(name: str, address: str | None) -> str:

@@ -50,10 +50,10 @@ def _is_config(hint: Any) -> bool:
 
 
 def check_plugin_has_usable_defaults(plugin: Any, kind: Kind) -> None:
-    from harness.config.validate import required
+    from harness.config.validate import required_fields
 
     cls = type(plugin)
-    made = cls(**{name: getattr(plugin, name) for name in required(cls)})
+    made = cls(**{name: getattr(plugin, name) for name in required_fields(cls)})
     try:
         hash(made), hash(plugin)
     except TypeError as error:
@@ -77,11 +77,11 @@ def check_plugin_pickles(plugin: Any, kind: Kind) -> None:
 def check_plugin_round_trips_through_config(plugin: Any, kind: Kind) -> None:
     from omegaconf import OmegaConf
 
-    from harness.config.schema import mirrored
+    from harness.config.schema import mutable_twin
     from harness.config.validate import build_dataclass
 
     values = {f.name: getattr(plugin, f.name) for f in fields(plugin) if f.init}
-    node = OmegaConf.merge(OmegaConf.structured(mirrored(type(plugin), "it")), values)
+    node = OmegaConf.merge(OmegaConf.structured(mutable_twin(type(plugin), "it")), values)
     plain = OmegaConf.to_container(node, enum_to_str=True)
     read: Any = OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(plain)))
     del read["name"]

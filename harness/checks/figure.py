@@ -39,10 +39,10 @@ def drawn(figure: Any, result: Any) -> bytes:
 
 def sketch(figure: Any, result: Any) -> Array:
     """The same small and without a layout, which takes most of the time: pixels, or a page."""
-    from harness.figures.style import blank, style
+    from harness.figures.style import blank_figure, style
 
     with style():
-        sheet: Any = blank()
+        sheet: Any = blank_figure()
         sheet.set_layout_engine("none")
         sheet.set_dpi(40)
         page = figure.draw(result, sheet)

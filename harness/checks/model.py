@@ -20,7 +20,7 @@ from harness.checks.kit import (
 from harness.contracts import Array, Arrays
 from harness.numerics import tanh
 from harness.training.stack import columns
-from harness.training.weights import Shapes, join, split
+from harness.training.weights import Shapes, join_weights, split_weights
 
 HEADING = "Models"
 
@@ -57,7 +57,7 @@ class Net:
         self.model, self.case = model, case
         made = [model.init(case.rng("w", r), drawn, features, outputs) for r in case.members]
         self.shapes: Shapes = [array.shape for array in made[0]]
-        rows = join([np.stack(layer) for layer in zip(*made, strict=True)])
+        rows = join_weights([np.stack(layer) for layer in zip(*made, strict=True)])
         self.rows = (rows + case.normal("shift", rows.shape[1], scale=0.2)).astype(case.dtype)
         slopes = [Bend(0.5 + 0.25 * r) for r in case.members]
         self.activation = columns(slopes, 3, case.dtype)
@@ -69,7 +69,7 @@ class Net:
             prediction, cache = self.model.forward(layers, x, activation, uniform)
             return prediction, Cache(cache)
 
-        return call(method, split(rows, self.shapes), x, self.activation)
+        return call(method, split_weights(rows, self.shapes), x, self.activation)
 
     def backward(self, cache: Cache, delta: Array, call: Call = plainly) -> Arrays:
         arrays: Arrays = call(lambda delta: self.model.backward(cache.inner, delta), delta)
@@ -121,7 +121,7 @@ def check_model_gradient_is_its_slope(model: Any) -> None:
 
             def along(step: float, net: Net = net, x: Array = x, d: Array = delta,
                       moved: Arrays = moved) -> Array:  # fmt: skip
-                there = net.rows + step * join(moved)
+                there = net.rows + step * join_weights(moved)
                 prediction = net.forward(there, x, net.case.uniform())[0]
                 return np.asarray((prediction * d).sum(axis=(1, 2)))
 

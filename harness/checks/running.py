@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.checks import declaration, purity, rows
 from harness.checks.kit import Failure, Kind, Skip, changed
-from harness.config.registry import load
+from harness.config.registry import load_plugin
 from harness.errors import PluginError
 
 Check = Callable[[Any], None]
@@ -125,10 +125,10 @@ def report(kind: str, name: str) -> Iterator[Outcome]:
 
 def instances(kind: str, name: str) -> list[Any]:
     """An installed plugin with its defaults, and its variants; Skip if it needs fields."""
-    from harness.config.validate import required
+    from harness.config.validate import required_fields
 
-    cls = load(kind, name)
-    if needed := required(cls):
+    cls = load_plugin(kind, name)
+    if needed := required_fields(cls):
         raise Skip(f"{', '.join(needed)} must be given: check an instance with parametrize_checks")
     return variants(cls())
 

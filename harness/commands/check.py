@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from harness.checks.running import Outcome, report
-from harness.config.registry import names
+from harness.config.registry import plugin_names
 from harness.contracts import KINDS
 from harness.errors import require_known
 
@@ -33,8 +33,8 @@ def _plugins(what: str) -> list[tuple[str, str]]:
     kind, _, name = what.partition("/")
     require_known("kind", kind, KINDS)
     if not name:
-        return [(kind, each) for each in names(kind)]
-    require_known(kind, name, names(kind))
+        return [(kind, each) for each in plugin_names(kind)]
+    require_known(kind, name, plugin_names(kind))
     return [(kind, name)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from harness.analysis.differences import Left, differing, likenesses, verdict
+from harness.analysis.differences import RunOutcome, compare_outcomes, differing_items, verdict
 from harness.tracking.backend.uri import tracking_uri
 
 if TYPE_CHECKING:
@@ -29,34 +29,38 @@ def main(arguments: list[str]) -> int:
     a, b = (read_run(uri, each) for each in asked)
     for letter, record in (("a", a), ("b", b)):
         print(f"{letter}: {record.run_id} {record.name}")
-    for line in table(rows(a, b), shutil.get_terminal_size().columns):
+    for line in table_lines(difference_rows(a, b), shutil.get_terminal_size().columns):
         print(line)
-    found = likenesses(*(Left("", r.curves, r.metrics, r.weights) for r in (a, b)))
+    found = compare_outcomes(*(RunOutcome("", r.curves, r.metrics, r.weights) for r in (a, b)))
     for each in found:
         print(f"{each.what}: {each.told}")
     print(f"verdict: {verdict(found)}")
     return 0
 
 
-def rows(a: "Record", b: "Record") -> Iterator[Row]:
+def difference_rows(a: "Record", b: "Record") -> Iterator[Row]:
     """What differs, a line of a table each: settings, code, data, machine; then all finals."""
-    config = differing(a.params, b.params, everything=True)
-    around = differing(a.surroundings, b.surroundings)
-    for title, pairs in (("config", config), ("surroundings", around), ("finals", finals(a, b))):
+    config = differing_items(a.params, b.params, everything=True)
+    around = differing_items(a.surroundings, b.surroundings)
+    for title, pairs in (
+        ("config", config),
+        ("surroundings", around),
+        ("finals", final_rows(a, b)),
+    ):
         if pairs:
             yield title, "a", "b"
             yield from ((key, *pair) for key, pair in pairs.items())
 
 
-def finals(a: "Record", b: "Record") -> dict[str, tuple[str, str]]:
+def final_rows(a: "Record", b: "Record") -> dict[str, tuple[str, str]]:
     """How each ended, and what is recorded of it once."""
     keys = sorted({*a.metrics, *b.metrics} - {*a.curves, *b.curves})
     ends = tuple(record.outcome or record.status.lower() for record in (a, b))
-    pairs = {key: numbers(a.metrics, b.metrics, key) for key in keys}
+    pairs = {key: format_pair(a.metrics, b.metrics, key) for key in keys}
     return {"outcome": (ends[0], ends[1]), **pairs}
 
 
-def numbers(a: Mapping[str, float], b: Mapping[str, float], key: str) -> tuple[str, str]:
+def format_pair(a: Mapping[str, float], b: Mapping[str, float], key: str) -> tuple[str, str]:
     """A number of each run in six digits, or in all if they only then differ."""
     if key in a and key in b and a[key] != b[key] and f"{a[key]:.6g}" == f"{b[key]:.6g}":
         return repr(a[key]), repr(b[key])
@@ -64,7 +68,7 @@ def numbers(a: Mapping[str, float], b: Mapping[str, float], key: str) -> tuple[s
     return mine, theirs
 
 
-def table(found: Iterable[Row], width: int) -> Iterator[str]:
+def table_lines(found: Iterable[Row], width: int) -> Iterator[str]:
     """Lines of three columns, no wider than a terminal; what is longer goes on below."""
     cells = [*found]
     if not cells:

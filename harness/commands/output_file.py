@@ -8,7 +8,7 @@ from harness.store.files import write_atomically
 OURS = (b'<meta name="generator" content="harness', b"<!-- harness")  # near a page's beginning
 
 
-def check_free(path: Path, force: bool) -> None:
+def require_writable(path: Path, force: bool) -> None:
     """UsageError if something would be lost, or there is no such folder."""
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no such folder")
@@ -24,6 +24,6 @@ def check_free(path: Path, force: bool) -> None:
 def write_page(path: Path, content: str, force: bool) -> Path:
     """The absolute path of a file with this in it; UsageError, DiskError."""
     path = path.absolute()
-    check_free(path, force)
+    require_writable(path, force)
     write_atomically(path, content.encode(errors="replace"))
     return path

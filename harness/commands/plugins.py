@@ -8,12 +8,12 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from harness.config.registry import load, names, origin, table
-from harness.config.schema import GROUPS, schema, twin
+from harness.config.registry import find_plugin, load_plugin, plugin_names, plugin_table
+from harness.config.schema import GROUPS, plugin_schema, twin_of
 from harness.contracts import KINDS
 from harness.errors import PluginError, require_known
 from harness.hydra_app.app import CONF, user_conf
-from harness.store.params import as_text
+from harness.store.params import format_value
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +27,10 @@ def main(arguments: list[str]) -> int:
     if asked.name is not None:
         return _show(asked.kind, asked.name)
     rows = [
-        _row(kind, name) for kind in KINDS if asked.kind in (None, kind) for name in names(kind)
+        _row(kind, name)
+        for kind in KINDS
+        if asked.kind in (None, kind)
+        for name in plugin_names(kind)
     ]
     header = ("kind", "name", "distribution", "version", "state", "fields")
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header) - 1)]
@@ -38,37 +41,37 @@ def main(arguments: list[str]) -> int:
 
 
 def _row(kind: str, name: str) -> tuple[str, ...]:
-    where = table()[kind][name][0]
+    where = plugin_table()[kind][name][0]
     try:
-        origin(kind, name)
-        shown, state = describe(kind, name), "ok"
+        find_plugin(kind, name)
+        shown, state = describe_plugin(kind, name), "ok"
     except PluginError as error:
         shown, state = str(error).splitlines()[0], "broken"
     return kind, name, where.distribution, where.version, state, shown
 
 
-def describe(kind: str, name: str) -> str:
+def describe_plugin(kind: str, name: str) -> str:
     """A plugin's fields with their defaults, on one line; PluginError if it is broken."""
-    plugin = load(kind, name)
+    plugin = load_plugin(kind, name)
     if kind in GROUPS:
-        schema(kind, name)
+        plugin_schema(kind, name)
     else:
-        twin(kind, name)
+        twin_of(kind, name)
     return ", ".join(f.name + _default(f, "=") for f in fields(plugin) if f.init)
 
 
 def _default(f: Field[Any], sign: str) -> str:
     """What is said of it after a field's name."""
     if f.default is not MISSING:
-        return sign + as_text(f.default)
+        return sign + format_value(f.default)
     if f.default_factory is not MISSING:
-        return sign + as_text(f.default_factory())
+        return sign + format_value(f.default_factory())
     return " (required)"
 
 
 def _show(kind: str, name: str) -> int:
-    where, plugin = origin(kind, name), load(kind, name)
-    describe(kind, name)  # PluginError, if its fields are no config
+    where, plugin = find_plugin(kind, name), load_plugin(kind, name)
+    describe_plugin(kind, name)  # PluginError, if its fields are no config
     print(f"{kind}={name}: {where.value}")
     print(f"distribution: {where.distribution} {where.version}")
     print(f"source: {inspect.getsourcefile(plugin)}")

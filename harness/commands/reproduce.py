@@ -13,27 +13,27 @@ import numpy as np
 from harness.analysis.differences import (
     FINALS,
     Curves,
-    Left,
-    differing,
-    likenesses,
-    surroundings,
+    RunOutcome,
+    compare_outcomes,
+    differing_items,
+    run_environment,
     verdict,
 )
 from harness.commands.signals import tidy_signals
 from harness.config.build import build
 from harness.contracts import Array
-from harness.engines.failures import failure
-from harness.errors import UsageError, from_outside
-from harness.store.params import Config, params
+from harness.engines.failures import failed_result
+from harness.errors import UsageError, is_interruption
+from harness.store.params import Config, recorded_params
 from harness.store.results import Curve, Result
-from harness.sweeps.drift import there
+from harness.sweeps.drift import installed_plugin
 from harness.sweeps.progress import LINE_SECONDS
-from harness.sweeps.provenance import inputs_for, numerics
-from harness.tracking.backend.name_limits import fitting
+from harness.sweeps.provenance import current_numerics, dataset_inputs
+from harness.tracking.backend.name_limits import fit_name
 from harness.tracking.backend.uri import tracking_uri
 from harness.training.data import prepare
-from harness.training.runtime import undisturbed
-from harness.training.session import Training
+from harness.training.runtime import single_threaded_numpy
+from harness.training.session import TrainingSession
 from harness.training.stack import Member
 
 if TYPE_CHECKING:
@@ -53,19 +53,19 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments).run
     with tidy_signals():
         record = read_run(tracking_uri(None, Path.cwd()), asked)
-        config = trainable(record)
+        config = require_reproducible(record)
         with record.plugins_at_hand():
-            changed = changes(record, config)
+            changed = recorded_changes(record, config)
             print(f"run: {record.run_id} {record.name}", flush=True)
             for key, (was, now) in changed.items():
                 print(f"differs: {key}: {was} was recorded, there is {now}", flush=True)
-            left = trained(config, record)
+            left = train_again(config, record)
     curves = {key: curve for key, curve in record.curves.items() if key.startswith(FINALS)}
-    recorded = Left(ending(record), curves, record.metrics, record.weights)
+    recorded = RunOutcome(recorded_ending(record), curves, record.metrics, record.weights)
     if recorded.end != left.end:
         said = f"different: recorded as {recorded.end}, and here {left.end}"
     else:
-        found = likenesses(recorded, left)
+        found = compare_outcomes(recorded, left)
         for each in found:
             print(f"{each.what}: {each.told}")
         said = verdict(found)
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
     return 1 if said.startswith("different") else 0
 
 
-def trainable(record: "Record") -> Config:
+def require_reproducible(record: "Record") -> Config:
     """The config of a run that has ended by itself; UsageError says what else the record is of."""
     run, tags = f"run {record.run_id}", record.tags
     if tags.get("harness.role") == "sweep":
@@ -96,24 +96,28 @@ def trainable(record: "Record") -> Config:
     }
 
 
-def changes(record: "Record", config: Config) -> dict[str, tuple[str, str]]:
+def recorded_changes(record: "Record", config: Config) -> dict[str, tuple[str, str]]:
     """What the numbers depend on that is not as recorded; PluginError if a plugin is gone."""
     prepare.cache_clear()
-    plugins = [there(plugin) for plugin in record.tagged("harness.plugins") or ()]
+    plugins = [installed_plugin(plugin) for plugin in record.tagged("harness.plugins") or ()]
     built = build(config)
-    now = surroundings(plugins, inputs_for(built, config), numerics(built.settings.dtype))
-    return differing(record.params, params(config)) | differing(record.surroundings, now)
+    now = run_environment(
+        plugins, dataset_inputs(built, config), current_numerics(built.settings.dtype)
+    )
+    return differing_items(record.params, recorded_params(config)) | differing_items(
+        record.surroundings, now
+    )
 
 
-def ending(record: "Record") -> str:
+def recorded_ending(record: "Record") -> str:
     """How the run ended, in words that a run trained again can end with, too."""
     reason = record.tags.get("harness.reason", "").partition(";")[0]
     if reason.startswith(CUT_OFF):
         return f"ok at epoch {last_epoch(record.curves)}"
-    return told(record.outcome, reason, record.curves)
+    return format_ending(record.outcome, reason, record.curves)
 
 
-def told(outcome: str, reason: str, curves: Curves) -> str:
+def format_ending(outcome: str, reason: str, curves: Curves) -> str:
     """As `ok at epoch 100`, or `diverged: loss or weights not finite at epoch 7`."""
     if outcome == "ok":
         return f"ok at epoch {last_epoch(curves)}"
@@ -125,7 +129,7 @@ def last_epoch(curves: Curves) -> int:
     return int(curves["train/loss"][0][-1]) if "train/loss" in curves else 0
 
 
-def trained(config: Config, record: "Record") -> Left:
+def train_again(config: Config, record: "Record") -> RunOutcome:
     """What the run leaves here; where time or a search cut it off, it ends at that epoch."""
     member = replace(build(config).member, timeout=None, checkpoint_seconds=None, max_seconds=None)
     if record.tags.get("harness.reason", "").startswith(CUT_OFF):
@@ -135,19 +139,19 @@ def trained(config: Config, record: "Record") -> Left:
     if "train/loss" in asked:  # also the points between, which a long run shows on its way
         every = int(np.gcd.reduce(asked["train/loss"][:-1]))
         member = replace(member, log_every=max(every, member.epochs // MOST) or 1)
-    *_, result = results(member, config)
+    *_, result = train_snapshots(member, config)
     curves = {
-        fitting(key): _finite(c, asked.get(fitting(key), c.steps))
+        fit_name(key): _finite(c, asked.get(fit_name(key), c.steps))
         for key, c in result.curves.items()
     }
-    finals = {fitting(key): value for key, value in result.metrics.items()}
+    finals = {fit_name(key): value for key, value in result.metrics.items()}
     for key in curves.keys() & finals.keys():  # a final takes the place of a point of its history
         steps, values = (part[curves[key][0] != result.last_epoch] for part in curves[key])
         curves[key] = np.append(steps, result.last_epoch), np.append(values, finals[key])
     latest = {key: float(values[-1]) for key, (_, values) in curves.items() if len(values)}
     several = {key: points for key, points in curves.items() if len(points[0]) > 1}
-    end = told(result.outcome, result.reason, several)
-    return Left(end, several, latest | finals, result.weights)
+    end = format_ending(result.outcome, result.reason, several)
+    return RunOutcome(end, several, latest | finals, result.weights)
 
 
 def _finite(curve: Curve, steps: Array) -> tuple[Array, Array]:
@@ -156,12 +160,14 @@ def _finite(curve: Curve, steps: Array) -> tuple[Array, Array]:
     return curve.steps[kept], curve.values[kept]
 
 
-def results(member: Member, config: Config) -> Iterator[Result]:
+def train_snapshots(member: Member, config: Config) -> Iterator[Result]:
     """Snapshots of the run, trained alone, and its result; the epoch is shown meanwhile."""
     on_terminal, said = sys.stderr.isatty(), time.perf_counter()
     try:
-        with undisturbed():
-            for result in (one for some in Training([member], [""]).results() for one in some):
+        with single_threaded_numpy():
+            for result in (
+                one for some in TrainingSession([member], [""]).results() for one in some
+            ):
                 yield result
                 now = time.perf_counter()
                 if result.outcome == "running" and (on_terminal or now - said > LINE_SECONDS):
@@ -169,9 +175,9 @@ def results(member: Member, config: Config) -> Iterator[Result]:
                     line = f"training: epoch {result.last_epoch} of {member.epochs}"
                     print(line, file=sys.stderr, end="\r" if on_terminal else "\n", flush=True)
     except BaseException as error:
-        if from_outside(error):
+        if is_interruption(error):
             raise
-        yield failure("", config, error)
+        yield failed_result("", config, error)
     finally:
         if on_terminal:
             print("\x1b[2K", file=sys.stderr, end="\r", flush=True)

@@ -5,7 +5,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from harness.commands.train import told
+from harness.commands.train import run_and_report
 from harness.config import plugin_files
 from harness.errors import UsageError
 from harness.store.manifest import Manifest, read_manifest
@@ -28,9 +28,9 @@ def main(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     folder, accept = args.folder.absolute(), args.accept_drift
     manifest = read_manifest(folder)
-    plugin_files.recall(manifest.folders)
+    plugin_files.use_recorded_folders(manifest.folders)
     go_on = go_on_searching if manifest.search is not None else go_on_training
-    return told(partial(go_on, folder, manifest, accept))
+    return run_and_report(partial(go_on, folder, manifest, accept))
 
 
 def go_on_training(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.commands import VERBS
-from harness.config.plugin_files import asked_for
+from harness.config.plugin_files import extra_plugin_folders
 from harness.errors import Terminated, UsageError
 from harness.hydra_app.app import (
     Composer,
     argument_parser,
-    composer,
-    composing,
-    shadowed,
+    config_errors,
+    open_composer,
+    shadowed_files,
     user_conf,
 )
 
 if TYPE_CHECKING:
-    from harness.sweeps.summary import Interrupted, Lost, Summary
+    from harness.sweeps.summary import Interrupted, StoreLost, Summary
 
 LISTED = 20
 PLUGINS = re.compile(r" --plugins[= ](\S+)(?= )")  # on a line that is not finished
@@ -60,34 +60,34 @@ def _train(args: Any, name: str) -> int:
     from harness.hydra_app.sweepers import Preview
 
     for folder in filter(None, (user_conf(), args.config_dir)):
-        for path in shadowed(Path(folder)):
+        for path in shadowed_files(Path(folder)):
             print(f"harness: {path} is hidden by a plugin or preset of that name", file=sys.stderr)
     wanted = {"multirun": args.multirun, "config_dir": args.config_dir, "config_name": name}
     try:
-        return told(lambda: launch(args.overrides, **wanted))
+        return run_and_report(lambda: launch(args.overrides, **wanted))
     except Preview as preview:
         print(preview)
         return 0
 
 
-def told(train: Callable[[], "Summary"]) -> int:
+def run_and_report(train: Callable[[], "Summary"]) -> int:
     """Train, and say how it went, or how to go on; the exit code."""
     from harness.commands.signals import tidy_signals
-    from harness.sweeps.summary import Interrupted, Lost
+    from harness.sweeps.summary import Interrupted, StoreLost
 
     with tidy_signals():
         try:
             summary = train()
         except Interrupted as stop:
-            return interrupted(stop)
-        except Lost as loss:
-            return lost(loss)
-    return report(summary)
+            return interruption_lines(stop)
+        except StoreLost as loss:
+            return store_lost_lines(loss)
+    return print_closing_lines(summary)
 
 
 def _show(args: Any, parser: Any, name: str) -> int:
     """What Hydra shows without running anything; the exit code."""
-    with composer(args.config_dir) as hydra:
+    with open_composer(args.config_dir) as hydra:
         if args.help:
             hydra.app_help(config_name=name, args_parser=parser, args=args)
         elif args.hydra_help:
@@ -117,61 +117,61 @@ def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
         if words[0] not in ("train", "explain"):
             return
         os.environ["COMP_LINE"] = line.replace(f" {words[0]} ", " ", 1)
-    with suppress(UsageError), asked_for(folders), composing(asked):
+    with suppress(UsageError), extra_plugin_folders(folders), config_errors(asked):
         hydra.shell_completion(config_name=name, overrides=asked)
 
 
-def interrupted(stop: "Interrupted") -> int:
+def interruption_lines(stop: "Interrupted") -> int:
     """What was done before the signal, and how to go on."""
     summary, total = stop.summary, stop.summary.total
     done = sum(s.outcome != "stopped" for s in summary.ranked)
     print(f"harness: stopped: {done} of {total} runs are done and kept", file=sys.stderr)
-    print(f"  to finish: {resume(summary)}", file=sys.stderr)
+    print(f"  to finish: {resume_command(summary)}", file=sys.stderr)
     return 143 if isinstance(stop.cause, Terminated) else 130
 
 
-def lost(loss: "Lost") -> int:
+def store_lost_lines(loss: "StoreLost") -> int:
     """What was done before a disk was full or a required store went away, and how to go on."""
     summary = loss.summary
     kept = f"{len(summary.ranked)} of {summary.total} runs are done and kept"
     print(f"harness: {loss}", file=sys.stderr)
-    print(f"  {kept}; to go on: {resume(summary)}", file=sys.stderr)
+    print(f"  {kept}; to go on: {resume_command(summary)}", file=sys.stderr)
     return loss.exit_code
 
 
-def resume(summary: "Summary") -> str:
+def resume_command(summary: "Summary") -> str:
     """The command that goes on where this ended, fit for a shell."""
     return shlex.join(["harness", "resume", str(summary.directory)])
 
 
-def answers(summary: "Summary") -> Iterator[str]:
+def setting_lines(summary: "Summary") -> Iterator[str]:
     """Which setting is best, and whether by more than seed noise."""
-    from harness.analysis.leaderboard import settings_of
-    from harness.analysis.significance import told, words
+    from harness.analysis.leaderboard import group_by_setting
+    from harness.analysis.significance import describe_best, format_difference
 
     objective = summary.manifest.objective
-    found = settings_of(summary.ranked, objective)
+    found = group_by_setting(summary.ranked, objective)
     if len(found) < len(summary.ranked) and (best := found[0]).seeds:
-        mean = told(best.mean, best.interval)
+        mean = format_difference(best.mean, best.interval)
         all_of = "" if best.whole else f" of {len(best.standings)}"
         told_of = f"({best.seeds}{all_of} seeds)"
         yield f"setting: {objective['metric']}={mean} {best.name} {told_of}"
     if len(found) > 1:
-        yield f"compare: {words(found, objective)}"
+        yield f"compare: {describe_best(found, objective)}"
 
 
-def report(summary: "Summary") -> int:
+def print_closing_lines(summary: "Summary") -> int:
     """Print the closing lines that people and scripts read; the exit code."""
-    print(*closing(summary), sep="\n", flush=True)
+    print(*closing_lines(summary), sep="\n", flush=True)
     _remark(summary)
     if (error := summary.publishing_error) is not None:
         print(f"harness: {error}", file=sys.stderr)
-        print(f"  all that is trained is kept: {resume(summary)}", file=sys.stderr)
+        print(f"  all that is trained is kept: {resume_command(summary)}", file=sys.stderr)
         return error.exit_code
     return 3 if summary.unwell else 0
 
 
-def closing(summary: "Summary") -> Iterator[str]:
+def closing_lines(summary: "Summary") -> Iterator[str]:
     """What came of it, and where it is."""
     from harness.analysis.advice import advise
 
@@ -181,7 +181,7 @@ def closing(summary: "Summary") -> Iterator[str]:
         metric = manifest.objective["metric"]
         run_id = summary.run_ids.get(best.planned.fingerprint, "not published")
         yield f"best: {metric}={best.metrics[metric]!r} {best.planned.name} ({run_id})"
-    yield from answers(summary)
+    yield from setting_lines(summary)
     alone = next(iter(summary.run_ids.values()), None) if manifest.single else None
     recorded = summary.parent_run_id or alone or "none"
     yield f"record: {manifest.tracking_uri} experiment={manifest.experiment} run={recorded}"

@@ -22,21 +22,21 @@ from filelock import FileLock, Timeout
 from harness.commands.signals import tidy_signals
 from harness.errors import Terminated, TrackingError, UsageError
 from harness.tracking.backend.sqlite import artifacts_beside, is_store
-from harness.tracking.backend.sqlite_template import cached
+from harness.tracking.backend.sqlite_template import template_path
 from harness.tracking.backend.uri import (
     DATABASES,
     SERVERS,
     database_file,
-    scheme,
     tracking_uri,
+    uri_scheme,
     without_credentials,
 )
 from harness.tracking.links import links
-from harness.tracking.read_run import connect
+from harness.tracking.read_run import connect_store
 
 HOST, PORT = "127.0.0.1", 5000
-PATIENCE = 120.0  # seconds that the server may take to answer
-GRACE = 5.0  # seconds that it has to stop
+START_SECONDS = 120.0  # seconds that the server may take to answer
+STOP_SECONDS = 5.0  # seconds that it has to stop
 SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes that nothing here uses
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -55,13 +55,13 @@ def main(arguments: list[str]) -> int:
         "--no-browser", action="store_true", help="print the links, and open none of them"
     )
     args = parser.parse_args(arguments)
-    browse = somebody_looks() and not args.no_browser
+    browse = has_desktop() and not args.no_browser
     check_host(args.host, args.allow_remote)
     uri = tracking_uri(None, Path.cwd())
-    if scheme(uri) in SERVERS:
-        show(links(connect(uri), without_credentials(uri)), browse)
+    if uri_scheme(uri) in SERVERS:
+        print_links(links(connect_store(uri), without_credentials(uri)), browse)
         return 0
-    check(uri)
+    require_servable(uri)
     try:
         with tidy_signals(), free_port(args.port, args.host) as port:
             serve(uri, port, args.host, browse)
@@ -86,10 +86,10 @@ def check_host(host: str, allowed: bool) -> None:
     print(f"harness: warning: {danger}", file=sys.stderr)
 
 
-def check(uri: str) -> None:
+def require_servable(uri: str) -> None:
     """UsageError if there is nothing to show, or nothing that can be served."""
     path = database_file(uri)
-    if path is None and scheme(uri) not in DATABASES:
+    if path is None and uri_scheme(uri) not in DATABASES:
         raise UsageError(f"{without_credentials(uri)}: not a store that can be served here")
     if path is not None and not is_store(path):
         raise UsageError(
@@ -105,7 +105,7 @@ def free_port(asked: int | None, host: str = HOST) -> Iterator[int]:
         with ExitStack() as held, socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                held.enter_context(promised(port))
+                held.enter_context(reserved_port(port))
                 probe.bind((host, port))
             except (OSError, OverflowError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
@@ -119,12 +119,12 @@ def free_port(asked: int | None, host: str = HOST) -> Iterator[int]:
 
 
 @contextmanager
-def promised(port: int) -> Iterator[None]:
+def reserved_port(port: int) -> Iterator[None]:
     """Meanwhile no other `harness ui` of this user takes it; OSError if one has it.
 
     A server binds its port seconds after it was found free: two that begin at once would meet.
     """
-    lock = FileLock(cached().with_name(f"port-{port}.lock"))
+    lock = FileLock(template_path().with_name(f"port-{port}.lock"))
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -141,11 +141,11 @@ def promised(port: int) -> Iterator[None]:
 def serve(uri: str, port: int, host: str, browse: bool) -> None:
     """Run the server until a signal comes; TrackingError if it stops by itself."""
     base = f"http://{host}:{port}"
-    with TemporaryFile() as output, server(uri, port, output, host) as process:
-        found = links(connect(uri), base)  # while the server starts
+    with TemporaryFile() as output, running_server(uri, port, output, host) as process:
+        found = links(connect_store(uri), base)  # while the server starts
         wait_until_it_answers(process, base)
         if process.poll() is None:
-            show(found, browse)
+            print_links(found, browse)
             print(f"serving {base} (Ctrl-C stops it)", file=sys.stderr, flush=True)
             process.wait()
         output.seek(0)
@@ -153,11 +153,11 @@ def serve(uri: str, port: int, host: str, browse: bool) -> None:
 
 
 @contextmanager
-def server(
+def running_server(
     uri: str, port: int, output: IO[bytes], host: str = HOST
 ) -> Iterator[subprocess.Popen[bytes]]:
     """An MLflow server on the store; it is stopped with all its processes at the end."""
-    settings = {**SETTINGS, **files(uri), **os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
+    settings = {**SETTINGS, **artifact_options(uri), **os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     process = subprocess.Popen(
         [*command, "--workers", "1"],
@@ -170,10 +170,10 @@ def server(
     try:
         yield process
     finally:
-        stop(process)
+        stop_server(process)
 
 
-def files(uri: str) -> dict[str, str]:
+def artifact_options(uri: str) -> dict[str, str]:
     """Who records through this server finds and leaves files where a direct writer does."""
     path = database_file(uri)
     if path is None:
@@ -182,24 +182,24 @@ def files(uri: str) -> dict[str, str]:
     return {"MLFLOW_DEFAULT_ARTIFACT_ROOT": place, "MLFLOW_ARTIFACTS_DESTINATION": place}
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop_server(process: subprocess.Popen[bytes]) -> None:
     """End a server and its processes: politely, then not."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
+            process.wait(STOP_SECONDS)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def wait_until_it_answers(process: subprocess.Popen[bytes], base: str) -> None:
     """Return when the server is ready, or has stopped; TrackingError if it takes too long."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + START_SECONDS
     while process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(f"{base}/health", timeout=5):
             return
         if time.monotonic() > end:
-            raise TrackingError(f"the MLflow server does not answer within {PATIENCE:.0f} s")
+            raise TrackingError(f"the MLflow server does not answer within {START_SECONDS:.0f} s")
         time.sleep(0.2)
 
 
@@ -210,7 +210,7 @@ def last_words(output: bytes) -> str:
     return told[-1][:300] if told else "it said nothing"
 
 
-def show(found: dict[str, str], browse: bool) -> None:
+def print_links(found: dict[str, str], browse: bool) -> None:
     """The lines that scripts may read; the first link is opened for somebody who looks."""
     for name, link in found.items():
         print(f"{name}: {link}", flush=True)
@@ -220,7 +220,7 @@ def show(found: dict[str, str], browse: bool) -> None:
         webbrowser.open(next(iter(found.values())))
 
 
-def somebody_looks() -> bool:
+def has_desktop() -> bool:
     """Whether this is a terminal on a desktop: no pipe, no CI, no shell from afar."""
     near = sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ
     desktop = near or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

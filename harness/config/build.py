@@ -8,14 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.record import resolved
-from harness.config.registry import at_work, load, names, origin, provenance
+from harness.config.record import resolve_environment
+from harness.config.registry import (
+    blame_plugin,
+    find_plugin,
+    load_plugin,
+    plugin_names,
+    plugin_provenance,
+)
 from harness.config.schema import GROUPS, build_plugin
 from harness.config.settings import Settings
 from harness.config.validate import build_dataclass
 from harness.contracts import Activation, Data, DataError, Figure, Loss, Metric, Model
 from harness.errors import PluginError, UsageError, require, require_known
-from harness.store.params import Config, as_text
+from harness.store.params import Config, format_value
 from harness.training.data import Prepared, prepare_for
 from harness.training.stack import Member
 
@@ -51,7 +57,7 @@ def build(config: Config) -> Built:
 
     The dataset is loaded (once per distinct dataset) to see that loss and metrics fit it.
     """
-    values = resolved(config)
+    values = resolve_environment(config)
     plain = {key: value for key, value in values.items() if key not in GROUPS}
     settings: Settings = build_dataclass(Settings, plain, "")
     missing = [kind for kind in GROUPS if not isinstance(values.get(kind), Mapping)]
@@ -59,21 +65,21 @@ def build(config: Config) -> Built:
     chosen = {kind: build_plugin(kind, values[kind]) for kind in GROUPS}
     member = _member(settings, chosen)
     data = _loaded(member, values["dataset"]["name"])
-    check_loss(member, values, data)
+    require_fitting_loss(member, values, data)
     metrics = _metrics(settings.metrics, data.data.task)
     _check_figures(settings)
     shown = member.timeline and data.data.x.shape[1] <= 2
     member = replace(member, metrics=metrics, timeline=shown)
     used = [(kind, values[kind]["name"]) for kind in GROUPS]
     used += [("metric", name) for name, _ in metrics]
-    built = Built(member, settings, tuple(provenance(*each) for each in used))
+    built = Built(member, settings, tuple(plugin_provenance(*each) for each in used))
     for metric, _ in built.objectives:
         require_known("objective.metric", metric, final_names(member))
     return built
 
 
 def _loaded(member: Member, name: str) -> Prepared:
-    with at_work(origin("dataset", name), "failed in load"):
+    with blame_plugin(find_plugin("dataset", name), "failed in load"):
         try:
             return prepare_for(member)
         except OSError as error:
@@ -81,9 +87,9 @@ def _loaded(member: Member, name: str) -> Prepared:
             raise DataError(error.strerror or str(error), path) from error
 
 
-def net(config: Config) -> tuple[Model, Activation, Loss, str]:
+def predicting_parts(config: Config) -> tuple[Model, Activation, Loss, str]:
     """What predicting needs of a config: model, activation, loss and dtype; no dataset."""
-    values = resolved({key: config[key] for key in ("model", "activation", "loss")})
+    values = resolve_environment({key: config[key] for key in ("model", "activation", "loss")})
     model, activation, loss = (build_plugin(kind, node) for kind, node in values.items())
     return model, activation, loss, str(config["dtype"])
 
@@ -108,19 +114,19 @@ def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
     )
 
 
-def check_loss(member: Member, config: Config, prepared: Prepared) -> None:
+def require_fitting_loss(member: Member, config: Config, prepared: Prepared) -> None:
     """UsageError, with the losses that fit, if the loss is for another task than the dataset's."""
     data, task = prepared.data, member.loss.task
     if _fits(task, data):
         y = prepared.ready("train", task, member.dtype)[1][None, :1]
         name = config["loss"]["name"]
-        with at_work(origin("loss", name), "failed in __call__"):
+        with blame_plugin(find_plugin("loss", name), "failed in __call__"):
             try:
                 member.loss(np.zeros_like(y), y)  # class weights must be as many as the classes
             except ValueError as error:
                 raise UsageError(f"loss={name}: {error}") from error
         return
-    fitting = [name for name in names("loss") if _fits(_task_of(name), data)]
+    fitting = [name for name in plugin_names("loss") if _fits(_task_of(name), data)]
     classes = f"{len(data.class_names)} classes"
     what = classes if data.task == "classification" else "regression"
     raise UsageError(
@@ -137,7 +143,7 @@ def _fits(task: str, data: Data) -> bool:
 def _task_of(loss: str) -> str:
     """What a loss is for; nothing, if it cannot be had."""
     with suppress(PluginError):
-        return str(load("loss", loss).task)  # type: ignore[attr-defined]
+        return str(load_plugin("loss", loss).task)  # type: ignore[attr-defined]
     return ""
 
 
@@ -146,7 +152,7 @@ def _metrics(asked: Sequence[Any] | None, task: str) -> tuple[tuple[str, Metric]
     built: dict[str, Metric] = {}
     for entry in METRICS[task] if asked is None else asked:
         name, values = _named(entry)
-        require_known("metrics", name, names("metric"))
+        require_known("metrics", name, plugin_names("metric"))
         require(name not in built, f"metrics: {name} is there twice")
         built[name] = build_plugin("metric", {**values, "name": name})
         fits = getattr(built[name], "task", task) == task
@@ -160,7 +166,9 @@ def _named(entry: Any) -> tuple[str, Mapping[str, Any]]:
         [(name, values)] = given.items()
         if isinstance(values or {}, Mapping):
             return str(name), values or {}
-    raise UsageError(f"metrics: {as_text(entry)} is neither a name nor {{name: {{field: value}}}}")
+    raise UsageError(
+        f"metrics: {format_value(entry)} is neither a name nor {{name: {{field: value}}}}"
+    )
 
 
 def final_names(member: Member) -> list[str]:
@@ -176,7 +184,7 @@ def final_names(member: Member) -> list[str]:
 def _check_figures(settings: Settings) -> None:
     for asked in (settings.figures.names, settings.figures.members):
         for name in asked or ():
-            require_known("figures", name, [*names("figure"), "all"])
+            require_known("figures", name, [*plugin_names("figure"), "all"])
         if asked and "all" not in asked:
             figures_for(asked)
 
@@ -189,8 +197,8 @@ def figures_for(asked: Sequence[str] | None, scope: str | None = None) -> dict[s
     """
     named = asked is not None and "all" not in asked
     figures: dict[str, Figure] = {}
-    for name in asked or () if named else names("figure"):
-        if asked is None and origin("figure", name).distribution != BUILT_IN:
+    for name in asked or () if named else plugin_names("figure"):
+        if asked is None and find_plugin("figure", name).distribution != BUILT_IN:
             continue
         try:
             figures[name] = build_plugin("figure", {"name": name})

@@ -18,7 +18,7 @@ VERSION = "file"  # said where a distribution's version is
 TAKEN = ("name", "all", "null", "true", "false", "inf", "nan")  # each means something in a config
 
 
-def folders() -> list[Path]:
+def plugin_folders() -> list[Path]:
     """The folders that are asked for; UsageError if one is not there, or holds no kind."""
     asked = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
     found = [*dict.fromkeys(Path(each).expanduser().resolve() for each in asked)]
@@ -31,7 +31,7 @@ def folders() -> list[Path]:
 
 
 @contextmanager
-def asked_for(more: Sequence[str]) -> Iterator[None]:
+def extra_plugin_folders(more: Sequence[str]) -> Iterator[None]:
     """Meanwhile these folders are looked through too, by workers as well."""
     before = os.environ.get(VARIABLE)
     try:
@@ -43,43 +43,45 @@ def asked_for(more: Sequence[str]) -> Iterator[None]:
             os.environ[VARIABLE] = before
 
 
-def recall(recorded: Iterable[str]) -> None:
+def use_recorded_folders(recorded: Iterable[str]) -> None:
     """Look through recorded folders too, but where one of that name is asked for."""
-    there = folders()
+    there = plugin_folders()
     known = {folder.name for folder in there}
     _see([*map(str, there), *(each for each in recorded if Path(each).name not in known)])
 
 
 def _see(those: Iterable[str]) -> None:
     os.environ[VARIABLE] = os.pathsep.join(those)
-    os.environ[VARIABLE] = os.pathsep.join(map(str, folders()))  # absolute, wherever one goes
+    os.environ[VARIABLE] = os.pathsep.join(
+        map(str, plugin_folders())
+    )  # absolute, wherever one goes
     if not os.environ[VARIABLE]:
         del os.environ[VARIABLE]
 
 
-def files() -> Iterator[Path]:
+def plugin_paths() -> Iterator[Path]:
     """Every DIR/<kind>/<name>.py; what begins with `_` is nobody's plugin."""
-    for folder in folders():
+    for folder in plugin_folders():
         for kind in KINDS:
             yield from (folder / kind).glob("[!_]*.py")
 
 
 @cache
-def content(path: Path) -> bytes:
+def source_bytes(path: Path) -> bytes:
     """A file as it was when it was first read: what is run is what is recorded."""
     return path.read_bytes()
 
 
-def load(path: Path) -> type:
+def load_plugin_file(path: Path) -> type:
     """The one dataclass of a file; ImportError, or what it raises, says why there is none."""
-    if (problem := unfit(path.stem)) is not None:
+    if (problem := name_problem(path.stem)) is not None:
         raise ImportError(problem)
     folder, kind = path.parent.parent.name, path.parent.name
     module = ModuleType(f"{folder}_{kind}_{path.stem}".replace(".", "_"))
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where dataclasses and pickle look
     try:
-        exec(compile(content(path), path, "exec"), vars(module))
+        exec(compile(source_bytes(path), path, "exec"), vars(module))
     except BaseException:
         del sys.modules[module.__name__]
         raise
@@ -91,7 +93,7 @@ def load(path: Path) -> type:
     return own[0]
 
 
-def unfit(name: str) -> str | None:
+def name_problem(name: str) -> str | None:
     """Why a plugin cannot have this name; None if it can."""
     if not (name.isascii() and name.isidentifier()) or iskeyword(name) or name[0] == "_":
         return f"{name!r} is no name for a plugin: letters, digits and _, as Python's names"

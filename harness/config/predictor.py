@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from harness.config.build import net
+from harness.config.build import predicting_parts
 from harness.contracts import Array, Arrays
 from harness.store.params import Config
 from harness.training.data import Prepared, Scaling, decode, scale
 from harness.training.stack import columns
 
 
-def scaling_of(prepared: Prepared) -> dict[str, list[float]]:
+def scaling_as_lists(prepared: Prepared) -> dict[str, list[float]]:
     """A scaling as plain numbers, for JSON."""
     return {name: values.tolist() for name, values in prepared.scaling._asdict().items()}
 
@@ -23,7 +23,7 @@ def predictor(
 
     Needs the plugins of the config, and neither its dataset nor its training.
     """
-    model, activation, loss, dtype = net(config)
+    model, activation, loss, dtype = predicting_parts(config)
     one_activation, one_loss = columns([activation], 3, dtype), columns([loss], 3, dtype)
     known = Scaling(*(np.array(scaling[name], float) for name in Scaling._fields))
     layers = [np.asarray(array, dtype)[None] for array in weights]

@@ -14,7 +14,7 @@ from omegaconf.errors import (
 from omegaconf.resolvers import oc
 
 from harness.errors import UsageError
-from harness.store.params import Config, as_text
+from harness.store.params import Config, format_value
 
 RESOLVERS = (
     "hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys",
@@ -23,42 +23,42 @@ RESOLVERS = (
 _BARE = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z][\w./:-]*", re.IGNORECASE)
 
 
-def recorded(cfg: DictConfig) -> Config:
+def record_config(cfg: DictConfig) -> Config:
     """A composed config as plain values, without `hydra`; `${oc.env:…}` stays as it is written.
 
     Types are left behind first, for a number's place may hold the name of a variable.
     """
-    kept = part(cfg, (key for key in cfg if key != "hydra"))
+    kept = select_keys(cfg, (key for key in cfg if key != "hydra"))
     with _plainly():
         plain = OmegaConf.to_container(kept, enum_to_str=True, throw_on_missing=True)
     if "${" not in repr(plain):
         return cast(Config, plain)
     untyped = DictConfig(plain)
     if "hydra" in cfg:  # interpolations may refer to it
-        content(untyped)["hydra"] = cfg._get_node("hydra")
+        config_nodes(untyped)["hydra"] = cfg._get_node("hydra")
     with _environment_unread():
         return {str(key): _value(untyped, key) for key in kept}
 
 
-def written(cfg: DictConfig, key: str) -> Any:
+def select_unresolved(cfg: DictConfig, key: str) -> Any:
     """One value by its dotted key; `${oc.env:…}` in it stays unread."""
     with _environment_unread():
         return OmegaConf.select(cfg, key)
 
 
-def part(cfg: DictConfig, keys: Iterable[Any]) -> DictConfig:
+def select_keys(cfg: DictConfig, keys: Iterable[Any]) -> DictConfig:
     """Some keys of a config, sharing its nodes."""
     view = DictConfig({})
-    content(view).update({key: cfg._get_node(key) for key in keys})
+    config_nodes(view).update({key: cfg._get_node(key) for key in keys})
     return view
 
 
-def content(cfg: DictConfig) -> dict[Any, Any]:
+def config_nodes(cfg: DictConfig) -> dict[Any, Any]:
     """A config's own nodes, to be shared or changed in place."""
     return cast(dict[Any, Any], cfg._content)
 
 
-def share(config: Config, parts: dict[str, Any]) -> Config:
+def intern_parts(config: Config, parts: dict[str, Any]) -> Config:
     """The same config, its nodes taken from those that `parts` holds, if they are there."""
     return {
         key: parts.setdefault(f"{key}={value!r}", value) if isinstance(value, dict) else value
@@ -66,7 +66,7 @@ def share(config: Config, parts: dict[str, Any]) -> Config:
     }
 
 
-def resolved(config: Config) -> Config:
+def resolve_environment(config: Config) -> Config:
     """A recorded config with its `${oc.env:…}` values looked up."""
     if "${oc." not in repr(config):
         return config
@@ -116,6 +116,6 @@ def _environment_unread() -> Iterator[None]:
 
 def _written(default: object) -> str:
     if not isinstance(default, str):
-        return as_text(default)
+        return format_value(default)
     escaped = default.replace("'", "\\'")
     return default if _BARE.fullmatch(default) else f"'{escaped}'"

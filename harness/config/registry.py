@@ -13,10 +13,10 @@ from typing import Any
 
 from harness.config import plugin_files
 from harness.contracts import KINDS, DataError
-from harness.errors import HarnessError, PluginError, from_outside, unknown_name
+from harness.errors import HarnessError, PluginError, is_interruption, unknown_name
 
 # What a class of a kind says of itself besides its methods.
-SAYS = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
+CLASS_ATTRIBUTES = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
 
 
 @dataclass(frozen=True, order=True)
@@ -40,10 +40,14 @@ class Origin:
 
     def load(self) -> Any:
         """What stands there."""
-        return plugin_files.load(self.file) if self.file else EntryPoint("", self.value, "").load()
+        return (
+            plugin_files.load_plugin_file(self.file)
+            if self.file
+            else EntryPoint("", self.value, "").load()
+        )
 
 
-def table() -> Mapping[str, Mapping[str, tuple[Origin, ...]]]:
+def plugin_table() -> Mapping[str, Mapping[str, tuple[Origin, ...]]]:
     """{kind: {name: origins}}; nothing is imported.
 
     A name that two distributions give stays reachable as `distribution/name`.
@@ -76,21 +80,21 @@ def _installed() -> Iterator[Origin]:
 
 
 def _files() -> Iterator[Origin]:
-    for path in plugin_files.files():
+    for path in plugin_files.plugin_paths():
         kind, folder = path.parent, path.parent.parent
         yield Origin(kind.name, path.stem, str(path), folder.name, plugin_files.VERSION)
 
 
-def names(kind: str) -> list[str]:
+def plugin_names(kind: str) -> list[str]:
     """The names that `kind=` accepts."""
-    return [*table()[kind]]
+    return [*plugin_table()[kind]]
 
 
-def origin(kind: str, name: str) -> Origin:
+def find_plugin(kind: str, name: str) -> Origin:
     """Where the plugin behind `kind=name` comes from; PluginError if there is not exactly one."""
-    found = table()[kind].get(name, ())
+    found = plugin_table()[kind].get(name, ())
     if not found:
-        raise PluginError(unknown_name(kind, name, names(kind)))
+        raise PluginError(unknown_name(kind, name, plugin_names(kind)))
     if len(found) > 1:
         full = {f"{kind}={where.distribution}/{name.rpartition('/')[2]}" for where in found}
         hint = f"choose {' or '.join(sorted(full))}" if len(full) > 1 else "rename one of the two"
@@ -99,39 +103,39 @@ def origin(kind: str, name: str) -> Origin:
 
 
 @contextmanager
-def at_work(where: Origin, problem: str) -> Iterator[None]:
+def blame_plugin(where: Origin, problem: str) -> Iterator[None]:
     """Meanwhile a plugin works: what it raises, SystemExit too, becomes a PluginError."""
     try:
         yield
     except (HarnessError, DataError):
         raise
     except BaseException as error:
-        if from_outside(error):
+        if is_interruption(error):
             raise
         text = f"{where} {problem}: {type(error).__name__}: {error}"
         raise PluginError(text.removesuffix(": ")) from error
 
 
 @cache
-def load(kind: str, name: str) -> type:
+def load_plugin(kind: str, name: str) -> type:
     """The class behind `kind=name`; PluginError names the distribution and what is wrong."""
-    where = origin(kind, name)
-    with at_work(where, "cannot be imported"):
+    where = find_plugin(kind, name)
+    with blame_plugin(where, "cannot be imported"):
         plugin = where.load()
     if not (isinstance(plugin, type) and is_dataclass(plugin)):
         raise PluginError(f"{where} is not a dataclass: {where.value}")
     if not plugin.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise PluginError(f"{where} is not frozen: declare it with @dataclass(frozen=True)")
-    if kind in SAYS and not hasattr(plugin, SAYS[kind]):
-        raise PluginError(f"{where} has no `{SAYS[kind]}`: declare it as a ClassVar")
+    if kind in CLASS_ATTRIBUTES and not hasattr(plugin, CLASS_ATTRIBUTES[kind]):
+        raise PluginError(f"{where} has no `{CLASS_ATTRIBUTES[kind]}`: declare it as a ClassVar")
     return plugin
 
 
 @cache
-def provenance(kind: str, name: str) -> dict[str, str]:
+def plugin_provenance(kind: str, name: str) -> dict[str, str]:
     """What is recorded of a plugin: its kind, name, distribution, version and source hash."""
-    where, plugin = origin(kind, name), load(kind, name)
-    source = plugin_files.content(where.file) if where.file else _source(plugin)
+    where, plugin = find_plugin(kind, name), load_plugin(kind, name)
+    source = plugin_files.source_bytes(where.file) if where.file else _source(plugin)
     return {
         "kind": kind,
         "name": name,
@@ -149,8 +153,8 @@ def _source(plugin: type) -> bytes:
         return plugin.__qualname__.encode()
 
 
-def files_of(plugins: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
+def plugin_sources(plugins: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
     """The recorded plugins that are one file each, as `folder/kind/name.py` and what is in it."""
     asked = [(p["kind"], p["name"]) for p in plugins if p["version"] == plugin_files.VERSION]
-    found = [path for each in asked if (path := origin(*each).file)]
-    return {"/".join(path.parts[-3:]): plugin_files.content(path) for path in found}
+    found = [path for each in asked if (path := find_plugin(*each).file)]
+    return {"/".join(path.parts[-3:]): plugin_files.source_bytes(path) for path in found}

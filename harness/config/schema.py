@@ -13,7 +13,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config.registry import at_work, load, origin, table
+from harness.config.registry import blame_plugin, find_plugin, load_plugin, plugin_table
 from harness.config.validate import build_dataclass
 from harness.contracts import KINDS
 from harness.errors import PluginError, UsageError, require
@@ -26,21 +26,21 @@ def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
     given = dict(values)
     name = given.pop("name", "")
     require(name != "", f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`")
-    plugin, where = load(kind, name), kind if kind in GROUPS else f"{kind} {name}"
-    with at_work(origin(kind, name), "failed in __post_init__"):
+    plugin, where = load_plugin(kind, name), kind if kind in GROUPS else f"{kind} {name}"
+    with blame_plugin(find_plugin(kind, name), "failed in __post_init__"):
         try:
             return build_dataclass(plugin, given, where)
         except (TypeError, ValueError) as error:
             raise UsageError(f"{kind}={name}: {error}") from error
 
 
-def schema(kind: str, name: str) -> DictConfig:
+def plugin_schema(kind: str, name: str) -> DictConfig:
     """A plugin as a config node: `name`, then its fields, typed; PluginError if it is broken.
 
     A name that several distributions give is a node without fields: to build it is an error, but
     a default of that name hurts nobody who chooses another.
     """
-    if len(table()[kind].get(name, ())) > 1:
+    if len(plugin_table()[kind].get(name, ())) > 1:
         return OmegaConf.create({"name": name})
     return deepcopy(_schema(kind, name))
 
@@ -48,11 +48,11 @@ def schema(kind: str, name: str) -> DictConfig:
 @cache
 def _schema(kind: str, name: str) -> DictConfig:
     try:
-        node = OmegaConf.structured(twin(kind, name))
+        node = OmegaConf.structured(twin_of(kind, name))
     except (OmegaConfBaseException, TypeError, ValueError) as error:
         problem = str(error).partition("\n")[0]
         raise PluginError(
-            f"{origin(kind, name)} has a field Hydra cannot hold: {problem}"
+            f"{find_plugin(kind, name)} has a field Hydra cannot hold: {problem}"
         ) from error
     OmegaConf.set_readonly(node, None)  # a frozen dataclass makes a node read-only
     node._get_node("name")._set_flag("readonly", True)
@@ -60,20 +60,22 @@ def _schema(kind: str, name: str) -> DictConfig:
 
 
 @cache
-def twin(kind: str, name: str) -> type:
+def twin_of(kind: str, name: str) -> type:
     """The dataclass that OmegaConf sees for a plugin: its `name`, then its fields."""
-    plugin = load(kind, name)
+    plugin = load_plugin(kind, name)
     if any(f.name == "name" for f in fields(plugin)):
-        raise PluginError(f"{origin(kind, name)}: the field name `name` is reserved")
+        raise PluginError(f"{find_plugin(kind, name)}: the field name `name` is reserved")
     try:
-        made = mirrored(plugin, name)
+        made = mutable_twin(plugin, name)
     except Exception as error:
-        raise PluginError(f"{origin(kind, name)}: a field's type is unknown: {error}") from error
+        raise PluginError(
+            f"{find_plugin(kind, name)}: a field's type is unknown: {error}"
+        ) from error
     made.__module__, made.__qualname__ = __name__, f"twin_{kind}_{name.encode().hex()}"
     return made
 
 
-def mirrored(plugin: type, name: str) -> type:
+def mutable_twin(plugin: type, name: str) -> type:
     """A dataclass of a name and a plugin's fields, of types that OmegaConf knows."""
     hints = typing.get_type_hints(plugin)
     columns: list[Any] = [("name", str, field(default=name))]
@@ -85,7 +87,7 @@ def __getattr__(name: str) -> Any:
     """Unpickling a composed config in another process finds its twin here."""
     if name.startswith("twin_"):
         _, kind, coded = name.split("_")
-        return twin(kind, bytes.fromhex(coded).decode())
+        return twin_of(kind, bytes.fromhex(coded).decode())
     raise AttributeError(name)
 
 

@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, Literal
 
 from harness.errors import require, require_known
-from harness.store.params import as_text
+from harness.store.params import format_value
 
 EPOCHS = 10**15  # a step is a whole number, recorded and counted in float64
 
@@ -56,7 +56,8 @@ class Objective:
         )
         require(len(metrics) == len(directions), text)
         require(
-            len({*metrics}) == len(metrics), f"objective.metric={as_text(metrics)}: one is twice"
+            len({*metrics}) == len(metrics),
+            f"objective.metric={format_value(metrics)}: one is twice",
         )
         for direction in directions:
             require_known("objective.direction", direction, ["minimize", "maximize"])
@@ -146,7 +147,7 @@ class Settings:
             require(seed is None, "rng=single draws all from `seed`: data_seed=null goes with it")
         else:
             text = "at least 0 (null only with rng=single)"
-            require(seed is not None and seed >= 0, f"data_seed={as_text(seed)}: {text}")
+            require(seed is not None and seed >= 0, f"data_seed={format_value(seed)}: {text}")
 
 
 def _positive(value: float | None) -> bool:

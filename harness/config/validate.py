@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from harness.errors import UsageError, require, require_known
-from harness.store.params import as_text
+from harness.store.params import format_value
 
 _hints = cache(typing.get_type_hints)
 
@@ -21,13 +21,13 @@ def build_dataclass(cls: type, values: Mapping[str, Any], where: str) -> Any:
     known = {f.name: f for f in fields(cls) if f.init}
     for name in values:
         require_known(where or "config", str(name), known)
-    missing = [name for name in required(cls) if name not in values]
+    missing = [name for name in required_fields(cls) if name not in values]
     require(not missing, f"{where or 'config'}: {', '.join(missing)} must be given")
     dotted = f"{where}." if where else ""
-    return cls(**{k: construct(hints[k], v, f"{dotted}{k}") for k, v in values.items()})
+    return cls(**{k: convert(hints[k], v, f"{dotted}{k}") for k, v in values.items()})
 
 
-def required(cls: type) -> list[str]:
+def required_fields(cls: type) -> list[str]:
     """The fields that must be given."""
     return [
         f.name
@@ -36,21 +36,21 @@ def required(cls: type) -> list[str]:
     ]
 
 
-def construct(hint: Any, value: Any, where: str) -> Any:
+def convert(hint: Any, value: Any, where: str) -> Any:
     """A plain value as its annotated type, lists as tuples; UsageError says what is expected.
 
     Hydra checks much of it when it composes; this also checks what Hydra lets through.
     """
     kind, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
-        return tuple(construct(Any, v, where) for v in value) if type(value) is list else value
+        return tuple(convert(Any, v, where) for v in value) if type(value) is list else value
     if kind in (types.UnionType, typing.Union):
         return _any_of(inner, value, where)
     if is_dataclass(hint) and isinstance(hint, type):
         _expect(isinstance(value, Mapping), where, value, "a mapping")
         return build_dataclass(hint, value, where)
     if kind is typing.Literal:
-        _expect(value in inner, where, value, f"one of {', '.join(map(as_text, inner))}")
+        _expect(value in inner, where, value, f"one of {', '.join(map(format_value, inner))}")
         return value
     if isinstance(hint, type) and issubclass(hint, Enum):
         known = [*hint.__members__]
@@ -65,7 +65,7 @@ def construct(hint: Any, value: Any, where: str) -> Any:
 
 
 def _expect(good: bool, where: str, value: Any, what: str) -> None:
-    require(good, f"{where}={as_text(value)}: {what} is expected")
+    require(good, f"{where}={format_value(value)}: {what} is expected")
 
 
 def _scalar(hint: Any, value: Any, where: str) -> Any:
@@ -92,7 +92,7 @@ def _any_of(hints: Sequence[Any], value: Any, where: str) -> Any:
     errors = []
     for hint in sorted(hints, key=lambda hint: hint is not type(value)):
         try:
-            return construct(hint, value, where)
+            return convert(hint, value, where)
         except UsageError as error:
             errors += [error] if hint is not types.NoneType else []
     raise errors[0]
@@ -106,4 +106,4 @@ def _sequence(kind: Any, inner: Sequence[Any], value: Any, where: str) -> tuple[
     else:
         hints = [inner[0] if inner else Any] * len(value)
     pairs = zip(hints, value, strict=True)
-    return tuple(construct(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(pairs))
+    return tuple(convert(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(pairs))

@@ -5,8 +5,8 @@ from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from harness.engines.scheduler import dealt
-from harness.engines.worker import Work, train
+from harness.engines.scheduler import schedule
+from harness.engines.worker import Work, train_work
 from harness.errors import UsageError, require, require_known
 from harness.store.results import Result
 
@@ -63,7 +63,7 @@ class Engine(NamedTuple):
             yield from self._one_by_one(works, folder)
             return
         with closing(self._crew(self.engine)(self, folder)) as crew:
-            yield from dealt(works, crew)
+            yield from schedule(works, crew)
 
     def _one_by_one(self, works: Iterable[Work], folder: str) -> Iterator[list[Result]]:
         """Here; but what has a timeout in a worker, which can be killed."""
@@ -71,7 +71,7 @@ class Engine(NamedTuple):
             crew: Any = None
             for work in works:
                 if work.timeout is None:
-                    yield from train(work)
+                    yield from train_work(work)
                     continue
                 crew = crew or worker.enter_context(closing(self._crew("processes")(self, folder)))
-                yield from dealt([work], crew)
+                yield from schedule([work], crew)

@@ -9,7 +9,7 @@ import time
 from traceback import format_exception, walk_tb
 
 from harness.config.build import build
-from harness.config.registry import Origin, load, origin
+from harness.config.registry import Origin, find_plugin, load_plugin
 from harness.errors import HarnessError
 from harness.store.params import Config
 from harness.store.results import Result
@@ -21,15 +21,15 @@ CALL = re.compile(  # as our own lines have it
 )
 
 
-def failure(fingerprint: str, config: Config, error: BaseException) -> Result:
+def failed_result(fingerprint: str, config: Config, error: BaseException) -> Result:
     """The result of a run that raised: its traceback, and no weights."""
     now = int(time.time() * 1000)
     text = "".join(format_exception(error))
-    why = reason(error, config)
+    why = explain_failure(error, config)
     return Result(fingerprint, "failed", now, now, reason=why, traceback=text)
 
 
-def reason(error: BaseException, config: Config | None = None) -> str:
+def explain_failure(error: BaseException, config: Config | None = None) -> str:
     """One line: the plugin of this config that is at fault, if one is, and what is wrong."""
     named = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
     said = (f"{named}{error}".splitlines() or [""])[0].removesuffix(": ")
@@ -41,7 +41,7 @@ def reason(error: BaseException, config: Config | None = None) -> str:
 
 def _at_fault(error: BaseException, config: Config) -> str:
     plugins = build(config).plugins
-    used = {load(p["kind"], p["name"]): origin(p["kind"], p["name"]) for p in plugins}
+    used = {load_plugin(p["kind"], p["name"]): find_plugin(p["kind"], p["name"]) for p in plugins}
     found = _working(error, used)
     return f"{found[0]} failed in {found[1]}: " if found else ""
 

@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from loky.process_executor import ProcessPoolExecutor
 
-from harness.engines.scheduler import Came, why
-from harness.engines.worker import Work, train
+from harness.engines.scheduler import WorkerMessage, explain_lost_worker
+from harness.engines.worker import Work, train_work
 
 if TYPE_CHECKING:
     from harness.engines import Engine
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-LOOKS = 1.0  # seconds between two looks of a worker at whether its parent is alive
+PARENT_CHECK_SECONDS = 1.0  # seconds between two looks of a worker at whether its parent is alive
 
 
-class Crew:
+class WorkerPool:
     """Workers that say by a local connection what they have, and die with their parent."""
 
     def __init__(self, engine: "Engine", folder: str) -> None:
         self.width = engine.width
-        self._inbox: SimpleQueue[Came] = SimpleQueue()
+        self._inbox: SimpleQueue[WorkerMessage] = SimpleQueue()
         self._keys, self._secret = count(), secrets.token_bytes(16)
         self._listener = Listener(authkey=self._secret)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -48,7 +48,7 @@ class Crew:
         future.add_done_callback(lambda done: self._ended(key, done))
         return key
 
-    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> Came | None:
+    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> WorkerMessage | None:
         while True:
             try:
                 came = self._inbox.get(timeout=seconds)
@@ -70,8 +70,8 @@ class Crew:
 
     def _ended(self, key: int, future: Any) -> None:
         if future.cancelled() or future.exception() is not None:
-            reason = "cancelled" if future.cancelled() else why(future.exception())
-            self._inbox.put(Came(key, [], lost=reason))
+            reason = "cancelled" if future.cancelled() else explain_lost_worker(future.exception())
+            self._inbox.put(WorkerMessage(key, [], lost=reason))
 
     def _accept(self) -> None:
         while True:
@@ -88,8 +88,8 @@ class Crew:
         with connection, suppress(EOFError, OSError):
             key, self._pids[key] = connection.recv()
             while (results := connection.recv()) is not None:
-                self._inbox.put(Came(key, results))
-            self._inbox.put(Came(key, [], done=True))
+                self._inbox.put(WorkerMessage(key, results))
+            self._inbox.put(WorkerMessage(key, [], done=True))
 
 
 def _begin() -> None:
@@ -99,7 +99,7 @@ def _begin() -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(LOOKS)
+            time.sleep(PARENT_CHECK_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -108,6 +108,6 @@ def _begin() -> None:
 def _work(address: Any, secret: bytes, key: int, work: Work) -> None:
     with Client(address, authkey=secret) as driver:
         driver.send((key, os.getpid()))
-        for results in train(work):
+        for results in train_work(work):
             driver.send(results)
         driver.send(None)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from harness.engines.scheduler import Came, why
-from harness.engines.worker import Work, train
+from harness.engines.scheduler import WorkerMessage, explain_lost_worker
+from harness.engines.worker import Work, train_work
 
 if TYPE_CHECKING:
     from harness.engines import Engine
 
 
-class Crew:
+class WorkerPool:
     """Each stack is one task that takes one CPU; what it yields is streamed."""
 
     def __init__(self, engine: "Engine", folder: str) -> None:
@@ -24,24 +24,24 @@ class Crew:
         start(there, log_to_driver=False, logging_level="error", **here)
         resources: Any = ray.cluster_resources
         self.width = engine.workers or int(resources().get("CPU", 1))
-        self._train: Any = ray.remote(num_cpus=1, max_retries=0)(train)
+        self._train: Any = ray.remote(num_cpus=1, max_retries=0)(train_work)
 
     def submit(self, work: Work) -> Hashable:
         stream: Hashable = self._train.remote(work)
         return stream
 
-    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> Came | None:
+    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> WorkerMessage | None:
         wait: Any = ray.wait
         ready, _ = wait(list(keys), num_returns=1, timeout=seconds)
         if not ready:
             return None
         [stream] = ready
         try:
-            return Came(stream, ray.get(next(stream)))
+            return WorkerMessage(stream, ray.get(next(stream)))
         except StopIteration:
-            return Came(stream, [], done=True)
+            return WorkerMessage(stream, [], done=True)
         except ray.exceptions.RayError as error:
-            return Came(stream, [], lost=why(error))
+            return WorkerMessage(stream, [], lost=explain_lost_worker(error))
 
     def kill(self, key: Hashable) -> None:
         cancel: Any = ray.cancel

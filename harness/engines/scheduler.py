@@ -5,13 +5,13 @@ import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from harness.engines.failures import failure
+from harness.engines.failures import failed_result
 from harness.engines.worker import Work
 from harness.errors import HarnessError
 from harness.store.results import Result
 
 
-class Came(NamedTuple):
+class WorkerMessage(NamedTuple):
     """What a worker says of the stack that it was given."""
 
     key: Hashable
@@ -20,7 +20,7 @@ class Came(NamedTuple):
     lost: str = ""  # why no more will come, if the worker died
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """The workers of an engine."""
 
     width: int  # how many stacks they take at once
@@ -28,7 +28,7 @@ class Crew(Protocol):
     def submit(self, work: Work) -> Hashable:
         """Give a stack to a worker; a key to know it by."""
 
-    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> Came | None:
+    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> WorkerMessage | None:
         """The next that any worker says of these stacks; None if none does in these seconds."""
 
     def kill(self, key: Hashable) -> None:
@@ -38,7 +38,7 @@ class Crew(Protocol):
         """Let the workers go, at once."""
 
 
-def dealt(works: Iterable[Work], crew: Crew) -> Iterator[list[Result]]:
+def schedule(works: Iterable[Work], crew: WorkerPool) -> Iterator[list[Result]]:
     """All results as they come. A stack is asked for when a worker is free for it.
 
     When a worker dies, other stacks may be lost with it, and nobody knows which one was at fault:
@@ -47,7 +47,7 @@ def dealt(works: Iterable[Work], crew: Crew) -> Iterator[list[Result]]:
     when it is alone fails.
     """
     waiting, out, owed, alone = iter(works), dict[Hashable, Work](), list[Work](), False
-    silence = Silence()
+    silence = WorkerDeadlines()
     while True:
         while not alone and len(out) < (crew.width if not owed else 1):
             alone = bool(owed)
@@ -68,21 +68,21 @@ def dealt(works: Iterable[Work], crew: Crew) -> Iterator[list[Result]]:
         if came.done or came.lost:
             work, was_silent = out.pop(came.key), silence.forget(came.key)
             if came.lost and alone and len(work.fingerprints) == 1:
-                error = Hung(work.timeout) if was_silent else WorkerDied(came.lost)
-                yield [failure(work.fingerprints[0], work.configs[0], error)]
+                error = WorkerHung(work.timeout) if was_silent else WorkerDied(came.lost)
+                yield [failed_result(work.fingerprints[0], work.configs[0], error)]
             elif came.lost and work.fingerprints:
                 owed += work.singly() if alone or was_silent else [work]
             alone = False
 
 
-def why(error: BaseException) -> str:
+def explain_lost_worker(error: BaseException) -> str:
     """What became of a worker, in a line: if there is a traceback, the error at its end."""
     lines = str(error).strip().splitlines()
     errors = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception)\b", line)]
     return errors[-1] if errors else f"{type(error).__name__}: {' '.join(lines[:2])}"
 
 
-class Silence:
+class WorkerDeadlines:
     """Until when each worker must have given its next sign of life, and who did not."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Silence:
             return None
         return max(0.0, min(self._until.values()) - time.monotonic())
 
-    def end(self, crew: Crew) -> None:
+    def end(self, crew: WorkerPool) -> None:
         """Kill the workers that have been silent for too long."""
         now = time.monotonic()
         for key in [key for key, until in self._until.items() if until <= now]:
@@ -121,7 +121,7 @@ class WorkerDied(HarnessError):
         super().__init__(f"the worker died, twice: {reason}")
 
 
-class Hung(HarnessError):
+class WorkerHung(HarnessError):
     """A worker was silent for too long, twice, with the same run."""
 
     def __init__(self, timeout: float | None) -> None:

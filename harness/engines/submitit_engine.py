@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from submitit import AutoExecutor
 
-from harness.engines.scheduler import Came, why
-from harness.engines.worker import Work, train
+from harness.engines.scheduler import WorkerMessage, explain_lost_worker
+from harness.engines.worker import Work, train_work
 from harness.store.results import Result
 
 if TYPE_CHECKING:
     from harness.engines import Engine
 
 MINUTES = 24 * 60  # that a job may take, unless SBATCH_TIMELIMIT says otherwise
-POLL = 0.2  # seconds
+POLL_SECONDS = 0.2  # seconds
 
 
-class Crew:
+class WorkerPool:
     """Jobs talk through files in the sweep's folder, which all machines must share.
 
     `address` is the cluster: slurm, local, or null for the first of these that is there.
@@ -37,7 +37,7 @@ class Crew:
         self._jobs[job.job_id] = job
         return str(job.job_id)
 
-    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> Came | None:
+    def wait(self, keys: Sequence[Hashable], seconds: float | None) -> WorkerMessage | None:
         while True:
             for key in keys:
                 job = self._jobs[str(key)]
@@ -45,10 +45,10 @@ class Crew:
                     continue
                 del self._jobs[str(key)]
                 try:
-                    return Came(key, job.result(), done=True)
+                    return WorkerMessage(key, job.result(), done=True)
                 except Exception as error:  # submitit's, for whatever became of the job
-                    return Came(key, [], lost=why(error))
-            time.sleep(POLL)
+                    return WorkerMessage(key, [], lost=explain_lost_worker(error))
+            time.sleep(POLL_SECONDS)
 
     def kill(self, key: Hashable) -> None:
         """Nobody waits for signs of life here; see Engine.check."""
@@ -61,4 +61,4 @@ class Crew:
 
 def _results(work: Work) -> list[Result]:
     """What each run left; a job has one answer, so there are no snapshots."""
-    return [r for results in train(work) for r in results if r.outcome != "running"]
+    return [r for results in train_work(work) for r in results if r.outcome != "running"]

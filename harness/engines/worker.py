@@ -10,12 +10,12 @@ import numpy as np
 
 from harness.config import plugin_files
 from harness.config.build import build
-from harness.engines.failures import failure
-from harness.errors import from_outside
+from harness.engines.failures import failed_result
+from harness.errors import is_interruption
 from harness.store.params import Config
 from harness.store.results import Result
-from harness.training.runtime import undisturbed
-from harness.training.session import Prune, Training
+from harness.training.runtime import single_threaded_numpy
+from harness.training.session import Prune, TrainingSession
 
 DREW = "a plugin drew from np.random itself: not repeatable (harness check finds it)"
 
@@ -37,7 +37,9 @@ class Work:
     pruning: Pruning | None = None
     timeout: float | None = None  # seconds of silence after which its worker is lost
     kept: Mapping[str, bytes] = field(default_factory=dict)  # checkpoints
-    folders: Sequence[str] = field(default_factory=lambda: [*map(str, plugin_files.folders())])
+    folders: Sequence[str] = field(
+        default_factory=lambda: [*map(str, plugin_files.plugin_folders())]
+    )
 
     def after(self, results: Sequence[Result]) -> "Work":
         """What is left of it: without the runs that have ended, with the latest checkpoints."""
@@ -54,21 +56,21 @@ class Work:
         return [replace(self, fingerprints=(name,), configs=(config,)) for name, config in pairs]
 
 
-def train(work: Work) -> Iterator[list[Result]]:
+def train_work(work: Work) -> Iterator[list[Result]]:
     """Train one stack: snapshots every few seconds, and each run's result when it has ended.
 
     It begins with an empty list: a worker's word that it has begun.
     """
     yield []
-    plugin_files.recall(work.folders)
+    plugin_files.use_recorded_folders(work.folders)
     prune = None if work.pruning is None else work.pruning.pruner()
-    with unrepeatable() as drew:
+    with watch_global_rng() as drew:
         for results in train_stack(work.fingerprints, work.configs, work.slots, prune, work.kept):
             yield [_noted(result) for result in results] if drew() else results
 
 
 @contextmanager
-def unrepeatable() -> Iterator[Callable[[], bool]]:
+def watch_global_rng() -> Iterator[Callable[[], bool]]:
     """Whether a plugin drew from NumPy's global generator meanwhile; nobody else does."""
     before: Any = np.random.get_state()  # noqa: NPY002
 
@@ -107,22 +109,22 @@ def train_stack(
         begun = slots or len(waiting)
         try:
             training = None
-            with undisturbed():
+            with single_threaded_numpy():
                 members = [build(config).member for _, config in waiting]
-                training = Training(members, [f for f, _ in waiting], slots, prune, latest)
+                training = TrainingSession(members, [f for f, _ in waiting], slots, prune, latest)
                 for results in training.results():
                     told |= {r.fingerprint for r in results if r.outcome != "running"}
                     latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
                     yield results
             return
         except BaseException as error:
-            if from_outside(error):
+            if is_interruption(error):
                 raise
             if training is not None:
                 begun = training.begun
             suspects = [run for run in waiting[:begun] if run[0] not in told]
             if len(suspects) == 1:
-                yield [failure(*suspects[0], error)]
+                yield [failed_result(*suspects[0], error)]
             else:
                 for fingerprint, config in suspects:
                     yield from train_stack([fingerprint], [config], None, prune, latest)

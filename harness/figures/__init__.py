@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.contracts import Figure
-from harness.errors import from_outside
+from harness.errors import is_interruption
 
 __all__ = ["draw", "draw_all"]
 
@@ -43,7 +43,7 @@ def draw_all(
                 file, content = draw(plugin, name, result)
                 files[file] = content
         except BaseException as error:  # a plugin's SystemExit, too
-            if from_outside(error):
+            if is_interruption(error):
                 raise
             failed[name] = error
     return files, failed

@@ -18,7 +18,7 @@ FEATURES = 2  # of the data, at most
 WHY_NONE = f"nothing to show: that takes data of up to {FEATURES} features, and some training"
 
 
-def pictures(result: RunResult) -> dict[int, bytes]:
+def film_frames(result: RunResult) -> dict[int, bytes]:
     """A PNG for each epoch of a run's timeline; none if there is nothing to be shown."""
     if len(result.timeline) < 2 or result.data.x.shape[1] > FEATURES:
         return {}
@@ -32,7 +32,7 @@ def pictures(result: RunResult) -> dict[int, bytes]:
     return {}
 
 
-def small(picture: bytes, side: int | None = None) -> bytes:
+def as_webp(picture: bytes, side: int | None = None) -> bytes:
     """A PNG as WEBP, which takes a tenth of the room; in a corner of an empty square, if asked."""
     from PIL import Image
 
@@ -43,10 +43,10 @@ def small(picture: bytes, side: int | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def page(name: str, frames: Mapping[int, bytes]) -> bytes:
+def film_page(name: str, frames: Mapping[int, bytes]) -> bytes:
     """A page with a slider that shows the pictures, and plays them; nothing else is asked for."""
     shown = [
-        [epoch, "data:image/webp;base64," + base64.b64encode(small(png)).decode()]
+        [epoch, "data:image/webp;base64," + base64.b64encode(as_webp(png)).decode()]
         for epoch, png in frames.items()
     ]
     text = json.dumps({"name": name, "frames": shown}).replace("<", "\\u003c")
@@ -67,5 +67,5 @@ def step_images(key: str, frames: Mapping[int, bytes], result: Result) -> dict[s
         name = uuid5(NAMESPACE_OID, f"{result.fingerprint} {key} {step}")
         stem = f"images/{key}+step+{step}+timestamp+{result.ended}+{name}"
         found[f"{stem}.png"] = png
-        found[f"{stem}+compressed.webp"] = small(png, SQUARE)
+        found[f"{stem}+compressed.webp"] = as_webp(png, SQUARE)
     return found

@@ -15,7 +15,7 @@ TRUECOLOUR, METRE = 2, 0.0254
 FAST = 1  # zlib's level
 
 
-def encode(pixels: Array, dpi: float) -> bytes:
+def encode_png(pixels: Array, dpi: float) -> bytes:
     """PNG bytes of (height, width, 3 or 4) uint8 pixels; a fourth channel (alpha) is left out."""
     height, width = pixels.shape[:2]
     lines = np.zeros((height, 1 + 3 * width), np.uint8)  # each begins with its filter: none

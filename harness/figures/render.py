@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from harness.figures.png import encode
-from harness.figures.style import blank, style
+from harness.figures.png import encode_png
+from harness.figures.style import blank_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,12 +54,12 @@ def _paint(plugin: Any, result: Any) -> bytes:
     for artist in plugin.draw_over(result, figure):
         figure.draw_artist(artist)
         artist.remove()
-    return encode(np.asarray(canvas.buffer_rgba()), figure.dpi)
+    return encode_png(np.asarray(canvas.buffer_rgba()), figure.dpi)
 
 
 @lru_cache(maxsize=KEPT)
 def _stage(plugin: Any, backdrop: Hashable) -> Stage:
-    figure = blank()
+    figure = blank_figure()
     plugin.draw_backdrop(backdrop, figure)
     canvas: Any = figure.canvas
     canvas.draw()
@@ -70,7 +70,7 @@ def _stage(plugin: Any, backdrop: Hashable) -> Stage:
 def paint(plugin: Any, result: Any) -> str | bytes:
     """PNG bytes, or the HTML page that the plugin returns."""
     with style():
-        figure = blank()
+        figure = blank_figure()
         try:
             page = plugin.draw(result, figure)
             if isinstance(page, str):
@@ -79,6 +79,6 @@ def paint(plugin: Any, result: Any) -> str | bytes:
                 raise TypeError(f"draw returned {type(page).__name__}, not None or an HTML page")
             canvas: Any = figure.canvas
             canvas.draw()
-            return encode(np.asarray(canvas.buffer_rgba()), figure.dpi)
+            return encode_png(np.asarray(canvas.buffer_rgba()), figure.dpi)
         finally:
             figure.clear()  # breaks its cycles, so that it is freed now and not at some collection

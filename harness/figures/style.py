@@ -69,7 +69,7 @@ def _settings() -> dict[Any, Any]:
     return {**own, **STYLE, "axes.prop_cycle": cycler(color=COLOURS)}
 
 
-def blank() -> Figure:
+def blank_figure() -> Figure:
     """An empty figure on a canvas of its own; pyplot, which would keep it alive, is not asked."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

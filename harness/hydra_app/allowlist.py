@@ -20,7 +20,7 @@ STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 
 @contextmanager
-def known_resolvers() -> Iterator[None]:
+def only_known_resolvers() -> Iterator[None]:
     """Meanwhile interpolations are Hydra's and OmegaConf's own: others would run their code."""
     known = BaseContainer._resolvers
     others = {name: known.pop(name) for name in [*known] if name not in RESOLVERS}
@@ -31,7 +31,7 @@ def known_resolvers() -> Iterator[None]:
             known.setdefault(name, resolver)
 
 
-def check(hydra: Any) -> None:
+def check_hydra_config(hydra: Any) -> None:
     """UsageError where Hydra's node names code that Hydra or `logging` would call."""
     for part in ("hydra_logging", "job_logging"):
         _check_logging(_plain(hydra.get(part), False), f"hydra.{part}")

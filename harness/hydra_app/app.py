@@ -17,12 +17,12 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config.registry import names
+from harness.config.registry import plugin_names
 from harness.config.schema import GROUPS
 from harness.errors import HarnessError, UsageError
 from harness.hydra_app import allowlist
 from harness.hydra_app.config_loader import FastLoader
-from harness.hydra_app.messages import told
+from harness.hydra_app.messages import explain_hydra_error
 
 PACKAGE = Path(__file__).parents[1]
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -39,7 +39,7 @@ def user_conf() -> Path | None:
     return here if here.is_dir() and not here.samefile(CONF) else None
 
 
-def shadowed(folder: Path) -> list[str]:
+def shadowed_files(folder: Path) -> list[str]:
     """A user's config files that a plugin's or our own option of the same name hides."""
     files = sorted((*folder.glob("*.yaml"), *folder.glob("*/*.yaml")))
     return [str(path) for path in files if _is_ours(path.relative_to(folder))]
@@ -47,7 +47,7 @@ def shadowed(folder: Path) -> list[str]:
 
 def _is_ours(option: Path) -> bool:
     kind = str(option.parent)
-    return (CONF / option).is_file() or (kind in GROUPS and option.stem in names(kind))
+    return (CONF / option).is_file() or (kind in GROUPS and option.stem in plugin_names(kind))
 
 
 class Composer(Hydra):
@@ -60,25 +60,25 @@ class Composer(Hydra):
     ) -> DictConfig:
         """Hydra's own, once; asked again (by Hydra itself) it gives the same config."""
         if self.composed is None:
-            with composing(overrides):
+            with config_errors(overrides):
                 composed = super().compose_config(config_name, overrides, *more, **options)
-                allowlist.check(composed.hydra)
+                allowlist.check_hydra_config(composed.hydra)
                 self.composed = composed
-            current(self.composed)
+            set_current_config(self.composed)
         elif options.get("with_log_configuration"):
             hydra = self.composed.hydra
-            with composing(overrides):
+            with config_errors(overrides):
                 configure_log(hydra.hydra_logging, hydra.verbose)
         return self.composed
 
 
-def current(cfg: DictConfig) -> None:
+def set_current_config(cfg: DictConfig) -> None:
     """Make a config the one that `${hydra:…}` refers to, without the copies set_config makes."""
     HydraConfig.instance().cfg = cast(Any, cfg)
 
 
 @contextmanager
-def composing(lines: Sequence[str]) -> Iterator[None]:
+def config_errors(lines: Sequence[str]) -> Iterator[None]:
     """Meanwhile whatever Hydra stumbles over is an error of the config: nothing else runs."""
     try:
         yield
@@ -91,7 +91,7 @@ def composing(lines: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def composer(config_dir: str | None = None) -> Iterator[Composer]:
+def open_composer(config_dir: str | None = None) -> Iterator[Composer]:
     """A Hydra for our configs, and the user's; leaves no global state behind.
 
     Its errors come out as UsageError.
@@ -102,10 +102,10 @@ def composer(config_dir: str | None = None) -> Iterator[Composer]:
     try:
         hydra = Composer.create_main_hydra2("harness", search_path(config_dir))
         hydra.config_loader = cast(Any, FastLoader(hydra.config_loader))
-        with allowlist.known_resolvers():
+        with allowlist.only_known_resolvers():
             yield hydra  # type: ignore[misc]
     except (HydraException, OmegaConfBaseException) as error:
-        raise UsageError(told(error)) from error
+        raise UsageError(explain_hydra_error(error)) from error
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = before

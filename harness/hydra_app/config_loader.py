@@ -10,7 +10,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from harness.config.record import content
+from harness.config.record import config_nodes
 
 LINES = 4096  # overrides that are kept parsed
 
@@ -24,7 +24,7 @@ class FastLoader:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self._bases: dict[Any, Base] = {}
+        self._bases: dict[Any, ComposedBase] = {}
         self._parse = lru_cache(LINES)(OverridesParser.create().parse_override)
         self._is_group = cache(loader.repository.group_exists)
         self._sources = cache(loader._parse_overrides_and_create_caching_repo)
@@ -55,16 +55,16 @@ class FastLoader:
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
         """The config of one job of a sweep."""
-        return self._load(master_config, list(sweep_overrides), Base.copy)
+        return self._load(master_config, list(sweep_overrides), ComposedBase.copy)
 
     def lend_sweep_config(
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
         """The same, sooner; but its `hydra` node is lent: the next one with this base has it."""
-        return self._load(master_config, list(sweep_overrides), Base.lend)
+        return self._load(master_config, list(sweep_overrides), ComposedBase.lend)
 
     def _load(
-        self, master: DictConfig, lines: list[str], copied: Callable[["Base"], DictConfig]
+        self, master: DictConfig, lines: list[str], copied: Callable[["ComposedBase"], DictConfig]
     ) -> DictConfig:
         try:
             parsed = [self._parse(line) for line in lines]
@@ -95,14 +95,14 @@ class FastLoader:
             not self._is_group(override.key_or_group) or isinstance(override.value(), dict)
         )
 
-    def _base(self, master_config: DictConfig, lines: list[str]) -> "Base":
+    def _base(self, master_config: DictConfig, lines: list[str]) -> "ComposedBase":
         key = (id(master_config), *lines)
         if key not in self._bases:
-            self._bases[key] = Base(master_config, self._by_hydra(master_config, lines))
+            self._bases[key] = ComposedBase(master_config, self._by_hydra(master_config, lines))
         return self._bases[key]
 
 
-class Base:
+class ComposedBase:
     """A config composed with the choices of some jobs, to be copied for each of them."""
 
     def __init__(self, master: DictConfig, cfg: DictConfig) -> None:
@@ -110,7 +110,7 @@ class Base:
         # Unpickling copies a config five times faster than deepcopy.
         self._whole = pickle.dumps(cfg)
         self._hydra = cfg._get_node("hydra")
-        del content(cfg)["hydra"]
+        del config_nodes(cfg)["hydra"]
         self._task = pickle.dumps(cfg)
 
     def copy(self) -> DictConfig:
@@ -121,7 +121,7 @@ class Base:
     def lend(self) -> DictConfig:
         """A copy but for `hydra`, which is by far the larger part."""
         cfg: DictConfig = pickle.loads(self._task)
-        content(cfg)["hydra"] = self._hydra
+        config_nodes(cfg)["hydra"] = self._hydra
         cast(Any, self._hydra)._set_parent(cfg)
         return cfg
 

@@ -8,14 +8,16 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from harness.errors import require, require_known
-from harness.store.params import as_text
+from harness.store.params import format_value
 
 log = logging.getLogger(__name__)
 
 Lines = list[str]
 
 
-def combinations(overrides: Iterable[Override], paired: Sequence[Sequence[str]]) -> list[Lines]:
+def grid_combinations(
+    overrides: Iterable[Override], paired: Sequence[Sequence[str]]
+) -> list[Lines]:
     """The overrides of each job. Keys that are `paired` take their first values together, then
     their second ones, and so on; all else is combined with all else."""
     axes: dict[str, list[Lines]] = {}
@@ -36,7 +38,7 @@ def combinations(overrides: Iterable[Override], paired: Sequence[Sequence[str]])
 
 def _pair(axes: dict[str, list[Lines]], keys: Sequence[str]) -> None:
     """Make one axis of several; it takes the place of the first of them."""
-    text = f"hydra.sweeper.zip: {as_text(keys)}"
+    text = f"hydra.sweeper.zip: {format_value(keys)}"
     require(isinstance(keys, Sequence) and not isinstance(keys, str), f"{text}: a list of keys")
     keys = [str(key) for key in keys]
     require(len({*keys}) == len(keys) > 1, f"{text}: two keys or more, each once")
@@ -59,7 +61,7 @@ class Exclusion:
             isinstance(e, Mapping) and e for e in entries
         )
         example = "[{activation: relu, optimizer.learning_rate: 0.1}]"
-        require(right, f"hydra.sweeper.exclude={as_text(entries)}: a list like {example}")
+        require(right, f"hydra.sweeper.exclude={format_value(entries)}: a list like {example}")
         self.entries = [{str(key): value for key, value in entry.items()} for entry in entries]
         self._hits = [0] * len(self.entries)
         self._known: set[str] = set()
@@ -78,4 +80,4 @@ class Exclusion:
             require_known("hydra.sweeper.exclude", key, sorted(self._known))
         for entry, hits in zip(self.entries, self._hits, strict=True):
             if not hits:
-                log.warning("hydra.sweeper.exclude: %s leaves nothing out", as_text(entry))
+                log.warning("hydra.sweeper.exclude: %s leaves nothing out", format_value(entry))

@@ -11,11 +11,11 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from harness.analysis.leaderboard import Standing, value_of
-from harness.config.record import part, recorded
+from harness.analysis.leaderboard import RankedRun, setting_value
+from harness.config.record import record_config, select_keys
 from harness.errors import require
-from harness.hydra_app.app import composing, current
-from harness.hydra_app.launch import JobFailed, Task, launcher_of
+from harness.hydra_app.app import config_errors, set_current_config
+from harness.hydra_app.launch import JobFailed, Task, launcher_settings
 from harness.hydra_app.output_files import Outputs
 from harness.store.files import write_atomically
 from harness.store.manifest import Manifest
@@ -60,7 +60,7 @@ class Jobs:
                 (self.job(number, lines) for number, lines in enumerate(combinations, first)),
                 command=self.task.command,
                 single=False,
-                launcher=launcher_of(self.config)._asdict(),
+                launcher=launcher_settings(self.config)._asdict(),
             )
         )
 
@@ -70,11 +70,11 @@ class Jobs:
         if not (self.folder / "multirun.yaml").exists():
             text = OmegaConf.to_yaml(self.config)
             write_atomically(self.folder / "multirun.yaml", text.encode())
-        current(self.config)
-        return execute.begin(self.folder, manifest)
+        set_current_config(self.config)
+        return execute.begin_sweep(self.folder, manifest)
 
     def job(self, number: int, lines: Sequence[str]) -> Job:
-        return Job(number, tuple(lines), recorded(self.compose(number, lines)))
+        return Job(number, tuple(lines), record_config(self.compose(number, lines)))
 
     def launch(self, combinations: Combinations, first: int) -> list[JobReturn]:
         """Train them as stacks; one JobReturn each, in order."""
@@ -99,7 +99,7 @@ class Jobs:
                 accept_drift=self.task.accept_drift,
             )
         self.task.summary = summary
-        ended: dict[int, list[Standing]] = {}
+        ended: dict[int, list[RankedRun]] = {}
         for s in summary.ranked:
             for number in s.planned.jobs:
                 ended.setdefault(number, []).append(s)
@@ -108,7 +108,7 @@ class Jobs:
             self._end(number, lines, ended.get(number, []), objective)
             for number, lines in started.items()
         ]
-        current(self.config)
+        set_current_config(self.config)
         return returns
 
     @property
@@ -128,11 +128,11 @@ class Jobs:
         """
         loader: Any = self.context.config_loader
         load = loader.load_sweep_config if self._called_back else loader.lend_sweep_config
-        with composing(lines):
+        with config_errors(lines):
             cfg: DictConfig = load(self.config, list(lines))
         with open_dict(cfg.hydra.job):
             cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
-        current(cfg)
+        set_current_config(cfg)
         _place(cfg, self.folder / str(cfg.hydra.sweep.subdir))
         return cfg
 
@@ -151,7 +151,7 @@ class Jobs:
         self,
         number: int,
         lines: Sequence[str],
-        standings: list[Standing],
+        standings: list[RankedRun],
         objective: Mapping[str, Any],
     ) -> JobReturn:
         """What Hydra is told of a job; the configs only for callbacks, for they are large."""
@@ -160,7 +160,7 @@ class Jobs:
         if failed := [s for s in standings if s.outcome == "failed"]:
             job.status, job.return_value = JobStatus.FAILED, JobFailed(failed[0].reason)
         else:
-            job.return_value = value_of(standings, objective)
+            job.return_value = setting_value(standings, objective)
         if self._called_back:
             cfg = self.compose(number, lines)
             job.cfg, job.hydra_cfg = _parts(cfg)
@@ -177,4 +177,4 @@ def _place(cfg: DictConfig, folder: Path) -> None:
 
 def _parts(cfg: DictConfig) -> tuple[DictConfig, DictConfig]:
     """The task's part of a config and Hydra's, sharing its nodes."""
-    return part(cfg, (key for key in cfg if key != "hydra")), part(cfg, ["hydra"])
+    return select_keys(cfg, (key for key in cfg if key != "hydra")), select_keys(cfg, ["hydra"])

@@ -12,12 +12,12 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from harness.analysis.leaderboard import value_of
-from harness.config.record import recorded
-from harness.config.validate import construct
+from harness.analysis.leaderboard import setting_value
+from harness.config.record import record_config
+from harness.config.validate import convert
 from harness.engines import Engine
 from harness.errors import require
-from harness.hydra_app.app import Composer, composer
+from harness.hydra_app.app import Composer, open_composer
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
 from harness.sweeps import execute
@@ -52,15 +52,15 @@ class Task:
         number = 0 if single else int(hydra.job.num)
         if not single:
             prepare.cache_clear()  # this process may have done another sweep's job before
-        job = Job(number, tuple(hydra.overrides.task), recorded(cfg))
+        job = Job(number, tuple(hydra.overrides.task), record_config(cfg))
         manifest = plan([job], command=self.command, single=single)
         directory = Path(hydra.runtime.output_dir if single else hydra.sweep.dir).absolute()
-        execute.begin(directory, manifest)
+        execute.begin_sweep(directory, manifest)
         only = None if single else {run.fingerprint for run in manifest.runs}
         with Progress(1, self.quiet or not single) as progress:
             summary = execute.carry_out(directory, only=only, progress=progress)
         self.summary = summary if single else None
-        return value_of(summary.ranked, summary.manifest.objective)
+        return setting_value(summary.ranked, summary.manifest.objective)
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: not what belongs to this one."""
@@ -85,10 +85,10 @@ def launch(
     for text in (*overrides, str(Path.cwd())):
         require(_is_text(text), f"{text!a} is no valid UTF-8, and could not be recorded")
     prepare.cache_clear()  # a file may have changed since
-    command = tuple(map(hidden, overrides))
+    command = tuple(map(hide_password, overrides))
     task = Task(command, quiet, config_dir, config_name, accept_drift)
     lines = [*command, *place]
-    with composer(config_dir) as hydra:
+    with open_composer(config_dir) as hydra:
         if multirun or _asks_for_a_sweep(hydra, config_name, lines):
             return _sweep(hydra, task, lines)
         return _run(hydra, task, lines)
@@ -99,17 +99,17 @@ def _is_text(name: str) -> bool:
     return name == name.encode(errors="ignore").decode()
 
 
-def composed(
+def compose_run(
     overrides: Sequence[str], config_dir: str | None = None, config_name: str = "config"
 ) -> Config:
     """The config of one run as it would be recorded; nothing is run."""
-    with composer(config_dir) as hydra:
-        lines = [*map(hidden, overrides)]
+    with open_composer(config_dir) as hydra:
+        lines = [*map(hide_password, overrides)]
         cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
-        return recorded(cfg)
+        return record_config(cfg)
 
 
-def hidden(line: str) -> str:
+def hide_password(line: str) -> str:
     """An override as it may be recorded: the store's password goes into the environment."""
     key, _, value = line.partition("=")
     uri = value.strip("'\"")
@@ -123,7 +123,7 @@ def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bo
     """Compose as a single run; it may ask for a sweep: `hydra.mode=MULTIRUN`, `repeats=3`."""
     try:
         cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
-        repeats: int = construct(int, cfg.get("repeats", 1), "repeats")
+        repeats: int = convert(int, cfg.get("repeats", 1), "repeats")
         sweep = repeats > 1 or cfg.hydra.mode == RunMode.MULTIRUN
     except ConfigCompositionException as error:
         sweep = "--multirun" in str(error)  # there are several values: perhaps rightly so
@@ -139,7 +139,7 @@ def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     _allow(cfg)
     for key in ("plan", "zip", "exclude"):
         require(not cfg.hydra.sweeper.get(key), f"hydra.sweeper.{key} is for sweeps: add -m")
-    job = Job(0, tuple(lines), recorded(cfg))
+    job = Job(0, tuple(lines), record_config(cfg))
     planned = plan([job], command=lines, single=True)
     if (there := _manifest_in(cfg.hydra.run.dir)) is not None:
         same = {run.fingerprint for run in there.runs} == {planned.runs[0].fingerprint}
@@ -155,7 +155,7 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     cfg = hydra.compose_config(name, lines, mode, with_log_configuration=False)
     _allow(cfg)
     require(
-        not (is_stacked(cfg) and cfg.hydra.job.env_set),
+        not (uses_stack_launcher(cfg) and cfg.hydra.job.env_set),
         "hydra.job.env_set: runs of a stack share one environment; take hydra/launcher=basic",
     )
     directory = Path(str(cfg.hydra.sweep.dir)).absolute()
@@ -178,19 +178,23 @@ def _allow(cfg: DictConfig) -> None:
         node = cfg.hydra[part]
         chosen = isinstance(node, DictConfig)
         require(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
-    if is_stacked(cfg):
-        launcher_of(cfg).check(OmegaConf.select(cfg, "run.timeout"))
+    if uses_stack_launcher(cfg):
+        launcher_settings(cfg).check(OmegaConf.select(cfg, "run.timeout"))
     name = str(cfg.hydra.job.name)
     require("/" not in name, f"hydra.job.name={name}: its log file is called so, without a /")
     require(not cfg.hydra.job.chdir, "hydra.job.chdir=true is not available yet; false is")
 
 
-def is_stacked(cfg: DictConfig) -> bool:
+def uses_stack_launcher(cfg: DictConfig) -> bool:
     """Whether the launcher is ours."""
     return "stack_bytes" in cfg.hydra.launcher
 
 
-def launcher_of(cfg: DictConfig) -> Engine:
+def launcher_settings(cfg: DictConfig) -> Engine:
     """What our launcher is told; another's trains each job by itself."""
     node = cfg.hydra.launcher
-    return Engine(**{key: node[key] for key in Engine._fields}) if is_stacked(cfg) else Engine()
+    return (
+        Engine(**{key: node[key] for key in Engine._fields})
+        if uses_stack_launcher(cfg)
+        else Engine()
+    )

@@ -18,7 +18,7 @@ from harness.errors import unknown_name
 NOISE = ("Error parsing override", "LexerNoViableAlt", "See https://", "^")
 
 
-def told(error: HydraException | OmegaConfBaseException) -> str:
+def explain_hydra_error(error: HydraException | OmegaConfBaseException) -> str:
     """What is wrong, and the nearest names that are right."""
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):

@@ -30,9 +30,9 @@ class Outputs:
         """The three files of one composed job."""
         folder.mkdir(parents=True, exist_ok=True)
         hydra: Any = cfg._get_node("hydra")
-        task = [self._entry((), str(key), plain(cfg, key)) for key in cfg if key != "hydra"]
-        inner = [self._hydra(key, plain(hydra, key)) for key in hydra]
-        lines = plain(cfg.hydra.overrides, "task")
+        task = [self._entry((), str(key), dump_value(cfg, key)) for key in cfg if key != "hydra"]
+        inner = [self._hydra(key, dump_value(hydra, key)) for key in hydra]
+        lines = dump_value(cfg.hydra.overrides, "task")
         for name, content in (
             ("config", "".join(task) or "{}\n"),
             ("hydra", "".join(["hydra:\n", *inner])),
@@ -71,7 +71,7 @@ class Outputs:
         return text
 
 
-def plain(node: Any, key: Any) -> Any:
+def dump_value(node: Any, key: Any) -> Any:
     """A value as it is written: interpolations are not resolved, nor is what is missing."""
     child = node._get_node(key)
     if OmegaConf.is_config(child):

@@ -7,19 +7,19 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from harness.config.build import build
-from harness.config.record import recorded, written
+from harness.config.record import record_config, select_unresolved
 from harness.errors import HarnessError, UsageError, require
-from harness.hydra_app.grid import Exclusion, combinations
+from harness.hydra_app.grid import Exclusion, grid_combinations
 from harness.hydra_app.jobs import Jobs
-from harness.hydra_app.launch import is_stacked, launcher_of
+from harness.hydra_app.launch import launcher_settings, uses_stack_launcher
 from harness.store.manifest import Planned
-from harness.store.params import flat
-from harness.sweeps.grouping import stacks
-from harness.sweeps.plan import Job, examined, manifest_of, named, plan_trial
+from harness.store.params import flatten
+from harness.sweeps.grouping import group_into_stacks
+from harness.sweeps.plan import Job, make_manifest, name_run, plan_runs, plan_trial
 from harness.sweeps.search.optuna_search import Search
 from harness.sweeps.search.space import Space
 from harness.sweeps.search.storage import recorded_url
-from harness.sweeps.search.study import check, opened
+from harness.sweeps.search.study import check_search, open_storage
 
 LISTED = 20
 RECORDED = ("n_trials", "n_jobs", "sampler", "pruner", "storage", "study_name")  # of a search
@@ -29,39 +29,39 @@ class Preview(Exception):
     """What a sweep would do, in place of doing it."""
 
 
-def grid(jobs: Jobs, arguments: Sequence[str]) -> list[list[str]]:
+def run_grid(jobs: Jobs, arguments: Sequence[str]) -> list[list[str]]:
     """The combinations of a grid, each planned and built, and the sweep's folder made."""
     settings = jobs.sweeper
-    every = combinations(jobs.parsed(arguments), settings["zip"] or [])
+    every = grid_combinations(jobs.parsed(arguments), settings["zip"] or [])
     exclusion = Exclusion(settings["exclude"] or [])
     kept: list[list[str]] = []
     for lines in every if exclusion.entries else ():
         cfg = jobs.compose(len(kept), lines)
         choices = OmegaConf.to_container(cfg.hydra.runtime.choices)
-        if not exclusion.excludes(flat(recorded(cfg)), dict(choices)):  # type: ignore[arg-type]
+        if not exclusion.excludes(flatten(record_config(cfg)), dict(choices)):  # type: ignore[arg-type]
             kept.append(lines)
     exclusion.check()
     kept = kept if exclusion.entries else every
     if settings["plan"]:
-        raise Preview(preview(jobs, kept, len(every) - len(kept)))
+        raise Preview(preview_lines(jobs, kept, len(every) - len(kept)))
     jobs.begin(kept, 0)
     return kept
 
 
-def preview(jobs: Jobs, kept: Sequence[Sequence[str]], excluded: int) -> str:
+def preview_lines(jobs: Jobs, kept: Sequence[Sequence[str]], excluded: int) -> str:
     """What would run, as `key: value` lines."""
     runs: dict[str, Planned] = {}
     asked, invalid = 0, []
     for number, lines in enumerate(kept):
         try:
-            found = examined([jobs.job(number, lines)], single=False)
+            found = plan_runs([jobs.job(number, lines)], single=False)
         except HarnessError as error:
             invalid.append(f"invalid: {str(error).replace(chr(10), ';')}")
             continue
         asked += sum(len(run.jobs) for run in found)
         for run in found:
-            runs.setdefault(run.fingerprint, named(run, set()))
-    works = list(stacks([*runs.values()], launcher_of(jobs.config)))
+            runs.setdefault(run.fingerprint, name_run(run, set()))
+    works = list(group_into_stacks([*runs.values()], launcher_settings(jobs.config)))
     names = [f"run: {run.name}" for run in runs.values()][:LISTED]
     more = [f"and {len(runs) - LISTED} more runs"] if len(runs) > LISTED else []
     counts = {
@@ -114,21 +114,21 @@ class Trials:
         return good
 
 
-def optimise(jobs: Jobs, arguments: Sequence[str]) -> Any:
+def run_search(jobs: Jobs, arguments: Sequence[str]) -> Any:
     """Carry out a search."""
     text = "hydra/sweeper=optuna deals out stacks: it needs hydra/launcher=stack"
-    require(is_stacked(jobs.config), text)
+    require(uses_stack_launcher(jobs.config), text)
     settings, loader = jobs.sweeper, cast(Any, jobs.context.config_loader)
     space = Space(jobs.parsed(arguments), loader.repository.group_exists)
-    trials, engine = Trials(jobs, space), launcher_of(jobs.config)
-    public = recorded_url(written(jobs.config, "hydra.sweeper.storage"))
+    trials, engine = Trials(jobs, space), launcher_settings(jobs.config)
+    public = recorded_url(select_unresolved(jobs.config, "hydra.sweeper.storage"))
     example = trials.first()
     built = build(example.config)
     told = {key: settings[key] for key in RECORDED} | {"storage": public}
     told |= {"seed": built.member.seed, "repeats": built.settings.repeats}
     told |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
-    check(told, len(built.objectives))
-    planned = manifest_of(
+    check_search(told, len(built.objectives))
+    planned = make_manifest(
         example.config,
         built,
         (),
@@ -139,7 +139,7 @@ def optimise(jobs: Jobs, arguments: Sequence[str]) -> Any:
     )
     storage, url = None, settings["storage"]
     if url is not None:
-        storage = opened(url, settings["study_name"], [d for _, d in built.objectives])
+        storage = open_storage(url, settings["study_name"], [d for _, d in built.objectives])
     manifest = jobs.begin_with(planned)
     search = partial(Search, manifest, jobs.folder, storage, engine.width, trials.plan)
     return jobs.finish(trials.started, search)

@@ -40,14 +40,14 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def lock(directory: Path, name: str = "manifest") -> FileLock:
+def folder_lock(directory: Path, name: str = "manifest") -> FileLock:
     """A kernel lock of a sweep's folder: freed by death, however it comes."""
     return FileLock(directory / f".{name}.lock")
 
 
 def remove_leftovers(directory: Path) -> None:
     """Delete what processes that died while writing have left; nobody else may be at work."""
-    with lock(directory):
+    with folder_lock(directory):
         for place in ("", "results/", "checkpoints/"):
             for path in directory.glob(f"{place}*.[0-9]*.tmp"):  # as write_atomically names them
                 path.unlink(missing_ok=True)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from harness.store.files import lock, remove_leftovers
+from harness.store.files import folder_lock, remove_leftovers
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def turn(directory: Path, job: str | None = None) -> Iterator[None]:
+def sweep_lock(directory: Path, job: str | None = None) -> Iterator[None]:
     """Meanwhile nobody else is at work on the sweep; for a `job`, nobody on the sweep as a whole.
 
     Who has to wait says so, and then finds done what the other did. Locks end with their process.
     """
-    gate = lock(directory, "at-work")
+    gate = folder_lock(directory, "at-work")
     with _patiently(gate, directory):
         if job is None:
             for path in directory.glob(".job-*.lock"):
@@ -28,7 +28,7 @@ def turn(directory: Path, job: str | None = None) -> Iterator[None]:
             yield
             remove_leftovers(directory)
             return
-        own = lock(directory, f"job-{job}")
+        own = folder_lock(directory, f"job-{job}")
         own.acquire()
     try:
         yield

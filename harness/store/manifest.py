@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from harness.errors import UsageError
 from harness.store.files import write_atomically
-from harness.store.params import flat
+from harness.store.params import flatten
 
 SCHEMA = 1
 SEAL = ',\n "digest": "'
@@ -33,7 +33,7 @@ class Planned:
     @cached_property
     def setting(self) -> bytes:
         """What runs have in common that differ in nothing but their seed."""
-        config = {key: value for key, value in flat(self.config).items() if key != "seed"}
+        config = {key: value for key, value in flatten(self.config).items() if key != "seed"}
         return hashlib.blake2b(repr(config).encode(), digest_size=16).digest()
 
 
@@ -105,7 +105,7 @@ def read_manifest(directory: Path) -> Manifest:
         if content[len(text) :] != _seal(hashlib.sha256(text).hexdigest()).encode():
             raise UsageError(f"{path}: changed since it was written; nothing is done by it")
         del content, text, fields["digest"]
-        runs = tuple(planned(run) for run in fields.pop("runs"))
+        runs = tuple(planned_from_json(run) for run in fields.pop("runs"))
         return Manifest(**fields | {"overrides": tuple(fields["overrides"])}, runs=runs)
     except FileNotFoundError:
         raise UsageError(f"{path}: no manifest; no run or sweep was started there") from None
@@ -119,7 +119,7 @@ def _sharing() -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda node: node if len(node) > SMALL else parts.setdefault(repr(node), node)
 
 
-def planned(fields: dict[str, Any]) -> Planned:
+def planned_from_json(fields: dict[str, Any]) -> Planned:
     """A run as it comes from JSON."""
     lists = ("jobs", "overrides", "inputs", "plugins")
     return Planned(**fields | {key: tuple(fields[key]) for key in lists})

@@ -10,7 +10,7 @@ Config = dict[str, Any]
 NOT_RECORDED = ("tracking", "figures", "run", "hydra")
 
 
-def flat(config: Config, prefix: str = "") -> dict[str, Any]:
+def flatten(config: Config, prefix: str = "") -> dict[str, Any]:
     """A config dotted and flat; a plugin's own name stands at its kind: `activation`."""
     out: dict[str, Any] = {}
     for key, value in config.items():
@@ -21,23 +21,23 @@ def flat(config: Config, prefix: str = "") -> dict[str, Any]:
             if not prefix and "name" in value:
                 out[path] = value["name"]
                 value = {k: v for k, v in value.items() if k != "name"}
-            out |= flat(value, f"{path}.")
+            out |= flatten(value, f"{path}.")
         else:
             out[path] = value
     return out
 
 
-def params(config: Config) -> dict[str, str]:
+def recorded_params(config: Config) -> dict[str, str]:
     """What MLflow is told of a config: plugins' and plain keys, as text."""
-    return {key: as_text(value) for key, value in flat(config).items()}
+    return {key: format_value(value) for key, value in flatten(config).items()}
 
 
-def as_text(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as YAML would show it: true, null, [32, 32]."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(as_text, value))}]"
+        return f"[{', '.join(map(format_value, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{k}: {as_text(v)}' for k, v in value.items())}}}"
+        return f"{{{', '.join(f'{k}: {format_value(v)}' for k, v in value.items())}}}"
     return str(value.item() if isinstance(value, np.generic) else value)

@@ -46,20 +46,20 @@ def result_path(directory: Path, fingerprint: str) -> Path:
 
 def write_result(directory: Path, result: Result) -> None:
     """Make a result durable, before it is published."""
-    write_atomically(result_path(directory, result.fingerprint), pack(result))
+    write_atomically(result_path(directory, result.fingerprint), pack_result(result))
 
 
 def read_result(directory: Path, fingerprint: str) -> Result | None:
     """A run's result, or None if there is none or it is damaged (it is then trained again)."""
     path = result_path(directory, fingerprint)
     try:
-        result = unpack(path.read_bytes())
+        result = unpack_result(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return result if result.fingerprint == fingerprint else None
 
 
-def pack(result: Result) -> bytes:
+def pack_result(result: Result) -> bytes:
     """A result as the bytes of an npz: plain arrays, and one JSON text for the rest."""
     apart = ("curves", "weights", "trail", "checkpoint")
     plain = {name: value for name, value in vars(result).items() if name not in apart}
@@ -71,7 +71,7 @@ def pack(result: Result) -> bytes:
     return npz.pack({**arrays, "about": np.frombuffer(text.encode(), np.uint8)})
 
 
-def unpack(content: bytes) -> Result:
+def unpack_result(content: bytes) -> Result:
     """The inverse of pack; ValueError, KeyError or TypeError if the bytes are none of its."""
     arrays = npz.unpack(content)
     about = json.loads(arrays["about"].tobytes())

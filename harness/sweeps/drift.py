@@ -4,39 +4,41 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.differences import differing, surroundings
+from harness.analysis.differences import differing_items, run_environment
 from harness.config.build import build
-from harness.config.registry import provenance
+from harness.config.registry import plugin_provenance
 from harness.errors import PluginError, UsageError
 from harness.store.manifest import Manifest, Planned
-from harness.sweeps.provenance import inputs_for, numerics
+from harness.sweeps.provenance import current_numerics, dataset_inputs
 from harness.training.data import prepare
 
 LISTED = 4  # differences
 
 
-class Present:
+class CurrentEnvironment:
     """What is there now, to be compared with what a manifest recorded."""
 
     def __init__(self, manifest: Manifest) -> None:
         prepare.cache_clear()  # a file may have changed since
         self._planned = manifest.numerics
-        self._numerics = numerics(manifest.numerics["dtype"])
+        self._numerics = current_numerics(manifest.numerics["dtype"])
         self._inputs: dict[str, tuple[dict[str, Any], ...]] = {}
 
     @property
     def numerics(self) -> list[str]:
         """How the numerics differ."""
-        return _lines(surroundings((), (), self._planned), surroundings((), (), self._numerics))
+        return _lines(
+            run_environment((), (), self._planned), run_environment((), (), self._numerics)
+        )
 
     def drift(self, run: Planned) -> dict[str, Any]:
         """What the run would be trained with now, and how that differs; empty if it does not."""
-        plugins = [there(plugin) for plugin in run.plugins]
+        plugins = [installed_plugin(plugin) for plugin in run.plugins]
         inputs = self._inputs.get(known := repr(run.inputs))
         if inputs is None:
-            inputs = self._inputs[known] = inputs_for(build(run.config), run.config)
-        was = surroundings(run.plugins, run.inputs, self._planned)
-        lines = _lines(was, surroundings(plugins, inputs, self._numerics))
+            inputs = self._inputs[known] = dataset_inputs(build(run.config), run.config)
+        was = run_environment(run.plugins, run.inputs, self._planned)
+        lines = _lines(was, run_environment(plugins, inputs, self._numerics))
         about = {"plugins": plugins, "inputs": inputs, "numerics": self._numerics}
         return about | {"diff": lines} if lines else {}
 
@@ -57,15 +59,15 @@ class Present:
             )
 
 
-def there(plugin: Mapping[str, Any]) -> dict[str, str]:
+def installed_plugin(plugin: Mapping[str, Any]) -> dict[str, str]:
     """The plugin that goes by this one's name now; PluginError if there is none."""
     try:
-        return provenance(plugin["kind"], plugin["name"])
+        return plugin_provenance(plugin["kind"], plugin["name"])
     except PluginError as error:
         was = f"{plugin['distribution']} {plugin['version']}"
         raise PluginError(f"{error}\nit was planned with that of {was}") from error
 
 
 def _lines(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    pairs = differing(was, now).items()
+    pairs = differing_items(was, now).items()
     return [f"{key}: planned {planned}, there is {found}" for key, (planned, found) in pairs]

@@ -9,35 +9,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis import leaderboard
-from harness.analysis.leaderboard import Standing
+from harness.analysis.leaderboard import RankedRun
 from harness.engines import Engine
 from harness.engines.worker import Work
 from harness.errors import DiskError, HarnessError, TrackingError, UsageError
 from harness.store import checkpoints
-from harness.store.files import lock
-from harness.store.locks import turn
+from harness.store.files import folder_lock
+from harness.store.locks import sweep_lock
 from harness.store.manifest import Manifest, Planned, read_manifest, write_manifest
 from harness.store.results import Result, read_result, write_result
-from harness.sweeps.drift import Present
-from harness.sweeps.grouping import stacks
-from harness.sweeps.summary import Interrupted, Lost, Summary
-from harness.tracking.backend.uri import store_of
+from harness.sweeps.drift import CurrentEnvironment
+from harness.sweeps.grouping import group_into_stacks
+from harness.sweeps.summary import Interrupted, StoreLost, Summary
+from harness.tracking.backend.uri import sweep_store_uri
 from harness.tracking.publishing import Publishing
 
 if TYPE_CHECKING:
     from harness.sweeps.search.optuna_search import Search
 
-HASTE = 5.0  # seconds that a store may be away that is required, or written to again at the end
-PARTING = 4.0  # seconds for publishing what is left, after a signal
+STORE_AWAY_SECONDS = (
+    5.0  # seconds that a store may be away that is required, or written to again at the end
+)
+LAST_PUBLISH_SECONDS = 4.0  # seconds for publishing what is left, after a signal
 
 
-def begin(directory: Path, manifest: Manifest) -> Manifest:
+def begin_sweep(directory: Path, manifest: Manifest) -> Manifest:
     """Write the manifest into a run's or sweep's folder, or join the one that is there.
 
     Under a launcher that runs each job by itself the first job begins, the others join.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with lock(directory):
+    with folder_lock(directory):
         path = directory / "manifest.json"
         if not path.exists():
             write_manifest(directory, manifest)
@@ -51,7 +53,7 @@ def begin(directory: Path, manifest: Manifest) -> Manifest:
         return joined
 
 
-Told = Callable[[int, list[Result]], None]
+Listener = Callable[[int, list[Result]], None]
 
 
 def carry_out(
@@ -59,7 +61,7 @@ def carry_out(
     *,
     only: set[str] | None = None,
     search: Callable[[], "Search"] | None = None,
-    progress: Told = lambda total, results: None,
+    progress: Listener = lambda total, results: None,
     accept_drift: bool | None = None,
 ) -> Summary:
     """Train what the manifest (or a search) asks for and is not trained yet; publish; sum up.
@@ -71,12 +73,12 @@ def carry_out(
     with what others have told. Raises Interrupted, tidily, when a signal comes, and Lost when a
     required store or a search's is away.
     """
-    with turn(directory, min(only) if only else None):
+    with sweep_lock(directory, min(only) if only else None):
         source = None if search is None else search()
-        return Errand(directory, only, source, accept_drift).run(progress)
+        return SweepExecution(directory, only, source, accept_drift).run(progress)
 
 
-class Errand:
+class SweepExecution:
     """One carrying out of a manifest, or of part of it, or of a search."""
 
     def __init__(
@@ -87,18 +89,18 @@ class Errand:
         accept_drift: bool | None = None,
     ) -> None:
         manifest = read_manifest(directory)
-        uri = store_of(manifest)
+        uri = sweep_store_uri(manifest)
         self.search, self.engine = search, Engine(**manifest.launcher)
         self.whole = only is None and not manifest.single
         planned = manifest.runs if search is None else search.known()
         self.runs = {
             run.fingerprint: run for run in planned if only is None or run.fingerprint in only
         }
-        self.present = None if accept_drift is None else Present(manifest)
+        self.present = None if accept_drift is None else CurrentEnvironment(manifest)
         if self.present is not None and not accept_drift:
             self.present.check(directory, *self._to_train(directory))
         self.required = bool(manifest.tracking.get("required"))
-        patience = HASTE if self.required or only is not None else None
+        patience = STORE_AWAY_SECONDS if self.required or only is not None else None
         self.publishing = Publishing(uri, manifest, directory, patience, self.whole)
         self.summary = Summary(directory, manifest, uri, run_ids=self.publishing.run_ids)
         self.in_hand: dict[str, Result] = {}  # the latest of what runs that go on look like
@@ -114,23 +116,25 @@ class Errand:
             return runs, True  # the others stand for the plugins of those to come
         return [r for r in runs if read_result(directory, r.fingerprint) is None], False
 
-    def run(self, progress: Told) -> Summary:
+    def run(self, progress: Listener) -> Summary:
         """Do it; whatever happens, what is trained is on disk before it is published."""
         began = time.perf_counter()
         try:
             error = self._train(progress)
             self.summary.seconds = time.perf_counter() - began
             if error is not None:
-                raise Lost(self._end("KILLED", 0.0 if self._lost() else inf), error) from error
+                raise StoreLost(
+                    self._end("KILLED", 0.0 if self._lost() else inf), error
+                ) from error
             return self._end("FINISHED")
         except KeyboardInterrupt as cause:
-            raise Interrupted(self._end("KILLED", PARTING), cause) from None
+            raise Interrupted(self._end("KILLED", LAST_PUBLISH_SECONDS), cause) from None
         finally:
             if self.search is not None:
                 self.search.close()
             self.publishing.close(0.0)
 
-    def _train(self, progress: Told) -> HarnessError | None:
+    def _train(self, progress: Listener) -> HarnessError | None:
         """Train all that is asked for; why that could not be, if so."""
         try:
             for results in self._trained():
@@ -160,7 +164,7 @@ class Errand:
         while True:
             pending = [run for run in asked if not self._is_trained(run)]
             pruning = None if self.search is None else self.search.pruning
-            for work in stacks(pending, self.engine, pruning):
+            for work in group_into_stacks(pending, self.engine, pruning):
                 names = [name for name in work.fingerprints if not self._drift(self.runs[name])]
                 yield replace(
                     work, kept=checkpoints.read_checkpoints(self.summary.directory, names)
@@ -192,7 +196,7 @@ class Errand:
         if going_on:
             self.in_hand |= {result.fingerprint: result for result in going_on}
             self.publishing.show([(self.runs[r.fingerprint], r) for r in going_on])
-        kept: list[tuple[Standing, Result]] = []
+        kept: list[tuple[RankedRun, Result]] = []
         for result in results:
             if result.outcome != "running":
                 write_result(self.summary.directory, result)
@@ -200,14 +204,14 @@ class Errand:
                 kept.append(self._keep(result))
         self._tell(kept)  # after all is kept, for a search's storage may fail
 
-    def _keep(self, result: Result) -> tuple[Standing, Result]:
+    def _keep(self, result: Result) -> tuple[RankedRun, Result]:
         checkpoints.remove_checkpoint(self.summary.directory, result.fingerprint)
         self._submit(result)
-        standing = leaderboard.standing(self.runs[result.fingerprint], result)
+        standing = leaderboard.ranked_run(self.runs[result.fingerprint], result)
         self.summary.ranked.append(standing)
         return standing, result
 
-    def _tell(self, kept: Sequence[tuple[Standing, Result]]) -> None:
+    def _tell(self, kept: Sequence[tuple[RankedRun, Result]]) -> None:
         if self.search is not None:
             for standing, result in kept:
                 self.search.tell(standing, result)

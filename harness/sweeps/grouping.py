@@ -7,16 +7,16 @@ import numpy as np
 from harness.config.build import build
 from harness.engines import Engine
 from harness.engines.worker import Pruning, Work
-from harness.errors import from_outside
+from harness.errors import is_interruption
 from harness.store.manifest import Planned
 from harness.training.data import prepare_for
 from harness.training.stack import Member, signature
 
 LARGEST_STACK = 256
-WAITING = 3  # runs that wait for each place of a stack, where runs may leave early
+WAITING_PER_SLOT = 3  # runs that wait for each place of a stack, where runs may leave early
 
 
-def stacks(
+def group_into_stacks(
     runs: Sequence[Planned], engine: Engine, pruning: Pruning | None = None
 ) -> Iterator[Work]:
     """Stacks that fit the cache, and of each signature at least one for each worker."""
@@ -26,18 +26,18 @@ def stacks(
         groups.setdefault(signature(member), (member, []))[1].append(run)
     for member, group in groups.values():
         share = -(-len(group) // engine.width)
-        slots = size = min(largest(member, engine.stack_bytes), share)
+        slots = size = min(largest_stack(member, engine.stack_bytes), share)
         if pruning is not None:
             slots = -(-slots // 2)
         elif member.patience or member.max_seconds:
-            size = min((1 + WAITING) * slots, share)
+            size = min((1 + WAITING_PER_SLOT) * slots, share)
         for start in range(0, len(group), size):
             some = group[start : start + size]
             names, configs = (run.fingerprint for run in some), (run.config for run in some)
             yield Work(tuple(names), tuple(configs), slots, pruning, member.timeout)
 
 
-def largest(member: Member, stack_bytes: int) -> int:
+def largest_stack(member: Member, stack_bytes: int) -> int:
     """How many runs like this one fit a stack: its weights five times, its activations thrice."""
     x, y = prepare_for(member).ready("train", member.loss.task, member.dtype)
     rng = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def largest(member: Member, stack_bytes: int) -> int:
         layers = member.model.init(rng, member.initializer, x.shape[1], y.shape[1])
         numbers, widths = sum(a.size for a in layers), sum(a.shape[-1] for a in layers)
     except BaseException as error:  # its run will fail; who is at fault is said there
-        if from_outside(error):
+        if is_interruption(error):
             raise
         return 1
     batch = min(member.batch_size or len(x), len(x))

@@ -11,19 +11,19 @@ from typing import Any, NamedTuple
 
 from harness.config import plugin_files
 from harness.config.build import Built, build
-from harness.config.record import resolved, share
-from harness.config.validate import construct
+from harness.config.record import intern_parts, resolve_environment
+from harness.config.validate import convert
 from harness.errors import HarnessError, require
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import Config
-from harness.sweeps.provenance import fingerprint, inputs_for, numerics
+from harness.sweeps.provenance import current_numerics, dataset_inputs, fingerprint
 from harness.tracking.backend.uri import (
     experiment_name,
     has_password,
     tracking_uri,
     without_credentials,
 )
-from harness.training.data import derived
+from harness.training.data import derived_seed
 
 log = logging.getLogger(__name__)
 
@@ -51,31 +51,31 @@ def plan(
     Raises UsageError, PluginError or DataError for the first job that cannot be, before anything
     is created.
     """
-    found = examined(jobs, single)
+    found = plan_runs(jobs, single)
     require(bool(found), "nothing to do: the sweep has no runs")
     every = [run.overrides for run in found]
     common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
     config, built = found[0].config, build(found[0].config)
-    runs = tuple(named(run, common) for run in found)
+    runs = tuple(name_run(run, common) for run in found)
     if single and built.settings.tracking.run_name:
         runs = (replace(found[0], name=built.settings.tracking.run_name),)
-    return manifest_of(config, built, runs, command, single=single, launcher=launcher)
+    return make_manifest(config, built, runs, command, single=single, launcher=launcher)
 
 
 def plan_trial(job: Job, common: Iterable[str]) -> tuple[Planned, ...]:
     """The runs of one setting that a search asks for; named by what is not `common`."""
-    return tuple(named(run, {*common}) for run in examined([job], single=False))
+    return tuple(name_run(run, {*common}) for run in plan_runs([job], single=False))
 
 
-def examined(jobs: Iterable[Job], single: bool) -> list[Planned]:
+def plan_runs(jobs: Iterable[Job], single: bool) -> list[Planned]:
     """The distinct runs, without names yet; each knows all jobs that ask for it."""
     found: dict[str, Planned] = {}
     numbers: dict[str, list[int]] = {}
     parts: dict[str, Any] = {}  # runs of a large sweep share what is equal in their configs
     for job in jobs:
         try:
-            for repeat in repeats(job):
-                run = examine(repeat, parts)
+            for repeat in repeat_job(job):
+                run = plan_run(repeat, parts)
                 found.setdefault(run.fingerprint, run)
                 numbers.setdefault(run.fingerprint, []).append(job.number)
         except HarnessError as error:
@@ -84,23 +84,23 @@ def examined(jobs: Iterable[Job], single: bool) -> list[Planned]:
     return [replace(run, jobs=tuple(numbers[run.fingerprint])) for run in found.values()]
 
 
-def examine(job: Job, parts: dict[str, Any]) -> Planned:
+def plan_run(job: Job, parts: dict[str, Any]) -> Planned:
     """One run, built to see that it can be; raises as `build` does."""
     built, config = build(job.config), job.config
-    inputs = inputs_for(built, config)
+    inputs = dataset_inputs(built, config)
     identity = fingerprint(config, inputs, built.plugins)
-    shared = share(config, parts)
+    shared = intern_parts(config, parts)
     return Planned((job.number,), identity, "", job.overrides, shared, inputs, built.plugins)
 
 
-def named(run: Planned, common: set[str]) -> Planned:
+def name_run(run: Planned, common: set[str]) -> Planned:
     """A run with its name: the overrides that are not common to all."""
     varying = [override for override in run.overrides if override not in common]
     name = " ".join(varying or run.overrides) or str(run.config["dataset"]["name"])
     return replace(run, name=name)
 
 
-def repeats(job: Job) -> Iterator[Job]:
+def repeat_job(job: Job) -> Iterator[Job]:
     """A setting under K seeds: its own seed, and K - 1 that are derived from it."""
     count = _whole(job.config, "repeats")
     if count <= 1:
@@ -109,7 +109,7 @@ def repeats(job: Job) -> Iterator[Job]:
     kept = tuple(line for line in job.overrides if not line.startswith(("seed=", "repeats=")))
     first = _whole(job.config, "seed")
     for number in range(count):
-        seed = derived(first, number)
+        seed = derived_seed(first, number)
         config = job.config | {"seed": seed, "repeats": 1}
         yield Job(job.number, (*kept, f"seed={seed}"), config)
 
@@ -117,7 +117,7 @@ def repeats(job: Job) -> Iterator[Job]:
 def _whole(config: Config, key: str) -> int:
     """A number that is needed before the settings are built; UsageError as they would raise it."""
     require(key in config, f"config: {key} must be given")
-    number: int = construct(int, resolved({key: config[key]})[key], key)
+    number: int = convert(int, resolve_environment({key: config[key]})[key], key)
     return number
 
 
@@ -132,7 +132,7 @@ def _warn_of_direction(built: Built) -> None:
             log.warning(text, metric, better, direction)
 
 
-def manifest_of(
+def make_manifest(
     config: Config,
     built: Built,
     runs: tuple[Planned, ...],
@@ -156,19 +156,19 @@ def manifest_of(
         cwd=str(Path.cwd()),
         tracking_uri=without_credentials(uri),
         experiment=experiment_name(settings.tracking.experiment),
-        name=settings.tracking.run_name or shortened(" ".join(command)) or "sweep",
+        name=settings.tracking.run_name or shorten(" ".join(command)) or "sweep",
         overrides=tuple(command),
         objective={"metric": metric, "direction": direction, "others": others},
         tracking=config["tracking"] | {key: getattr(settings.tracking, key) for key in READ},
         figures=asdict(settings.figures),
-        numerics=numerics(settings.dtype),
+        numerics=current_numerics(settings.dtype),
         launcher=dict(launcher or {}),
         search=search,
-        folders=[str(folder) for folder in plugin_files.folders()],
+        folders=[str(folder) for folder in plugin_files.plugin_folders()],
         runs=runs,
     )
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """A command line as a name; the tag `hydra.overrides` has the whole."""
     return text if len(text) <= NAME else f"{text[: NAME - 1]}…"

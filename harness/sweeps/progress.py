@@ -21,7 +21,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if not self.quiet and sys.stderr.isatty():
-            self._bar = bar(self.total)
+            self._bar = progress_bar(self.total)
             self._bar.start()
         return self
 
@@ -43,7 +43,7 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
 
-def bar(total: int) -> Any:
+def progress_bar(total: int) -> Any:
     """A rich progress bar with one task, number 0."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

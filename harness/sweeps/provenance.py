@@ -12,12 +12,12 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from harness.config.build import Built
-from harness.config.record import resolved
+from harness.config.record import resolve_environment
 from harness.store.params import NOT_RECORDED, Config
 from harness.training.data import Prepared, prepare_for
 
 
-def inputs_for(built: Built, config: Config) -> tuple[dict[str, Any], ...]:
+def dataset_inputs(built: Built, config: Config) -> tuple[dict[str, Any], ...]:
     """The parts of a run's data."""
     name = config["dataset"]["name"]
     source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
@@ -45,13 +45,13 @@ def fingerprint(
 ) -> str:
     """What makes a run the same run: its config, its data, and the code of its plugins."""
     aside = (*NOT_RECORDED, "objective")
-    kept = {key: value for key, value in resolved(config).items() if key not in aside}
+    kept = {key: value for key, value in resolve_environment(config).items() if key not in aside}
     digests = [part["digest"] for part in inputs]
     text = json.dumps([kept, digests, plugins], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def numerics(dtype: str) -> dict[str, Any]:
+def current_numerics(dtype: str) -> dict[str, Any]:
     """What the bits of a result depend on besides config and plugins."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     blas: dict[str, Any] = min(pools, key=_not_numpys, default={})

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.analysis import leaderboard
-from harness.analysis.leaderboard import Standing
+from harness.analysis.leaderboard import RankedRun
 from harness.analysis.results import sweep_result
 from harness.contracts import SweepResult
 from harness.engines import Engine
@@ -21,7 +21,7 @@ class Summary:
     directory: Path
     manifest: Manifest
     uri: str
-    ranked: list[Standing] = field(default_factory=list)
+    ranked: list[RankedRun] = field(default_factory=list)
     run_ids: dict[str, str] = field(default_factory=dict)
     parent_run_id: str | None = None
     publishing_error: HarnessError | None = None
@@ -36,9 +36,9 @@ class Summary:
         return serial and len(self.ranked) > 1 and spent > self.seconds / 2 > LONG / 2
 
     @property
-    def best(self) -> Standing | None:
+    def best(self) -> RankedRun | None:
         """The best run, if any ended well."""
-        return leaderboard.best(self.ranked, self.manifest.objective)
+        return leaderboard.best_run(self.ranked, self.manifest.objective)
 
     @property
     def result(self) -> SweepResult:
@@ -50,15 +50,15 @@ class Summary:
     @property
     def counts(self) -> str:
         """`36 finished, 0 diverged, 0 failed`"""
-        return leaderboard.counts(self.ranked)
+        return leaderboard.format_counts(self.ranked)
 
     @property
-    def unwell(self) -> list[Standing]:
+    def unwell(self) -> list[RankedRun]:
         """The runs that failed or diverged."""
         return [s for s in self.ranked if s.outcome in ("failed", "diverged")]
 
 
-class Lost(HarnessError):
+class StoreLost(HarnessError):
     """A store or disk that is needed is out of reach or full; everything trained is kept."""
 
     def __init__(self, summary: Summary, error: HarnessError) -> None:

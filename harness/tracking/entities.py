@@ -81,7 +81,7 @@ def shown_tags(note: str) -> dict[str, str]:
     return {"mlflow.note.content": note, "mlflow.loggedArtifacts": json.dumps([table])}
 
 
-def ranking(manifest: Manifest) -> dict[str, str]:
+def ranking_tags(manifest: Manifest) -> dict[str, str]:
     """What the UI ranks an experiment's runs by, as tags of the experiment."""
     greater = "true" if manifest.objective["direction"] == "maximize" else "false"
     name = "mlflow.experiment.primaryMetric"
@@ -120,7 +120,7 @@ def _git(directory: Path, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def metrics(result: Result, fit: Fit, there: Mapping[Point, float]) -> list["Metric"]:
+def metric_points(result: Result, fit: Fit, there: Mapping[Point, float]) -> list["Metric"]:
     """The points of the curves, and once the run has ended its finals, that are not there yet.
 
     Times come from the result, so that the same point sent twice is stored once. A final may
@@ -128,7 +128,7 @@ def metrics(result: Result, fit: Fit, there: Mapping[Point, float]) -> list["Met
     """
     from mlflow.entities import Metric
 
-    finals = {} if result.outcome == RUNNING else finite(result.metrics)
+    finals = {} if result.outcome == RUNNING else finite_only(result.metrics)
     names = fit.names(dict.fromkeys([*result.curves, *finals]))
     last = result.last_epoch
     found = [
@@ -151,7 +151,7 @@ def _points(curve: Curve) -> Iterable[tuple[int, float, int]]:
             yield int(step), float(value), int(time)
 
 
-def inputs(parts: Iterable[Mapping[str, Any]], fit: Fit) -> list["DatasetInput"]:
+def dataset_entities(parts: Iterable[Mapping[str, Any]], fit: Fit) -> list["DatasetInput"]:
     """The parts of the data as dataset inputs, each with its own digest."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -170,7 +170,7 @@ def inputs(parts: Iterable[Mapping[str, Any]], fit: Fit) -> list["DatasetInput"]
     ]
 
 
-def finite(values: Mapping[str, float]) -> dict[str, float]:
+def finite_only(values: Mapping[str, float]) -> dict[str, float]:
     return {key: float(value) for key, value in values.items() if math.isfinite(value)}
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from harness.tracking.backend.connection import Connection
-from harness.tracking.backend.queries import everywhere, having
+from harness.tracking.backend.queries import experiment_ids, tag_filter
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,7 +29,7 @@ def sweep_link(base: str, experiment_id: str, sweep_id: str, metric: str, ascend
     query = {
         **TRAINING,
         "compareRunsMode": "CHART",
-        "searchFilter": having(sweep=sweep_id, role="run"),
+        "searchFilter": tag_filter(sweep=sweep_id, role="run"),
         "orderByKey": f"metrics.`{metric}`",
         "orderByAsc": str(ascending).lower(),
     }
@@ -70,7 +70,7 @@ def _links(client: "MlflowClient", base: str) -> dict[str, str]:
     found = {"sweep": sweep_link(base, experiment, sweep, metric, ascending)}
     if best := about.get("best_run_id"):
         found["best"] = run_link(base, experiment, best)
-    wanted = having(sweep=sweep, role="run")
+    wanted = tag_filter(sweep=sweep, role="run")
     order = f"metrics.`{metric}` {'ASC' if ascending else 'DESC'}"
     runs = client.search_runs([experiment], wanted, order_by=[order], max_results=COMPARED)
     if len(runs) > 1:
@@ -83,5 +83,5 @@ def _links(client: "MlflowClient", base: str) -> dict[str, str]:
 def _newest(client: "MlflowClient") -> "Run | None":
     """The run of ours that started last, in whatever experiment."""
     order = ["attributes.start_time DESC"]
-    runs = client.search_runs(everywhere(client), "tags.`harness.sweep` != ''", 1, 1, order)
+    runs = client.search_runs(experiment_ids(client), "tags.`harness.sweep` != ''", 1, 1, order)
     return runs[0] if runs else None

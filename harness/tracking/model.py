@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from harness.config import plugin_files
-from harness.config.registry import files_of
+from harness.config.registry import plugin_sources
 from harness.contracts import Data
 from harness.store.manifest import Planned
 from harness.store.npz import pack_weights
 from harness.store.results import Result
 from harness.tracking.backend.connection import Connection
-from harness.tracking.backend.mlflow_env import surroundings
+from harness.tracking.backend.mlflow_env import mlflow_settings
 from harness.tracking.entities import MODEL
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Trained(NamedTuple):
     scaling: Mapping[str, list[float]]
 
 
-def attach(connection: Connection, experiment_id: str, run_id: str, net: Trained) -> None:
+def attach_model(connection: Connection, experiment_id: str, run_id: str, net: Trained) -> None:
     """Log the model as an output of its run, and say so in a tag of the run."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
@@ -60,26 +60,26 @@ def attach(connection: Connection, experiment_id: str, run_id: str, net: Trained
     logged = ask(made)
     with TemporaryDirectory() as directory:
         saved = Path(directory) / "model"
-        with surroundings():
+        with mlflow_settings():
             new = Model(run_id=run_id, model_id=logged.model_id)
-            save(saved, new, net)
+            save_model(saved, new, net)
         ask(lambda: client.log_model_artifacts(logged.model_id, str(saved)))
     ask(lambda: client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY))
     ask(link)
     ask(lambda: client.set_tag(run_id, MODEL, logged.model_id))
 
 
-def save(path: Path, model: "Model", net: Trained) -> None:
+def save_model(path: Path, model: "Model", net: Trained) -> None:
     """Write the model into a folder, as MLflow loads and serves it."""
     import pandas as pd
     from mlflow import pyfunc
 
-    about, planned = described(net), net.planned
+    about, planned = describe_model(net), net.planned
     aside = path.with_name("parts")
     aside.mkdir(exist_ok=True)
     (aside / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     (aside / "weights.npz").write_bytes(pack_weights(net.result.weights))
-    for place, source in files_of(planned.plugins).items():
+    for place, source in plugin_sources(planned.plugins).items():
         file = aside / "plugins" / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(source)
@@ -97,7 +97,7 @@ def save(path: Path, model: "Model", net: Trained) -> None:
     )
 
 
-def described(net: Trained) -> dict[str, Any]:
+def describe_model(net: Trained) -> dict[str, Any]:
     """What `model.json` says: what the net is made of, and what goes in and comes out."""
     data = net.data
     names = data.target_names if data.task == "regression" else data.class_names

@@ -10,9 +10,12 @@ from harness.errors import DiskError, HarnessError, OutOfReach, TrackingError
 
 log = logging.getLogger(__name__)
 
-FIRST, LONGEST = 5.0, 60.0  # seconds until a store that is away is tried again: ever longer
-HUNG = 120.0  # seconds without a sign of life, after which the thread is not waited for
-GRACE = 2.0  # seconds to end what is in hand, for one who is in a hurry
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = (
+    5.0,
+    60.0,
+)  # seconds until a store that is away is tried again: ever longer
+HUNG_SECONDS = 120.0  # seconds without a sign of life, after which the thread is not waited for
+CLOSE_SECONDS = 2.0  # seconds to end what is in hand, for one who is in a hurry
 OPEN, STOP, LAST = "open", "stop", "last"
 
 
@@ -24,7 +27,7 @@ class Task(NamedTuple):
     passing: bool = False  # whether it may be let go: a snapshot, and a later one will come
 
 
-class Outbox:
+class PublishQueue:
     """A thread that does one task after another; nobody waits for it before the end.
 
     When a task finds the store away, that is said once, all tasks stay, and the thread tries
@@ -37,7 +40,7 @@ class Outbox:
         self.away: HarnessError | None = None  # why the store cannot be reached now
         self.refused: HarnessError | None = None  # the first failure that will not pass
         self._heard, self._quiet, self._tasks = heard, quiet, {OPEN: Task(begin)}
-        self._wait, self._again = FIRST, 0.0
+        self._wait, self._again = FIRST_RETRY_SECONDS, 0.0
         self._closing = self._tried = False
         self._end, self._began = float("inf"), time.monotonic()
         self._changed = threading.Condition()
@@ -94,7 +97,9 @@ class Outbox:
 
     def _is_late(self) -> bool:
         now = time.monotonic()
-        return now > self._end + GRACE or now > max(self._began, self._heard()) + HUNG
+        return (
+            now > self._end + CLOSE_SECONDS or now > max(self._began, self._heard()) + HUNG_SECONDS
+        )
 
     def _work(self) -> None:
         while (found := self._next()) is not None:
@@ -127,7 +132,10 @@ class Outbox:
                         if task.due <= now:
                             self._tried = self._closing and self.away is not None
                             return key, task
-                    due = min((task.due for task in self._tasks.values()), default=now + LONGEST)
+                    due = min(
+                        (task.due for task in self._tasks.values()),
+                        default=now + LONGEST_RETRY_SECONDS,
+                    )
                 self._changed.wait(min(due, self._end) - now)
 
     def _parting(self) -> tuple[str, Task] | None:
@@ -141,7 +149,7 @@ class Outbox:
                 log.warning("not published for now, training goes on: %s", error)
             if key == OPEN or isinstance(error, OutOfReach | DiskError):
                 self.away, self._again = error, time.monotonic() + self._wait
-                self._wait = min(2 * self._wait, LONGEST)
+                self._wait = min(2 * self._wait, LONGEST_RETRY_SECONDS)
             else:
                 self.refused = self.refused or error
                 self._forget(key, task)
@@ -151,7 +159,7 @@ class Outbox:
         with self._changed:
             if self.away is not None:
                 log.warning("the store is back: what was not published yet is published now")
-            self.away, self._wait = None, FIRST
+            self.away, self._wait = None, FIRST_RETRY_SECONDS
             self._forget(key, task)
             self._changed.notify_all()
 

@@ -8,33 +8,35 @@ from pathlib import Path
 
 from harness.analysis import leaderboard
 from harness.analysis.advice import advise
-from harness.analysis.leaderboard import Standing
-from harness.analysis.results import of_planned, sweep_result
+from harness.analysis.leaderboard import RankedRun
+from harness.analysis.results import planned_result, sweep_result
 from harness.config.build import build, figures_for
-from harness.config.predictor import scaling_of
-from harness.config.registry import origin
+from harness.config.predictor import scaling_as_lists
+from harness.config.registry import find_plugin
 from harness.contracts import Figure
 from harness.errors import HarnessError
 from harness.figures import draw_all, film
 from harness.figures.film import LOGGED, step_images
-from harness.store.files import lock
+from harness.store.files import folder_lock
 from harness.store.manifest import Manifest, Planned
-from harness.store.params import as_text, params
+from harness.store.params import format_value, recorded_params
 from harness.store.results import Result, read_result
-from harness.tracking.artifacts import record_of
+from harness.tracking.artifacts import run_artifacts
 from harness.tracking.backend.mlflow_env import rare_collections
 from harness.tracking.model import Trained
-from harness.tracking.parent_run import Overview
-from harness.tracking.publish_queue import LAST, STOP, Outbox
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.parent_run import ParentRun
+from harness.tracking.publish_queue import LAST, STOP, PublishQueue
+from harness.tracking.sweep_recorder import SweepRecorder
 from harness.training.data import prepare_for
 
 Files = dict[str, bytes]  # by their path in MLflow
 Tags = dict[str, str]
 log = logging.getLogger(__name__)
 
-SOON = 1.0  # seconds until a run that goes on is shown: those that end before are spared it
-WAITING = 256  # results held in memory until they are published; the others wait on disk
+FIRST_SNAPSHOT_SECONDS = (
+    1.0  # seconds until a run that goes on is shown: those that end before are spared it
+)
+RESULTS_IN_MEMORY = 256  # results held in memory until they are published; the others wait on disk
 
 
 class Publishing:
@@ -53,14 +55,14 @@ class Publishing:
         whole: bool = True,
     ) -> None:
         self.manifest, self.directory = manifest, directory
-        self.publisher = Publisher(uri, manifest, directory, patience)
+        self.publisher = SweepRecorder(uri, manifest, directory, patience)
         self.run_ids: dict[str, str] = {}
         self._while_open = ExitStack()
         self._while_open.enter_context(rare_collections())
         self._ended: set[str] = set()  # runs whose end was submitted: their snapshots are stale
-        self.overview = Overview(self.publisher, manifest, directory, self.run_ids, whole)
+        self.overview = ParentRun(self.publisher, manifest, directory, self.run_ids, whole)
         required = bool(manifest.tracking.get("required"))  # then training does not go on
-        self.outbox = Outbox(self._open, lambda: self.publisher.heard, quiet=required)
+        self.outbox = PublishQueue(self._open, lambda: self.publisher.heard, quiet=required)
 
     @property
     def error(self) -> HarnessError | None:
@@ -68,7 +70,7 @@ class Publishing:
         return self.outbox.error
 
     def _open(self) -> None:
-        with lock(self.directory):  # other jobs of the sweep must not make a second parent
+        with folder_lock(self.directory):  # other jobs of the sweep must not make a second parent
             self.publisher.open()
 
     def wait_until_open(self) -> None:
@@ -79,7 +81,7 @@ class Publishing:
         """Publish what a run left; it is on disk already, unless it was stopped."""
         self._ended.add(planned.fingerprint)
         stopped = result.outcome == "stopped"
-        held = result if stopped or len(self.outbox) < WAITING else None
+        held = result if stopped or len(self.outbox) < RESULTS_IN_MEMORY else None
         do = partial(self._publish_end, planned, held)
         self.outbox.put(planned.fingerprint, do, urgent=stopped)
 
@@ -88,14 +90,14 @@ class Publishing:
         for planned, result in snapshots:
             if planned.fingerprint not in self._ended:
                 do = partial(self._publish_snapshot, planned, result)
-                self.outbox.put_passing(planned.fingerprint, do, SOON)
+                self.outbox.put_passing(planned.fingerprint, do, FIRST_SNAPSHOT_SECONDS)
 
     def stop(self) -> None:
         """Say before all else that no run goes on: somebody waits, and there may be thousands."""
         self.outbox.put(STOP, self.publisher.stop, urgent=True)
 
     def finish(
-        self, ranked: list[Standing], counts: str, status: str, known: Collection[str]
+        self, ranked: list[RankedRun], counts: str, status: str, known: Collection[str]
     ) -> None:
         """Write what is known of the sweep as a whole, after all that was submitted.
 
@@ -121,7 +123,7 @@ class Publishing:
         self.run_ids[planned.fingerprint] = run_id
         if result.weights and self._keeps_model:
             self._attach_model(run_id, planned, result)
-        self.overview.add(leaderboard.standing(planned, result))
+        self.overview.add(leaderboard.ranked_run(planned, result))
         self.overview.show()
 
     def _publish_whole(self, planned: Planned, result: Result) -> str:
@@ -130,7 +132,9 @@ class Publishing:
 
     def _publish(self, planned: Planned, result: Result, files: Files, more: Tags) -> str:
         tags = {**more, **self._tags(planned, result)}
-        run_id = self.publisher.publish(planned, result, files, params(planned.config), tags)
+        run_id = self.publisher.publish(
+            planned, result, files, recorded_params(planned.config), tags
+        )
         self.run_ids[planned.fingerprint] = run_id
         return run_id
 
@@ -144,32 +148,32 @@ class Publishing:
         if self.publisher.has_model(planned):
             return
         prepared = prepare_for(build(planned.config).member)
-        net = Trained(planned, result, prepared.data, scaling_of(prepared))
+        net = Trained(planned, result, prepared.data, scaling_as_lists(prepared))
         self.publisher.attach_model(run_id, net)
 
     def _tags(self, planned: Planned, result: Result) -> dict[str, str]:
-        tags = {str(k): as_text(v) for k, v in planned.config["tracking"]["tags"].items()}
+        tags = {str(k): format_value(v) for k, v in planned.config["tracking"]["tags"].items()}
         return tags | ({"harness.reason": result.reason} if result.reason else {})
 
     def _in_full(self, planned: Planned, result: Result) -> tuple[Files, Tags]:
         """Files and tags of a run that ended and is shown in full: its film, and advice."""
         if not result.weights:
             return {}, {}
-        seen = of_planned(planned, result, None, self.directory)
+        seen = planned_result(planned, result, None, self.directory)
         said = advise(seen)
         note = "\n".join(f"- {sentence}" for sentence in said)
         tags = {"harness.advice": "\n".join(said), "mlflow.note.content": note} if said else {}
         if not self.manifest.figures["timeline"]:
             return {}, tags
-        if not (frames := film.pictures(seen)):
+        if not (frames := film.film_frames(seen)):
             log.warning("figures.timeline: %s: %s", planned.name or "the run", film.WHY_NONE)
             return {}, tags
         files = step_images("timeline", frames, result)
-        return files | {"plots/timeline.html": film.page(seen.name, frames)}, tags | LOGGED
+        return files | {"plots/timeline.html": film.film_page(seen.name, frames)}, tags | LOGGED
 
     def _files(self, planned: Planned, result: Result) -> dict[str, bytes]:
         """A run's artifacts by their path in MLflow."""
-        files = record_of(planned, result)
+        files = run_artifacts(planned, result)
         return files | self._plots(planned, result, self._figures)
 
     @cached_property
@@ -189,11 +193,13 @@ class Publishing:
     ) -> dict[str, bytes]:
         if not figures or not result.curves:
             return {}
-        seen = of_planned(planned, result, self.run_ids.get(planned.fingerprint), self.directory)
+        seen = planned_result(
+            planned, result, self.run_ids.get(planned.fingerprint), self.directory
+        )
         return _plots(*draw_all(figures, seen), planned.name)
 
     def _finish(
-        self, ranked: list[Standing], counts: str, status: str, known: Collection[str]
+        self, ranked: list[RankedRun], counts: str, status: str, known: Collection[str]
     ) -> None:
         self.publisher.keep(known)
         if self.publisher.finished:
@@ -204,7 +210,7 @@ class Publishing:
             drawn = self._sweep_plots(ranked)
         self.overview.finish(ranked, counts, status, drawn)
 
-    def _sweep_plots(self, ranked: list[Standing]) -> dict[str, bytes]:
+    def _sweep_plots(self, ranked: list[RankedRun]) -> dict[str, bytes]:
         figures = figures_for(self.manifest.figures["names"], "sweep")
         if not figures:
             return {}
@@ -212,7 +218,7 @@ class Publishing:
         result = sweep_result(self.manifest, self.directory, ranked, self.run_ids, parent)
         return _plots(*draw_all(figures, result), self.manifest.name)
 
-    def _show_best(self, ranked: list[Standing]) -> None:
+    def _show_best(self, ranked: list[RankedRun]) -> None:
         """The other figures for the best runs, and the best one's model."""
         for place, s in enumerate(ranked[: max(self.manifest.figures["best"], 1)]):
             result = read_result(self.directory, s.planned.fingerprint)
@@ -233,6 +239,6 @@ def _plots(
 ) -> dict[str, bytes]:
     """Artifacts of what was drawn; a warning for what was not."""
     for name, error in failed.items():
-        where, kind = origin("figure", name), type(error).__name__
+        where, kind = find_plugin("figure", name), type(error).__name__
         log.warning("%s failed in draw for %s: %s: %s", where, of, kind, error)
     return {f"plots/{file}": content for file, content in drawn.items()}

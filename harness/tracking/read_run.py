@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from harness.analysis.differences import surroundings
+from harness.analysis.differences import run_environment
 from harness.config import plugin_files
 from harness.contracts import Array, Arrays
 from harness.errors import TrackingError, UsageError
 from harness.store import npz
 from harness.tracking.backend.connection import Connection
-from harness.tracking.backend.queries import everywhere, points
+from harness.tracking.backend.queries import experiment_ids, metric_history
 from harness.tracking.backend.sqlite import is_store
 from harness.tracking.backend.uri import database_file, without_credentials
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-PATIENCE = 10.0  # seconds; who reads is waiting
+READ_SECONDS = 10.0  # seconds; who reads is waiting
 LISTED = 3  # runs
 SHORTENED = re.compile(r"[0-9a-f]{3,32}")  # an id or a fingerprint
 WANTED = ("config.yaml", "weights.npz", "plugins")
@@ -68,11 +68,11 @@ class Record:
     def surroundings(self) -> dict[str, str]:
         """What its numbers depend on besides its config, as far as that is known."""
         plugins, numerics = self.tagged("harness.plugins"), self.tagged("harness.numerics")
-        return surroundings(plugins or (), self.inputs, numerics or {})
+        return run_environment(plugins or (), self.inputs, numerics or {})
 
     def tagged(self, name: str) -> Any:
         """As `tagged` tells."""
-        return tagged(self.tags, name)
+        return json_tag(self.tags, name)
 
     @contextmanager
     def plugins_at_hand(self) -> Iterator[None]:
@@ -84,18 +84,18 @@ class Record:
             f"{plugin['kind']}/{plugin['name']}.py": Path(plugin["distribution"]).name
             for plugin in self.tagged("harness.plugins") or ()
         }
-        known = {folder.name for folder in plugin_files.folders()}
+        known = {folder.name for folder in plugin_files.plugin_folders()}
         with TemporaryDirectory() as aside:
             for name, source in self.sources.items():
                 path = Path(aside, folders.get(name, "recorded"), name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(source)
             recorded = [str(each) for each in Path(aside).iterdir() if each.name not in known]
-            with plugin_files.asked_for(recorded):
+            with plugin_files.extra_plugin_folders(recorded):
                 yield
 
 
-def tagged(tags: Mapping[str, str], name: str) -> Any:
+def json_tag(tags: Mapping[str, str], name: str) -> Any:
     """What a tag holds as JSON; None if there is no such tag, or it was cut."""
     try:
         return json.loads(tags[name])
@@ -103,12 +103,12 @@ def tagged(tags: Mapping[str, str], name: str) -> Any:
         return None
 
 
-def connect(uri: str) -> Connection:
+def connect_store(uri: str) -> Connection:
     """A store that is there; UsageError if a database file is asked for that is not."""
     path = database_file(uri)
     if path is not None and not is_store(path):
         raise UsageError(f"no MLflow store at {path}: nothing has been recorded there")
-    connection = Connection(uri, PATIENCE)
+    connection = Connection(uri, READ_SECONDS)
     connection.open()
     return connection
 
@@ -118,9 +118,9 @@ def read_run(uri: str, asked: str) -> Record:
 
     UsageError if there is not exactly one such, TrackingError if the store is out of reach.
     """
-    connection = connect(uri)
-    run = find(connection, asked)
-    files = files_of(connection, run.info.run_id, WANTED)
+    connection = connect_store(uri)
+    run = find_run(connection, asked)
+    files = run_files(connection, run.info.run_id, WANTED)
     tags = run.data.tags
     config = files.get("config.yaml")
     try:
@@ -144,7 +144,7 @@ def read_run(uri: str, asked: str) -> Record:
     )
 
 
-def find(connection: Connection, asked: str) -> "Run":
+def find_run(connection: Connection, asked: str) -> "Run":
     """The one run that is asked for; UsageError if there is none, or several."""
     client, where = connection.client, without_credentials(connection.uri)
     try:
@@ -165,7 +165,7 @@ def _alike(connection: Connection, asked: str) -> "list[Run]":
     """Runs whose id begins so or, if there are none, whose fingerprint does."""
     client, found = connection.client, list["Run"]()
     for what in ("attributes.run_id", "tags.`harness.fingerprint`"):
-        every = connection.ask(partial(everywhere, client))
+        every = connection.ask(partial(experiment_ids, client))
         search = partial(client.search_runs, every, f"{what} LIKE '{asked}%'", max_results=9)
         found = found or connection.ask(search)
     return found
@@ -195,7 +195,7 @@ def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]
     for key in run.data.metrics:
         if key.endswith(NO_CURVES):
             continue
-        told = points(connection, run.info.run_id, [key])
+        told = metric_history(connection, run.info.run_id, [key])
         found = {point.step: point.value for point in sorted(told, key=lambda p: p.timestamp)}
         if len(found) > 1:
             steps = sorted(found)
@@ -203,7 +203,7 @@ def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]
     return curves
 
 
-def files_of(connection: Connection, run_id: str, wanted: Sequence[str]) -> dict[str, bytes]:
+def run_files(connection: Connection, run_id: str, wanted: Sequence[str]) -> dict[str, bytes]:
     """Files and folders of a run, by the path of each file: those that are there."""
     client, found = connection.client, dict[str, bytes]()
     there = {file.path for file in connection.ask(lambda: client.list_artifacts(run_id))}

@@ -9,10 +9,10 @@ from harness.errors import UsageError
 from harness.store.manifest import Manifest, Planned
 from harness.store.results import Result
 from harness.tracking.backend.connection import Connection
-from harness.tracking.backend.queries import everywhere, having, search
+from harness.tracking.backend.queries import experiment_ids, search_runs, tag_filter
 from harness.tracking.backend.uri import without_credentials
 from harness.tracking.entities import RUNNING
-from harness.tracking.read_run import connect, files_of, find, tagged
+from harness.tracking.read_run import connect_store, find_run, json_tag, run_files
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -37,20 +37,20 @@ class RecordedSweep:
 
     def files(self, run_id: str) -> dict[str, bytes]:
         """A run's pictures and config by their paths; TrackingError if they are out of reach."""
-        return files_of(self.connection, run_id, SHOWN)
+        return run_files(self.connection, run_id, SHOWN)
 
 
 def read_sweep(uri: str, asked: str) -> RecordedSweep:
     """A sweep by its id or its parent's run id, or a run by its run id; UsageError if none is."""
-    connection = connect(uri)
-    runs = _search(connection, having(sweep=_safe(asked)))
+    connection = connect_store(uri)
+    runs = _search(connection, tag_filter(sweep=_safe(asked)))
     if not runs:
-        first = find(connection, asked)
+        first = find_run(connection, asked)
         if not _tag(first, "role"):
             raise UsageError(f"{first.info.run_id}: no run of harness")
         runs = [first]
         if _tag(first, "role") == "sweep":
-            runs = _search(connection, having(sweep=_tag(first, "sweep")))
+            runs = _search(connection, tag_filter(sweep=_tag(first, "sweep")))
     parents = [run for run in runs if _tag(run, "role") == "sweep"]
     members = [run for run in runs if _tag(run, "role") == "run"]
     top = (parents or runs)[0]
@@ -81,7 +81,7 @@ def _safe(text: str) -> str:
 def _search(connection: Connection, wanted: str) -> "list[Run]":
     """The runs of all experiments that a filter finds, the oldest first."""
     client = connection.client
-    return connection.ask(lambda: search(client, everywhere(client), wanted))
+    return connection.ask(lambda: search_runs(client, experiment_ids(client), wanted))
 
 
 def _manifest(top: "Run", experiment: str, uri: str, *, single: bool) -> Manifest:
@@ -99,7 +99,7 @@ def _manifest(top: "Run", experiment: str, uri: str, *, single: bool) -> Manifes
         objective={"metric": metric, "direction": direction, "others": []},
         tracking={},
         figures={},
-        numerics=tagged(tags, "harness.numerics") or {},
+        numerics=json_tag(tags, "harness.numerics") or {},
         runs=(),
     )
 
@@ -117,7 +117,7 @@ def _objective(run: "Run") -> tuple[str, str]:
 def _member(place: int, run: "Run") -> tuple[Planned, Result]:
     info, tags, numbers = run.info, run.data.tags, run.data.metrics
     name, fingerprint = info.run_name or "", tags["harness.fingerprint"]
-    plugins = tuple(tagged(tags, "harness.plugins") or ())
+    plugins = tuple(json_tag(tags, "harness.plugins") or ())
     planned = Planned((place,), fingerprint, name, (), dict(run.data.params), (), plugins)
     metrics = {key: value for key, value in numbers.items() if key not in CURVES}
     outcome = tags.get("harness.outcome", RUNNING) if info.status != "RUNNING" else RUNNING

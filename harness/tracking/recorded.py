@@ -24,7 +24,7 @@ class Recorded:
     points: dict[entities.Point, float] = field(default_factory=dict)
 
 
-def recorded(run: "Run") -> Recorded:
+def recorded_run(run: "Run") -> Recorded:
     """What a run from the store says of itself."""
     ended = run.info.status != "RUNNING"
     tags = run.data.tags

@@ -12,7 +12,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from harness.serving import layers, predictor, recall, unpack
 
 
-class Served(PythonModel):
+class ServedModel(PythonModel):
     """A net with its scaling: data in its own units in, targets or probabilities out."""
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -38,4 +38,4 @@ class Served(PythonModel):
         return pd.DataFrame(self._said(x), columns=self.about["outputs"])
 
 
-set_model(Served())
+set_model(ServedModel())

@@ -9,17 +9,17 @@ from harness.store.manifest import Manifest, Planned
 from harness.store.results import Result
 from harness.tracking import entities, model
 from harness.tracking.backend.connection import Connection
-from harness.tracking.backend.mlflow_env import surroundings
-from harness.tracking.backend.name_limits import Fit, whole_lines
-from harness.tracking.backend.queries import having, points
+from harness.tracking.backend.mlflow_env import mlflow_settings
+from harness.tracking.backend.name_limits import Fit, fit_lines
+from harness.tracking.backend.queries import metric_history, tag_filter
 from harness.tracking.backend.writer import Writer
-from harness.tracking.recorded import Recorded, recorded
+from harness.tracking.recorded import Recorded, recorded_run
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-class Publisher:
+class SweepRecorder:
     """The writer of one sweep, or of one single run. Every call may be repeated.
 
     TrackingError: the store is out of reach, or refuses; DiskError: the disk does.
@@ -54,7 +54,7 @@ class Publisher:
     def open(self) -> None:
         """Reach the store (made if it is a file that is not there), the experiment, the parent."""
         self._connection.open()
-        self._writer.open(self._manifest.experiment, entities.ranking(self._manifest))
+        self._writer.open(self._manifest.experiment, entities.ranking_tags(self._manifest))
         self._tags = entities.sweep_tags(self._manifest, self._directory)
         if self._manifest.single:
             self._know(self._search(role="run"))
@@ -75,7 +75,7 @@ class Publisher:
         run = self._runs.get(planned.fingerprint)
         return run.run_id if run and run.published == str(result.ended) else None
 
-    @surroundings()
+    @mlflow_settings()
     def publish(
         self,
         planned: Planned,
@@ -132,7 +132,7 @@ class Publisher:
 
     def attach_model(self, run_id: str, net: model.Trained) -> None:
         """Keep the trained net as the run's model."""
-        model.attach(self._connection, self.experiment_id, run_id, net)
+        model.attach_model(self._connection, self.experiment_id, run_id, net)
         self._runs[net.planned.fingerprint].model = True
 
     def has_model(self, planned: Planned) -> bool:
@@ -141,7 +141,7 @@ class Publisher:
 
     def progress(self, metrics: Mapping[str, float]) -> None:
         """Show on the parent how far the sweep is; the step is seconds since it was planned."""
-        new = {k: v for k, v in entities.finite(metrics).items() if self._shown.get(k) != v}
+        new = {k: v for k, v in entities.finite_only(metrics).items() if self._shown.get(k) != v}
         if self.parent_run_id is None or not new:
             return
         from mlflow.entities import Metric
@@ -174,7 +174,7 @@ class Publisher:
         parent = self._runs[""]
         every = {**files, "leaderboard.json": entities.table_json(table)}
         self._writer.save(parent.run_id, parent.artifacts, every)
-        note = whole_lines(note)
+        note = fit_lines(note)
         self._writer.batch(parent.run_id, tags={**entities.shown_tags(note), **tags})
         self._writer.end(parent.run_id, status, self._now())
 
@@ -193,13 +193,14 @@ class Publisher:
     ) -> None:
         """One batch: what is not there yet of params, metrics and tags; the inputs before it."""
         if run.unread:
-            there = points(self._connection, run.run_id, run.unread)
+            there = metric_history(self._connection, run.run_id, run.unread)
             run.points, run.unread = {(p.key, p.step): p.value for p in there}, ()
         if not run.begun:
             self._writer.inputs(
-                run.run_id, entities.inputs(result.drift.get("inputs", planned.inputs), self._fit)
+                run.run_id,
+                entities.dataset_entities(result.drift.get("inputs", planned.inputs), self._fit),
             )
-        new = entities.metrics(result, self._fit, run.points)
+        new = entities.metric_points(result, self._fit, run.points)
         self._writer.batch(run.run_id, new, {} if run.begun else params, tags)
         run.begun = True
         if result.outcome == entities.RUNNING:
@@ -223,17 +224,17 @@ class Publisher:
         return self._connection.ask(lambda: self._writer.search(self._filter(**wanted)))
 
     def _filter(self, **wanted: str) -> str:
-        return having(sweep=self._manifest.sweep_id, **wanted)
+        return tag_filter(sweep=self._manifest.sweep_id, **wanted)
 
     def _know(self, runs: "Iterable[Run]") -> list[Recorded]:
         """Take note of runs in the store; of those that are there twice the best one stays."""
         known = []
-        for run in sorted(runs, key=lambda run: not recorded(run).published):
+        for run in sorted(runs, key=lambda run: not recorded_run(run).published):
             key = run.data.tags.get("harness.fingerprint", "")
             there = self._runs.get(key)
             if there is not None and there.run_id != run.info.run_id:
                 self._writer.discard(run.info.run_id)
             elif there is None:
-                self._runs[key] = recorded(run)
+                self._runs[key] = recorded_run(run)
             known.append(self._runs[key])
         return known

@@ -14,7 +14,7 @@ from harness.training.stack import Group, Saved, by_leaf
 SCHEMA = 1
 
 
-def pack(epoch: Epoch, at: int, *besides: Saved) -> bytes:
+def pack_checkpoint(epoch: Epoch, at: int, *besides: Saved) -> bytes:
     """What there is of one run of a stack, and what is known besides, as the bytes of an npz."""
     assert epoch.states is not None
     text = json.dumps({"schema": SCHEMA, "streams": epoch.states[at]})
@@ -35,7 +35,7 @@ def _leaves(state: Any) -> list[Array]:
     return found
 
 
-def restored(group: Group, known: Mapping[int, Saved]) -> Group:
+def restore_group(group: Group, known: Mapping[int, Saved]) -> Group:
     """The group with the runs at these places as they were."""
     number, rows, loss = group.number.copy(), group.rows.copy(), group.loss.copy()
     state = by_leaf(np.array, group.state)
@@ -48,7 +48,7 @@ def restored(group: Group, known: Mapping[int, Saved]) -> Group:
     return Group(group.stack, number, rows, state, group.streams, loss)
 
 
-def fits(saved: Saved, group: Group, at: int) -> bool:
+def fits_group(saved: Saved, group: Group, at: int) -> bool:
     """Whether it is of a run like this: the same arrays, of the same shapes and dtypes."""
     fresh = _own(group, at)
     own = {name for name in saved if name in fresh or name.startswith("state")}
@@ -58,7 +58,7 @@ def fits(saved: Saved, group: Group, at: int) -> bool:
     )
 
 
-def unpacked(contents: Sequence[bytes | None]) -> dict[int, Saved]:
+def unpack_checkpoints(contents: Sequence[bytes | None]) -> dict[int, Saved]:
     """Those that are there and whole, by their place."""
     found = {}
     for at, content in enumerate(contents):

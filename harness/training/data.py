@@ -57,7 +57,7 @@ class Prepared:
         return hashlib.sha256(text.encode() + content).hexdigest()[:16]
 
 
-def stream(seed: int, name: str) -> np.random.Generator:
+def random_stream(seed: int, name: str) -> np.random.Generator:
     """The generator of one seed for one purpose, the same in any company and any order."""
     return np.random.default_rng([STREAMS[name], seed])
 
@@ -77,9 +77,9 @@ def prepare(
         loading = splitting = np.random.default_rng(seed)
     else:
         assert data_seed is not None
-        loading, splitting = stream(data_seed, "data"), stream(data_seed, "split")
-    data = check(dataset.load(loading), type(dataset).__name__)
-    rows = split(data, validation, test, splitting)
+        loading, splitting = random_stream(data_seed, "data"), random_stream(data_seed, "split")
+    data = check_data(dataset.load(loading), type(dataset).__name__)
+    rows = split_rows(data, validation, test, splitting)
     asked = data.standardize if standardize is None else standardize
     scaling = fit_scaling(data, rows["train"], asked)
     return Prepared(data, rows, scaling, loading if rng == "single" else None)
@@ -90,7 +90,7 @@ def prepare_for(member: Member) -> Prepared:
     return prepare(cast(Hashable, member.dataset), *data_settings(member))
 
 
-def check(data: Data, name: str) -> Data:
+def check_data(data: Data, name: str) -> Data:
     """The data itself, if it is what the contract says; UsageError says what is not."""
     x, y = np.asarray(data.x), np.asarray(data.y)
     problem = None
@@ -115,7 +115,7 @@ def check(data: Data, name: str) -> Data:
     return data
 
 
-def split(
+def split_rows(
     data: Data, validation: float, test: float, rng: np.random.Generator
 ) -> dict[str, Array]:
     """Which rows are in which part, stratified for classification; only non-empty parts."""
@@ -183,7 +183,7 @@ def decode(prediction: Array, loss: Any, scaling: Scaling) -> Array:
     return np.asarray(loss.probabilities(prediction))
 
 
-def derived(seed: int, number: int) -> int:
+def derived_seed(seed: int, number: int) -> int:
     """Seed `number` of those that one seed stands for; number 0 is the seed itself."""
     if number == 0:
         return seed

@@ -7,8 +7,8 @@ import numpy as np
 from harness.contracts import Array
 from harness.training.data import Prepared, decode
 from harness.training.history import Ended
-from harness.training.loop import for_all, predict
-from harness.training.stack import Group, Member, Saved, stack
+from harness.training.loop import broadcast_runs, predict
+from harness.training.stack import Group, Member, Saved, make_stack
 from harness.training.weights import Shapes
 
 Numbers = dict[str, float]
@@ -18,7 +18,7 @@ def evaluate(
     members: Sequence[Member], rows: Array, shapes: Shapes, prepared: Prepared
 ) -> list[Numbers]:
     """Each run's metrics on its held-out parts (on the training part if nothing is held out)."""
-    together, numbers = stack(members), [Numbers() for _ in members]
+    together, numbers = make_stack(members), [Numbers() for _ in members]
     judged = ("validation", "val") if "validation" in prepared.rows else ("train", "train")
     for part, prefix in (judged, ("test", "test")):
         if part not in prepared.rows:
@@ -26,7 +26,7 @@ def evaluate(
         x, y = prepared.ready(part, together.loss.task, members[0].dtype)
         outputs = predict(together, rows, shapes, x)
         if part == "test":
-            losses = together.loss(outputs, for_all(y, len(rows)))
+            losses = together.loss(outputs, broadcast_runs(y, len(rows)))
             for own, loss in zip(numbers, losses, strict=True):
                 own["test/loss"] = float(loss)
         said = decode(outputs.astype(float), together.loss, prepared.scaling)
@@ -44,7 +44,7 @@ def evaluate(
     return numbers
 
 
-def finals_of(
+def final_metrics(
     members: Sequence[Member], ended: Sequence[Ended], prepared: Prepared, shapes: Shapes
 ) -> list[Numbers]:
     """What is recorded of each run once: of its result's weights, its best epoch, its time."""
@@ -57,7 +57,7 @@ def finals_of(
     return [{k: v for k, v in numbers.items() if np.isfinite(v)} for numbers in measured]
 
 
-class Histories:
+class MetricHistories:
     """The metrics of runs that ask for them on the way (`tracking.metrics_every`)."""
 
     def __init__(self, members: Sequence[Member], prepared: Prepared, shapes: Shapes) -> None:

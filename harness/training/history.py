@@ -32,7 +32,7 @@ class Ended(NamedTuple):
 
 
 @dataclass
-class Standing:
+class RunState:
     """What is remembered of A runs in training; axis 0 is theirs."""
 
     run: Array  # which one each is
@@ -53,22 +53,22 @@ class Standing:
     timeout: Array  # of seconds that are its own, after which it fails
     period: Array  # (A, 3) epochs from point to point, from question to question, in all
 
-    def take(self, keep: Array) -> "Standing":
+    def take(self, keep: Array) -> "RunState":
         """Those whom the mask (A,) keeps."""
-        return Standing(*(part[keep] for part in vars(self).values()))
+        return RunState(*(part[keep] for part in vars(self).values()))
 
-    def join(self, others: "Standing") -> "Standing":
+    def join(self, others: "RunState") -> "RunState":
         """These, and the others after them."""
         pairs = zip(vars(self).values(), vars(others).values(), strict=True)
-        return Standing(*(np.concatenate(pair) for pair in pairs))
+        return RunState(*(np.concatenate(pair) for pair in pairs))
 
     def saved(self, at: int) -> Saved:
         """What is remembered of one run, but for what its stack tells."""
         return {f"standing_{name}": getattr(self, name)[at] for name in KEPT}
 
-    def restored(self, saved: Mapping[int, Saved], seconds: float) -> "Standing":
+    def restored(self, saved: Mapping[int, Saved], seconds: float) -> "RunState":
         """The same, with the runs at these places as they were."""
-        same = Standing(*(part.copy() for part in vars(self).values()))
+        same = RunState(*(part.copy() for part in vars(self).values()))
         for at, run in saved.items():
             for name in KEPT:
                 getattr(same, name)[at] = run[f"standing_{name}"]
@@ -77,20 +77,20 @@ class Standing:
         return same
 
 
-def questioned_every(epochs: int) -> int:
+def pruning_interval(epochs: int) -> int:
     """After how many epochs it is asked again whether to prune a run."""
     return -(-epochs // QUESTIONS)
 
 
-def before(
+def initial_state(
     members: Sequence[Member], run: Array, rows: Array, began: float, worked: float, asked: bool
-) -> Standing:
+) -> RunState:
     """Runs before their first epoch."""
     count = len(members)
     zero, infinite = np.zeros(count, int), np.full(count, np.inf)
-    question = [questioned_every(m.epochs) if asked else NEVER for m in members]
+    question = [pruning_interval(m.epochs) if asked else NEVER for m in members]
     point = [m.log_every or -(-m.epochs // POINTS) for m in members]
-    return Standing(
+    return RunState(
         run=run,
         began=np.full(count, began),
         worked=np.full(count, worked),
@@ -111,7 +111,7 @@ def before(
     )
 
 
-class Ledger:
+class LossHistory:
     """Points of many runs in the order in which they came: cheap to note, sorted when asked."""
 
     def __init__(self) -> None:

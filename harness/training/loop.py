@@ -8,25 +8,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.contracts import Array, Uniform
-from harness.training.data import Prepared, stream
-from harness.training.shape_checks import Drawn, agree
+from harness.training.data import Prepared, random_stream
+from harness.training.shape_checks import CheckedInitializer, check_returned
 from harness.training.stack import Change, Group, Member, Move, Stack, Streams
-from harness.training.weights import Shapes, join, split
+from harness.training.weights import Shapes, join_weights, split_weights
 
 
-def begin(
+def initial_weights(
     members: Sequence[Member], prepared: Prepared, features: int, outputs: int
 ) -> tuple[Array, Shapes, Streams]:
     """The first weights of each run as rows, their shapes, and each run's own generators."""
     rows, streams = [], Streams([], [])
     for member in members:
         rng = copy.deepcopy(prepared.rng)  # `rng: single` goes on where the data left it
-        weights = rng or stream(member.seed, "weights")
-        layers = member.model.init(weights, Drawn(member.initializer), features, outputs)
+        weights = rng or random_stream(member.seed, "weights")
+        layers = member.model.init(
+            weights, CheckedInitializer(member.initializer), features, outputs
+        )
         layers = [np.asarray(array, member.dtype) for array in layers]
-        rows.append(join([array[None] for array in layers]))
-        streams.batches.append(rng or stream(member.seed, "batches"))
-        streams.dropout.append(rng or stream(member.seed, "dropout"))
+        rows.append(join_weights([array[None] for array in layers]))
+        streams.batches.append(rng or random_stream(member.seed, "batches"))
+        streams.dropout.append(rng or random_stream(member.seed, "dropout"))
     return np.concatenate(rows), [array.shape for array in layers], streams
 
 
@@ -65,14 +67,14 @@ def _full_batch(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
     while True:
         if change is not None:
             stack, runs = group.stack, len(group.rows)
-            seen, truth = for_all(x, runs), for_all(y, runs)
+            seen, truth = broadcast_runs(x, runs), broadcast_runs(y, runs)
             uniform = uniforms(group.streams.dropout, x.dtype)
             total = np.full((runs, 1), epochs, x.dtype)
             done = group.number[:, None].astype(x.dtype)
-        states = kept(group, change)  # before the streams go on
+        states = stream_states(group, change)  # before the streams go on
         group.rows.setflags(write=False)  # plugins leave the weights alone
         prediction, cache = stack.model.forward(
-            split(group.rows, shapes), seen, stack.activation, uniform
+            split_weights(group.rows, shapes), seen, stack.activation, uniform
         )
         loss, delta = judge(stack, prediction, truth, group.rows)
         change = yield Epoch(group, loss, states, move)
@@ -89,9 +91,9 @@ def _full_batch(group: Group, x: Array, y: Array, shapes: Shapes) -> Epochs:
 def _mini_batches(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -> Epochs:
     change: Change | None = None
     move: Move | None = None
-    group = opening(group, x, y, shapes)
+    group = with_opening_loss(group, x, y, shapes)
     while True:
-        change = yield Epoch(group, group.loss, kept(group, change), move)
+        change = yield Epoch(group, group.loss, stream_states(group, change), move)
         if change is None:
             group, move = one_epoch(group, x, y, shapes, size)
             continue
@@ -99,21 +101,21 @@ def _mini_batches(group: Group, x: Array, y: Array, shapes: Shapes, size: int) -
         if some_stay:
             group, move = one_epoch(group.take(change.stays), x, y, shapes, size)
         if change.fresh is not None:  # they begin, the others went on
-            fresh = opening(change.fresh, x, y, shapes)
+            fresh = with_opening_loss(change.fresh, x, y, shapes)
             some = np.full(len(group.rows), some_stay)
             move = move and move.of(Change(some, fresh))
             group = group.join(fresh) if some_stay else fresh
 
 
-def kept(group: Group, change: Change | None) -> list[Any] | None:
+def stream_states(group: Group, change: Change | None) -> list[Any] | None:
     """The states of the streams, if they are asked for."""
     return group.streams.states() if change is not None and change.keep else None
 
 
-def opening(group: Group, x: Array, y: Array, shapes: Shapes) -> Group:
+def with_opening_loss(group: Group, x: Array, y: Array, shapes: Shapes) -> Group:
     """The group with the losses before training, where they are not known yet."""
     prediction = predict(group.stack, group.rows, shapes, x)
-    loss = losses(group.stack, prediction, for_all(y, len(group.rows)))
+    loss = losses(group.stack, prediction, broadcast_runs(y, len(group.rows)))
     loss = with_penalty(group.stack, loss, group.rows)
     return group._replace(loss=np.where(group.number > 0, group.loss, loss))
 
@@ -122,7 +124,7 @@ def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, n: int) -> tuple
     """The group after each run's pass over the data in its own order, and the last step."""
     stack, rows = group.stack, group.rows.copy()  # changed in place until the epoch is over
     seen_rows = read_only(rows.view())
-    group, layers = group._replace(rows=seen_rows), split(seen_rows, shapes)
+    group, layers = group._replace(rows=seen_rows), split_weights(seen_rows, shapes)
     uniform = uniforms(group.streams.dropout, x.dtype)
     order = np.stack([rng.permutation(len(x)) for rng in group.streams.batches])
     starts = range(0, len(x), n)
@@ -143,14 +145,14 @@ def one_epoch(group: Group, x: Array, y: Array, shapes: Shapes, n: int) -> tuple
 
 def judge(stack: Stack, prediction: Array, y: Array, rows: Array) -> tuple[Array, Array]:
     """(A,) losses, penalty included, and dL/dprediction; together if the loss offers that."""
-    agree("model.forward", prediction, y)
+    check_returned("model.forward", prediction, y)
     function: Any = stack.loss
     if gives_both(function.__class__):
         loss, delta = function.with_gradient(prediction, y)
-        agree("loss.with_gradient", loss, rows[:, 0])
+        check_returned("loss.with_gradient", loss, rows[:, 0])
     else:
         loss, delta = losses(stack, prediction, y), function.gradient(prediction, y)
-    agree("loss.gradient", delta, prediction)
+    check_returned("loss.gradient", delta, prediction)
     delta.setflags(write=False)
     return with_penalty(stack, loss, rows), delta
 
@@ -169,20 +171,20 @@ def gives_both(loss: type) -> bool:
 def step(group: Group, cache: Any, delta: Array, done: Array, total: Array) -> tuple[Move, Any]:
     """How update number `done` of `total` (A, 1) moves the rows, and the optimizer's state."""
     stack, rows = group.stack, group.rows
-    gradient = join(stack.model.backward(cache, delta))
-    agree("model.backward", gradient, rows)
+    gradient = join_weights(stack.model.backward(cache, delta))
+    check_returned("model.backward", gradient, rows)
     gradient = clipped(stack, penalised(stack, gradient, rows))
     move, state = stack.optimizer.update(gradient, group.state, rows)
-    agree("optimizer.update", move, rows)
+    check_returned("optimizer.update", move, rows)
     factor = stack.schedule(done, total)
-    agree("schedule.__call__", factor, done)
+    check_returned("schedule.__call__", factor, done)
     return Move(gradient, move * factor), state
 
 
 def losses(stack: Stack, prediction: Array, y: Array) -> Array:
     """(A,) losses, without penalty."""
     loss = stack.loss(prediction, y)
-    agree("loss.__call__", loss, prediction[:, 0, 0])
+    check_returned("loss.__call__", loss, prediction[:, 0, 0])
     return loss
 
 
@@ -221,11 +223,11 @@ def clipped(stack: Stack, gradient: Array) -> Array:
 
 def predict(stack: Stack, rows: Array, shapes: Shapes, x: Array) -> Array:
     """(R, N, outputs) linear outputs of R nets on the same x (N, features), without dropout."""
-    layers = split(rows, shapes)
-    return stack.model.forward(layers, for_all(x, len(rows)), stack.activation)[0]
+    layers = split_weights(rows, shapes)
+    return stack.model.forward(layers, broadcast_runs(x, len(rows)), stack.activation)[0]
 
 
-def for_all(values: Array, runs: int) -> Array:
+def broadcast_runs(values: Array, runs: int) -> Array:
     """One array seen by R runs: (R, ...) with stride 0, read-only."""
     return np.broadcast_to(values, (runs, *values.shape))
 

@@ -28,7 +28,7 @@ def _keep_freed_memory() -> None:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def single_threaded_numpy() -> Iterator[None]:
     """One BLAS thread, no floating-point warnings, no detours of arrays through a buffer.
 
     Up to the size of its buffer (8192 numbers) NumPy copies what is not contiguous, as activations

@@ -11,14 +11,14 @@ from harness.contracts import Array
 from harness.store.results import Curve, Result
 from harness.training import checkpoints
 from harness.training.data import prepare_for
-from harness.training.evaluation import Histories, finals_of
+from harness.training.evaluation import MetricHistories, final_metrics
 from harness.training.history import Ended
-from harness.training.loop import Epoch, begin, for_all, losses, predict, train
+from harness.training.loop import Epoch, broadcast_runs, initial_weights, losses, predict, train
 from harness.training.shape_checks import try_once
-from harness.training.stack import Change, Group, Member, Saved, start
-from harness.training.stopping import Watch
-from harness.training.trace import Trail
-from harness.training.weights import Shapes, split
+from harness.training.stack import Change, Group, Member, Saved, start_group
+from harness.training.stopping import Stopping
+from harness.training.trace import TrainingTrace
+from harness.training.weights import Shapes, split_weights
 
 SNAPSHOT_SECONDS = 2.5
 
@@ -35,7 +35,7 @@ class Clock:
         return self._ahead + time.perf_counter()
 
 
-class Training:
+class TrainingSession:
     """The training of one stack, watched: who is done, who comes, and what is kept of each.
 
     Runs are numbered as they are given; the first `slots` begin at once, or go on from the
@@ -52,7 +52,7 @@ class Training:
     ) -> None:
         self.members, self.fingerprints = members, fingerprints
         self.slots, self.begun = slots or len(members), 0
-        self.saved = checkpoints.unpacked([kept.get(name) for name in fingerprints])
+        self.saved = checkpoints.unpack_checkpoints([kept.get(name) for name in fingerprints])
         latest = max((float(saved["seconds"]) for saved in self.saved.values()), default=0.0)
         self.prepared, self.clock = prepare_for(members[0]), Clock(latest)
         self.every = min(m.checkpoint_seconds or np.inf for m in members)
@@ -60,9 +60,9 @@ class Training:
         self.data = self._ready("train")
         group, self.shapes = self._next(self.slots)
         asked = (lambda run, *at: prune(fingerprints[run], *at)) if prune is not None else None
-        self.watch = Watch(group.stack.members, group.rows, asked, self.clock.seconds())
-        self.history = Histories(members, self.prepared, self.shapes)
-        self.trail = Trail(members, self.shapes)
+        self.watch = Stopping(group.stack.members, group.rows, asked, self.clock.seconds())
+        self.history = MetricHistories(members, self.prepared, self.shapes)
+        self.trail = TrainingTrace(members, self.shapes)
         self.group = self._restored(group)
 
     def _ready(self, part: str) -> tuple[Array, Array]:
@@ -73,29 +73,29 @@ class Training:
         x, y = self.data
         members = self.members[self.begun : self.begun + count]
         self.begun += len(members)
-        rows, shapes, streams = begin(members, self.prepared, x.shape[1], y.shape[1])
-        return start(members, rows, streams), shapes
+        rows, shapes, streams = initial_weights(members, self.prepared, x.shape[1], y.shape[1])
+        return start_group(members, rows, streams), shapes
 
     def _restored(self, group: Group) -> Group:
         """Those whom the watch saw come last, but where they were if they are known."""
         before, known = len(self.watch.runs) - len(group.rows), dict[int, Saved]()
         for at, run in enumerate(self.watch.runs[before:].tolist()):
             saved = self.saved.pop(run, None)
-            if saved is not None and checkpoints.fits(saved, group, at):
+            if saved is not None and checkpoints.fits_group(saved, group, at):
                 known[at] = saved
                 self.history.restore(run, saved)
                 self.trail.restore(run, saved)
         if not known:
             return group
         self.watch.restore({before + at: saved for at, saved in known.items()})
-        return checkpoints.restored(group, known)
+        return checkpoints.restore_group(group, known)
 
     def _checkpoints(self, epoch: Epoch) -> dict[str, bytes]:
         """Of the runs in training, if they are due; to be taken before the epoch is seen."""
         kept, now = dict[str, bytes](), self.clock.seconds()
         for at, run in enumerate(self.watch.runs.tolist()):
             parts = self.watch.saved(at, now), self.history.saved(run), self.trail.saved(run)
-            kept[self.fingerprints[run]] = checkpoints.pack(epoch, at, *parts)
+            kept[self.fingerprints[run]] = checkpoints.pack_checkpoint(epoch, at, *parts)
         return kept
 
     def results(self) -> Iterator[list[Result]]:
@@ -105,7 +105,7 @@ class Training:
         """
         held_out = self._ready("validation") if "validation" in self.prepared.rows else None
         yield self._snapshots({})
-        try_once(self.group.stack, split(self.group.rows, self.shapes), *self.data)
+        try_once(self.group.stack, split_weights(self.group.rows, self.shapes), *self.data)
         epochs, told = train(self.group, *self.data, self.shapes), self.clock.seconds()
         before, due = told, told + self.every
         epoch = next(epochs)
@@ -132,7 +132,7 @@ class Training:
 
     def _loss(self, group: Group, x: Array, y: Array) -> Array:
         prediction = predict(group.stack, group.rows, self.shapes, x)
-        return losses(group.stack, prediction, for_all(y, len(group.rows)))
+        return losses(group.stack, prediction, broadcast_runs(y, len(group.rows)))
 
     def _change(self, stays: Array) -> Change:
         room = self.slots - int(np.count_nonzero(stays))
@@ -148,7 +148,7 @@ class Training:
         if not ended:
             return []
         members = [self.members[end.run] for end in ended]
-        finals = finals_of(members, ended, self.prepared, self.shapes)
+        finals = final_metrics(members, ended, self.prepared, self.shapes)
         results = self._results(ended, finals)
         self.watch.ledger.forget([end.run for end in ended])
         self.trail.forget([end.run for end in ended])
@@ -172,7 +172,9 @@ class Training:
             int(run.ended * 1000),
             self._curves(run.run, points),
             finals,
-            [layer[0].copy() for layer in split(run.row[None], self.shapes)] if over else [],
+            [layer[0].copy() for layer in split_weights(run.row[None], self.shapes)]
+            if over
+            else [],
             self.trail.saved(run.run) if over else {},
             run.best_epoch,
             run.last_epoch,

@@ -8,7 +8,7 @@ from harness.contracts import Activation, Array, Initializer
 from harness.training.stack import Stack
 
 
-def agree(what: str, array: Array, like: Array) -> None:
+def check_returned(what: str, array: Array, like: Array) -> None:
     """TypeError if a plugin returned another shape or dtype than the contract asks for."""
     try:
         good = array.shape == like.shape and array.dtype == like.dtype
@@ -19,7 +19,7 @@ def agree(what: str, array: Array, like: Array) -> None:
         raise TypeError(f"{what} returned {came}, and {like.dtype} {like.shape} is expected")
 
 
-class Drawn:
+class CheckedInitializer:
     """An initializer all of whose layers have the shape that they are asked for."""
 
     def __init__(self, initializer: Initializer) -> None:
@@ -28,11 +28,11 @@ class Drawn:
     def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
         layer = self.initializer(rng, fan_in, fan_out)
         dtype = getattr(layer, "dtype", float)  # any: it becomes the run's
-        agree("initializer.__call__", layer, np.empty((fan_in + 1, fan_out), dtype))
+        check_returned("initializer.__call__", layer, np.empty((fan_in + 1, fan_out), dtype))
         return layer
 
 
-class Exact:
+class CheckedActivation:
     """An activation all of whose answers are as large as what it was asked."""
 
     def __init__(self, activation: Activation) -> None:
@@ -40,12 +40,12 @@ class Exact:
 
     def __call__(self, z: Array) -> Array:
         h = self.activation(z)
-        agree("activation.__call__", h, z)
+        check_returned("activation.__call__", h, z)
         return h
 
     def derivative(self, z: Array, h: Array) -> Array:
         slope = self.activation.derivative(z, h)
-        agree("activation.derivative", slope, z)
+        check_returned("activation.derivative", slope, z)
         return slope
 
 
@@ -57,8 +57,10 @@ def try_once(stack: Stack, layers: Sequence[Array], x: Array, y: Array) -> None:
     """
     seen, truth = (np.broadcast_to(a[:3], (len(layers[0]), *a[:3].shape)) for a in (x, y))
     with np.errstate(all="ignore"):
-        prediction, cache = stack.model.forward([*layers], seen, Exact(stack.activation))
-        agree("model.forward", prediction, truth)
+        prediction, cache = stack.model.forward(
+            [*layers], seen, CheckedActivation(stack.activation)
+        )
+        check_returned("model.forward", prediction, truth)
         delta = np.ones_like(truth)
         for array, layer in zip(stack.model.backward(cache, delta), layers, strict=True):
-            agree("model.backward", array, layer)
+            check_returned("model.backward", array, layer)

@@ -131,7 +131,7 @@ class Stack(NamedTuple):
     by_norm: Array
 
 
-def stack(members: Sequence[Member]) -> Stack:
+def make_stack(members: Sequence[Member]) -> Stack:
     """These runs, which share a signature, as one stack."""
     dtype = np.dtype(members[0].dtype)
 
@@ -185,7 +185,7 @@ class Group(NamedTuple):
         """Those whom the mask (A,) keeps."""
         at = np.flatnonzero(keep)
         return Group(
-            stack([self.stack.members[i] for i in at]),
+            make_stack([self.stack.members[i] for i in at]),
             self.number[at],
             self.rows[at],
             by_leaf(lambda part: part[at], self.state),
@@ -196,7 +196,7 @@ class Group(NamedTuple):
     def join(self, others: "Group") -> "Group":
         """These, and the others after them."""
         return Group(
-            stack([*self.stack.members, *others.stack.members]),
+            make_stack([*self.stack.members, *others.stack.members]),
             np.concatenate([self.number, others.number]),
             np.concatenate([self.rows, others.rows]),
             by_leaf(lambda *parts: np.concatenate(parts), self.state, others.state),
@@ -232,9 +232,9 @@ class Move(NamedTuple):
         return Move(*(np.concatenate([part[change.stays], none]) for part in self))
 
 
-def start(members: Sequence[Member], rows: Array, streams: Streams) -> Group:
+def start_group(members: Sequence[Member], rows: Array, streams: Streams) -> Group:
     """Runs before their first epoch."""
-    own, zero = stack(members), np.zeros(len(rows))
+    own, zero = make_stack(members), np.zeros(len(rows))
     rows.setflags(write=False)
     return Group(own, zero.astype(int), rows, own.optimizer.init(rows), streams, zero)
 

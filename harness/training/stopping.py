@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from harness.contracts import Array
-from harness.training.history import NEVER, Ended, Ledger, Standing, before
+from harness.training.history import NEVER, Ended, LossHistory, RunState, initial_state
 from harness.training.loop import Epoch
 from harness.training.stack import Member, Saved
 
@@ -21,7 +21,7 @@ ENDS = [
 Prune = Callable[[int, int, float], bool]  # of a run, its epoch, its judged loss
 
 
-class Watch:
+class Stopping:
     """Consumes the epochs of a stack and says who goes on.
 
     A run ends when it diverges (a loss or weight that is not finite: its history ends before),
@@ -37,7 +37,7 @@ class Watch:
         seconds: float = 0.0,
     ) -> None:
         self.ended: list[Ended] = []
-        self.ledger = Ledger()
+        self.ledger = LossHistory()
         self._prune, self._validated = prune, members[0].validation > 0
         self._clock = self._seconds = seconds
         self._worked = 0.0
@@ -45,11 +45,11 @@ class Watch:
         self._standing = self._enter(members, rows)
         self._look()
 
-    def _enter(self, members: Sequence[Member], rows: Array) -> Standing:
+    def _enter(self, members: Sequence[Member], rows: Array) -> RunState:
         run = np.arange(self._count, self._count + len(members))
         self._count += len(members)
         asked = self._prune is not None
-        return before(members, run, rows, self._clock, self._worked, asked)
+        return initial_state(members, run, rows, self._clock, self._worked, asked)
 
     def admit(self, members: Sequence[Member], rows: Array) -> None:
         """More runs begin; they are numbered on, and come after those that are there."""
@@ -115,7 +115,7 @@ class Watch:
             return None
         return self._turn(now, judged)
 
-    def _judge(self, now: Standing, loss: Array) -> None:
+    def _judge(self, now: RunState, loss: Array) -> None:
         better = loss < now.best_loss
         count = np.count_nonzero(better)
         if count == len(better):
@@ -130,7 +130,7 @@ class Watch:
             now.reference = np.where(improved, loss, now.reference)
             now.since = np.where(improved, now.epoch, now.since)
 
-    def _turn(self, now: Standing, judged: Array) -> Array | None:
+    def _turn(self, now: RunState, judged: Array) -> Array | None:
         """Note points, and see who is done."""
         past = now.epoch[:, None] % now.period
         self._wait = int((now.period - past).min())
@@ -150,7 +150,7 @@ class Watch:
         ended = zip(ends[leaves], now.epoch[leaves], now.timeout[leaves], strict=True)
         return self._leave(leaves, [(ENDS[e][0], ENDS[e][1].format(*at)) for e, *at in ended])
 
-    def _note(self, now: Standing, who: Array) -> None:
+    def _note(self, now: RunState, who: Array) -> None:
         points, count = (now.run, now.epoch, now.loss, now.validation), np.count_nonzero(who)
         if count == len(who):
             self.ledger.note(self._seconds, *points)
@@ -166,7 +166,7 @@ class Watch:
         self._look()
         return stays
 
-    def _summary(self, now: Standing, at: int, outcome: str, reason: str) -> Ended:
+    def _summary(self, now: RunState, at: int, outcome: str, reason: str) -> Ended:
         return Ended(
             int(now.run[at]),
             outcome,

@@ -15,7 +15,7 @@ POINTS = 32  # about so many of the norms
 FRAMES = 12  # of the film, at most; then the result
 
 
-class Trail:
+class TrainingTrace:
     """Of each run ‖gradient‖, ‖change‖ and ‖weights‖ of every layer, at some epochs.
 
     Of runs that ask for a film (`figures.timeline`) also the weights, at ever longer intervals.
@@ -24,7 +24,7 @@ class Trail:
     def __init__(self, members: Sequence[Member], shapes: Shapes) -> None:
         self._members, epochs = members, members[0].epochs  # the same for all of a stack
         self._starts = np.cumsum([0, *map(math.prod, shapes)])[:-1]
-        self._every, self._filmed = -(-epochs // POINTS), filmed_at(epochs)
+        self._every, self._filmed = -(-epochs // POINTS), film_epochs(epochs)
         self._asked = any(member.timeline for member in members)
         self._runs, self._wait = np.empty(0, int), 0
         self._norms: dict[int, dict[int, Array]] = defaultdict(dict)  # by run and epoch
@@ -90,6 +90,6 @@ class Trail:
             self._film.pop(run, None)
 
 
-def filmed_at(epochs: int) -> set[int]:
+def film_epochs(epochs: int) -> set[int]:
     """Before the first epoch, then at most FRAMES - 1 epochs, each as much later than the last."""
     return {0, *np.geomspace(1, epochs, FRAMES - 1).round().astype(int).tolist()}

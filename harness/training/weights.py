@@ -12,7 +12,7 @@ from harness.contracts import Array, Arrays
 Shapes = Sequence[tuple[int, ...]]  # of one run's arrays, in the model's order
 
 
-def split(rows: Array, shapes: Shapes) -> Arrays:
+def split_weights(rows: Array, shapes: Shapes) -> Arrays:
     """(R, P) rows as one (R, ...) view a layer; nothing is copied."""
     runs = len(rows)
     return [rows[:, start:stop].reshape(runs, *shape) for start, stop, shape in _places(*shapes)]
@@ -25,6 +25,6 @@ def _places(*shapes: tuple[int, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
     return [*zip([0, *stops[:-1]], stops, shapes, strict=True)]
 
 
-def join(layers: Arrays) -> Array:
+def join_weights(layers: Arrays) -> Array:
     """The inverse of split: (R, P) rows from arrays whose first axis is R."""
     return np.concatenate([layer.reshape(len(layer), -1) for layer in layers], axis=1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.analysis.introspect import look_inside
+from harness.analysis.introspect import inspect_net
 from harness.config import registry
 from harness.config.build import build
 from harness.contracts import Hidden, Inside
@@ -11,8 +11,8 @@ from harness.engines.worker import train_stack
 from harness.numerics import with_ones
 from harness.training.data import prepare_for
 from harness.training.loop import predict
-from harness.training.stack import stack
-from harness.training.weights import join
+from harness.training.stack import make_stack
+from harness.training.weights import join_weights
 from tests.conftest import make_config
 from tests.training.test_loop import last
 
@@ -26,15 +26,15 @@ def looked(**changes):
     member = build(config).member
     prepared = prepare_for(member)
     x, y = prepared.ready("train", member.loss.task, member.dtype)
-    return member, result, x, y, look_inside(member, prepared, result.weights)
+    return member, result, x, y, inspect_net(member, prepared, result.weights)
 
 
 def test_the_gradient_is_the_slope_of_the_training_loss():
     member, result, x, y, inside = looked(penalty__l2=0.1)
     shapes = [w.shape for w in result.weights]
-    row = join([w[None] for w in result.weights])
-    gradient = join([g[None] for g in inside.gradient])[0]
-    one = stack([member])
+    row = join_weights([w[None] for w in result.weights])
+    gradient = join_weights([g[None] for g in inside.gradient])[0]
+    one = make_stack([member])
 
     def loss(row):
         return one.loss(predict(one, row, shapes, x), y[None])[0] + 0.05 * (row * row).sum()
@@ -65,7 +65,7 @@ def test_the_first_weights_are_those_before_training():
         assert np.array_equal(now, then)
 
 
-@pytest.mark.parametrize("model", registry.names("model"))
+@pytest.mark.parametrize("model", registry.plugin_names("model"))
 def test_every_model_can_be_looked_into(model):
     _, result, x, _, inside = looked(model={"name": model})
     shapes = [w.shape for w in result.weights]

@@ -7,9 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.analysis.leaderboard import Standing, rank, settings_of
-from harness.analysis.significance import compare, holm, told, words
-from harness.analysis.sweep_note import note
+from harness.analysis.leaderboard import RankedRun, group_by_setting, rank
+from harness.analysis.significance import (
+    compare,
+    describe_best,
+    format_difference,
+    holm_correction,
+)
+from harness.analysis.sweep_note import write_sweep_note
 from harness.store.manifest import Planned
 from harness.sweeps.plan import Job, plan
 from tests.conftest import make_config
@@ -23,7 +28,7 @@ ALONE = "is the only setting whose runs all ended well"
 def standings(values):
     """From {name: {seed: value}}; None for a run that diverged."""
     return [
-        Standing(
+        RankedRun(
             Planned(
                 (at,), f"{name}{seed}", f"x={name} seed={seed}", (), {"x": name, "seed": seed}
             ),
@@ -38,7 +43,7 @@ def standings(values):
 
 
 def made(objective=LEAST, **values):
-    return settings_of(rank(standings(values), objective), objective)
+    return group_by_setting(rank(standings(values), objective), objective)
 
 
 def seeds(*values):
@@ -78,9 +83,9 @@ def test_runs_without_common_seeds_are_compared_as_welch_does(a, b):
 
 
 def test_several_comparisons_are_corrected_by_holm():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, math.nan, 0.7])[::2] == [1.0, 1.0]
-    assert holm([]) == []
+    assert holm_correction([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_correction([0.6, math.nan, 0.7])[::2] == [1.0, 1.0]
+    assert holm_correction([]) == []
 
 
 SAID = [
@@ -119,12 +124,12 @@ SAID = [
 
 @pytest.mark.parametrize(("values", "said"), SAID, ids=range(len(SAID)))
 def test_the_answer_is_said_in_plain_words(values, said):
-    assert words(made(**values), LEAST) == said
+    assert describe_best(made(**values), LEAST) == said
 
 
 def test_what_is_greater_is_better_where_that_is_asked_for():
     found = made(MOST, a=seeds(0.1, 0.2, 0.3), b=seeds(0.2, 0.31, 0.4))
-    assert words(found, MOST) == "x=b is better than x=a by 0.103 ± 0.014 (3 seeds)"
+    assert describe_best(found, MOST) == "x=b is better than x=a by 0.103 ± 0.014 (3 seeds)"
 
 
 @pytest.mark.parametrize(
@@ -137,13 +142,13 @@ def test_what_is_greater_is_better_where_that_is_asked_for():
     ],
 )
 def test_a_number_has_as_many_digits_as_are_known(pair, expected):
-    assert told(*pair) == expected
+    assert format_difference(*pair) == expected
 
 
 def test_the_note_says_the_answer_first_and_leads_to_the_runs():
     planned = plan([Job(0, ("x=1",), make_config())], command=("x=a,b",), single=False)
     ranked = rank(standings({"a": seeds(0.1, None), "b_c": seeds(0.2, 0.3)}), LEAST)
-    text = note(ranked, planned, "3 finished", lambda s: f"#/{s.planned.fingerprint}")
+    text = write_sweep_note(ranked, planned, "3 finished", lambda s: f"#/{s.planned.fingerprint}")
     lines = text.splitlines()
     assert lines[0].startswith(f"**`x=b_c` {ALONE}")
     assert lines[4] == "| rank | seeds | val/best_loss, mean ± 95 % | behind | x | best run |"

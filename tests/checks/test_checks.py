@@ -8,14 +8,18 @@ import pytest
 
 from harness.checks import Failure, Skip, checks_of, figure, parametrize_checks, variants
 from harness.checks.kit import varied
-from harness.config.registry import load
+from harness.config.registry import load_plugin
 from harness.contracts import KINDS
 from tests.support import ROOT
 from tests.support.planted import TABLE
 
-LeakyReLU, Swish = load("activation", "leaky_relu"), load("activation", "swish")
-MLP, MSE, SGD = load("model", "mlp"), load("loss", "mse"), load("optimizer", "sgd")
-Glorot = load("initializer", "glorot")
+LeakyReLU, Swish = load_plugin("activation", "leaky_relu"), load_plugin("activation", "swish")
+MLP, MSE, SGD = (
+    load_plugin("model", "mlp"),
+    load_plugin("loss", "mse"),
+    load_plugin("optimizer", "sgd"),
+)
+Glorot = load_plugin("initializer", "glorot")
 
 PAGE = ROOT / "docs" / "plugins.md"
 

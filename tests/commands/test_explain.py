@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from harness.commands.explain import titled
-from harness.commands.explain.chain import chain
-from harness.commands.explain.formula import mathml, parse, plain
-from harness.commands.explain.step import take
+from harness.commands.explain import net_title
+from harness.commands.explain.chain import layer_chain
+from harness.commands.explain.formula import parse_tex, to_mathml, to_text
+from harness.commands.explain.step import take_step
 from harness.config.build import build
 from harness.engines.worker import train_stack
 from tests.conftest import make_config
@@ -43,7 +43,7 @@ def explained(capsys, *arguments):
 @pytest.mark.parametrize("net", NETS)
 def test_its_numbers_are_bit_for_bit_those_of_training(net):
     config = make_config(epochs=1, validation=0.0, **NETS[net])
-    step = take(
+    step = take_step(
         build(config | {"objective": {"metric": "train/best_loss", "direction": "minimize"}})
     )
     *_, [result] = train_stack(["it"], [config])
@@ -55,16 +55,16 @@ def test_its_numbers_are_bit_for_bit_those_of_training(net):
 
 def test_a_strangers_hidden_layers_may_be_one_number():
     config = make_config()
-    step = take(build(config))
+    step = take_step(build(config))
     member = replace(step.built.member, model=SimpleNamespace(hidden=5))
     step = step._replace(built=replace(step.built, member=member))
-    assert titled(step, config).startswith("One training step: mlp 2-5-1, ")
+    assert net_title(step, config).startswith("One training step: mlp 2-5-1, ")
 
 
 @pytest.mark.parametrize("net", NETS)
 def test_the_chain_is_shown_where_its_formulas_give_what_the_model_gave(net):
-    step = take(build(make_config(**NETS[net])))
-    layers = chain(step)
+    step = take_step(build(make_config(**NETS[net])))
+    layers = layer_chain(step)
     assert (layers is not None) == (net in DENSE)
     if layers is not None:
         rtol = 1e-4 if net == "float32" else 1e-10
@@ -78,14 +78,14 @@ def test_the_chain_is_shown_where_its_formulas_give_what_the_model_gave(net):
 
 def test_of_mini_batches_it_is_the_first():
     config = make_config(batch_size=16)
-    step = take(build(config))
+    step = take_step(build(config))
     rng = np.random.default_rng([3, config["seed"]])
     x, y = step.prepared.ready("train", "regression", "float64")
     first = rng.permutation(len(x))[:16]
     assert np.array_equal(step.x, x[first])
     assert np.array_equal(step.y, y[first])
     assert step.batches == 3
-    everything = take(build(make_config(batch_size=None)))
+    everything = take_step(build(make_config(batch_size=None)))
     assert everything.batches == 1
     assert len(everything.x) == 48
 
@@ -166,8 +166,8 @@ def test_the_markdown_has_every_formula_as_tex(workplace, capsys):
     ],
 )  # fmt: skip
 def test_a_formula_is_written_once(tex, text, math):
-    assert plain(parse(tex)) == text
-    assert math in mathml(parse(tex))
+    assert to_text(parse_tex(tex)) == text
+    assert math in to_mathml(parse_tex(tex))
 
 
 def test_what_cannot_be_explained_is_told(workplace, capsys):
@@ -198,6 +198,6 @@ def test_a_plugin_that_fails_in_it_is_named(workplace, capsys):
 
 
 def test_a_loss_that_is_not_finite_is_shown_as_it_is(workplace, capsys):
-    step = take(build(make_config(optimizer__learning_rate=1e300)))
+    step = take_step(build(make_config(optimizer__learning_rate=1e300)))
     assert not np.isfinite(step.loss_after)
     explained(capsys, "optimizer.learning_rate=1e300")

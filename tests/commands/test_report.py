@@ -10,12 +10,12 @@ import pytest
 
 from harness import cli
 from harness.analysis import leaderboard
-from harness.analysis.leaderboard import Standing
-from harness.analysis.significance import told
+from harness.analysis.leaderboard import RankedRun
+from harness.analysis.significance import format_difference
 from harness.commands.report import main
 from harness.commands.report.collect import Report, from_folder, from_record
-from harness.commands.report.page import ROWS, page, table
-from harness.store.trials import noted
+from harness.commands.report.page import ROWS, leaderboard_rows, render_page
+from harness.store.trials import read_trial_runs
 from harness.tracking.backend.uri import tracking_uri
 from harness.tracking.read_sweep import read_sweep
 from harness.training.data import prepare
@@ -81,19 +81,22 @@ def test_a_folder_and_its_record_give_the_same_page(sweep, place):
         assert recorded.config == there.config
         assert [*recorded.advice] == there.advice
         assert not recorded.missing + there.missing
-        columns = table(recorded)
+        columns = leaderboard_rows(recorded)
         assert all(columns.pop("run_id"))
-        assert columns == table(there)
-        pages = [Looked(page(report)).text for report in (there, recorded)]
+        assert columns == leaderboard_rows(there)
+        pages = [Looked(render_page(report)).text for report in (there, recorded)]
         whole = [text.partition("All runs")[0] for text in pages]
         assert whole[0] == whole[1]
 
 
 def test_the_page_holds_the_answer_and_is_whole_in_itself(sweep):
     report = from_folder(sweep)
-    looked = Looked(page(report))
-    best, *_ = leaderboard.settings_of(report.ranked, report.manifest.objective)
-    assert f"Best: {best.name} val/best_loss = {told(best.mean, best.interval)}" in looked.text
+    looked = Looked(render_page(report))
+    best, *_ = leaderboard.group_by_setting(report.ranked, report.manifest.objective)
+    assert (
+        f"Best: {best.name} val/best_loss = {format_difference(best.mean, best.interval)}"
+        in looked.text
+    )
     assert "with 2 seeds (" in looked.text
     assert "harness -m 'figures.names=[curves,loss,surface3d]'" in looked.text
     assert "activation relu, tanh (harness" in looked.text
@@ -123,7 +126,7 @@ def test_a_member_is_reported_alone(sweep, place):
     report = from_record(uri, run_id[:12])
     assert report.manifest.single
     assert report.run_ids == {report.best.planned.fingerprint: run_id}
-    assert report.best.planned.name in Looked(page(report)).text
+    assert report.best.planned.name in Looked(render_page(report)).text
 
 
 def test_what_is_not_trained_is_told(sweep, capsys):
@@ -134,12 +137,12 @@ def test_what_is_not_trained_is_told(sweep, capsys):
     assert "Unfinished: 3 of 4 runs are trained" in (sweep.parent / "page.html").read_text()
     for path in (sweep / "results").iterdir():
         path.unlink()
-    assert "No run ended well" in page(from_folder(sweep))
+    assert "No run ended well" in render_page(from_folder(sweep))
 
 
 def test_a_single_run_has_a_page(launched, capsys):
     folder = launched(*SMALL, "validation=0", "tracking.run_name='<script>alert(1)</script>'")
-    text = page(from_folder(folder))
+    text = render_page(from_folder(folder))
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert "script" not in Looked(text).tags
     assert "train/best_loss" in text
@@ -155,7 +158,7 @@ def test_a_run_that_diverged_says_so_and_what_to_change(place, capsys):
     assert harness(capsys, *line).code == 3
     sweep_id = manifest(place / "bad")["sweep_id"]
     for report in (from_folder(place / "bad"), from_record(tracking_uri(None, place), sweep_id)):
-        text = Looked(page(report)).text
+        text = Looked(render_page(report)).text
         assert ": diverged" in text
         assert "lower optimizer.learning_rate from 1e+200 to" in text
 
@@ -164,12 +167,12 @@ def test_a_sweep_of_which_all_runs_diverged_has_a_page(place, capsys):
     rates = "optimizer.learning_rate=1e200,1e250"
     code, _, _ = harness(capsys, *SWEEP, rates, "hydra.sweep.dir=bad")
     assert code == 3
-    text = Looked(page(from_folder(place / "bad"))).text
+    text = Looked(render_page(from_folder(place / "bad"))).text
     assert "No run ended well" in text
     assert "8 diverged" in text
     assert "not finite at epoch" in text
     recorded = from_record(tracking_uri(None, place), manifest(place / "bad")["sweep_id"])
-    assert "not finite at epoch" in Looked(page(recorded)).text
+    assert "not finite at epoch" in Looked(render_page(recorded)).text
 
 
 def test_a_search_has_a_page(place, capsys):
@@ -178,7 +181,7 @@ def test_a_search_has_a_page(place, capsys):
     assert harness(capsys, *SMALL, "epochs=2", "tracking.model=none", *line).code == 0
     log = place / "opt" / "trials.jsonl"
     log.write_text(log.read_text() + '{"op_code": 8, "user_at')  # being written
-    assert len(noted(place / "opt")) == 3
+    assert len(read_trial_runs(place / "opt")) == 3
     assert len(from_folder(place / "opt").ranked) == 3
 
 
@@ -190,19 +193,19 @@ def test_data_that_is_gone_costs_the_pictures_alone(place, capsys):
     prepare.cache_clear()
     report = from_folder(place / "here")
     assert "Not all pictures could be drawn" in report.missing[0]
-    assert "mine.csv" in page(report)
+    assert "mine.csv" in render_page(report)
 
 
 def test_names_stay_text_and_lead_nowhere(tmp_path):
     odd = ["<script>alert(1)</script>", "![x](http://there/x.png)", "[x](javascript:alert(1))"]
-    looked = Looked(page(large(tmp_path, [{"dataset": {"name": name}} for name in odd])))
+    looked = Looked(render_page(large(tmp_path, [{"dataset": {"name": name}} for name in odd])))
     assert {*looked.tags}.isdisjoint({"script", "img", "a"})
     assert looked.targets == ["data:,"]
     assert "<script>alert(1)</script>" in looked.text
 
 
 def test_of_many_runs_the_first_are_shown(tmp_path):
-    text = page(
+    text = render_page(
         large(tmp_path, [{"seed": seed, "epochs": 1 + seed % 900} for seed in range(2000)])
     )
     assert f"The first {ROWS} of 2,000 runs" in text
@@ -213,7 +216,7 @@ def test_of_many_runs_the_first_are_shown(tmp_path):
 def large(folder, changes):
     """A report of runs that differ in this, made by hand."""
     runs = [planned(i, config=make_config(**each), name="x") for i, each in enumerate(changes)]
-    ranked = [Standing(run, "ok", {"val/best_loss": 1.0 + run.jobs[0]}, "", 5) for run in runs]
+    ranked = [RankedRun(run, "ok", {"val/best_loss": 1.0 + run.jobs[0]}, "", 5) for run in runs]
     return Report(made(folder, 0), ranked, {}, {})
 
 

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 import harness as package
 from harness.config.plugin_files import VARIABLE
-from harness.tracking.backend.queries import everywhere, search
+from harness.tracking.backend.queries import experiment_ids, search_runs
 from tests.commands.test_resume import MINE, upgrade
 from tests.config.test_plugin_files import SNAKE
 from tests.support import forks
@@ -61,7 +61,7 @@ def reproduced(capsys, run_id):
 
 def test_a_run_gives_the_same_bits_and_leaves_nothing_behind(place, capsys):
     run_id = recorded("batch_size=8", "test=0.2", "tracking.metrics_every=1", "dtype=float32")
-    before = listing(place), len(search(client := MlflowClient(), everywhere(client), ""))
+    before = listing(place), len(search_runs(client := MlflowClient(), experiment_ids(client), ""))
     code, lines = reproduced(capsys, run_id)
     assert code == 0
     assert lines[0].startswith(f"run: {run_id} ")
@@ -71,7 +71,7 @@ def test_a_run_gives_the_same_bits_and_leaves_nothing_behind(place, capsys):
         "weights: 17 numbers, the same bits",
         "verdict: same (bits)",
     ]
-    assert (listing(place), len(search(client, everywhere(client), ""))) == before
+    assert (listing(place), len(search_runs(client, experiment_ids(client), ""))) == before
 
 
 def test_a_member_of_a_sweep_is_the_same_alone(place, capsys):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.store.locks import turn
+from harness.store.locks import sweep_lock
 from harness.store.manifest import read_manifest, write_manifest
 from harness.store.results import result_path
 from tests.support import forks
@@ -188,7 +188,7 @@ def test_one_of_two_that_resume_waits_and_each_run_is_done_once(launched, record
     folder = launched("-m", "seed=1,2")
     unfinish(folder)
     env = variables(MLFLOW_TRACKING_URI=recorded_in)
-    with turn(folder):  # until both are there
+    with sweep_lock(folder):  # until both are there
         two = [forks.start("resume", str(folder), cwd=folder, env=env) for _ in range(2)]
         for process in two:
             while "another process is at work there; waiting" not in process.said()[1]:
@@ -204,10 +204,10 @@ def test_jobs_of_a_foreign_launcher_are_waited_for_and_wait_in_turn(tmp_path, ca
     done = []
 
     def work(job=None):
-        with turn(tmp_path, job):
+        with sweep_lock(tmp_path, job):
             done.append(job)
 
-    with turn(tmp_path, "a"), turn(tmp_path, "b"):  # beside each other
+    with sweep_lock(tmp_path, "a"), sweep_lock(tmp_path, "b"):  # beside each other
         assert caplog.text == ""
         whole = threading.Thread(target=work)
         whole.start()

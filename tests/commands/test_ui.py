@@ -14,10 +14,10 @@ import pytest
 from harness import cli
 from harness.commands import ui
 from harness.commands.report.collect import from_folder, from_record
-from harness.commands.report.page import page as page_of
+from harness.commands.report.page import render_page as page_of
 from harness.errors import TrackingError
 from harness.tracking.backend.uri import sqlite_uri
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.sweep_recorder import SweepRecorder
 from tests.support import commands
 from tests.support.browsing import Ui, chromium, descendants, is_open
 from tests.support.commands import closing_lines
@@ -195,7 +195,7 @@ def test_a_server_that_cannot_start_is_told(monkeypatch, place):
 
 def test_a_report_tells_that_files_are_not_there(tmp_path):
     run = manifest(tmp_path, 1, single=True)
-    publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), run, tmp_path)
+    publisher = SweepRecorder(sqlite_uri(tmp_path / "mlflow.db"), run, tmp_path)
     publisher.open()
     run_id = publisher.publish(run.runs[0], result(run.runs[0]), {}, PARAMS, {})
     report = from_record(sqlite_uri(tmp_path / "mlflow.db"), run_id)

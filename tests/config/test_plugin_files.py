@@ -12,9 +12,9 @@ import pytest
 
 from harness import api
 from harness.config.plugin_files import VARIABLE
-from harness.config.registry import load, origin, provenance
+from harness.config.registry import find_plugin, load_plugin, plugin_provenance
 from harness.config.schema import build_plugin
-from harness.engines.worker import Work, train
+from harness.engines.worker import Work, train_work
 from harness.errors import PluginError, UsageError
 from tests.conftest import make_config
 from tests.support.commands import SHORT, harness, manifest, refused
@@ -165,19 +165,19 @@ def test_a_worker_elsewhere_is_told_of_the_folders(seen, monkeypatch):
     work = pickle.dumps(Work(("a",), (make_config(activation={"name": "snake"}),)))
     monkeypatch.delenv(VARIABLE)
     forget()
-    *_, [result] = train(pickle.loads(work))
+    *_, [result] = train_work(pickle.loads(work))
     assert result.outcome == "ok", result.reason
 
 
 def test_what_was_read_first_is_what_is_run_and_recorded(seen):
     path = seen / "activation" / "snake.py"
-    before = load("activation", "snake")
+    before = load_plugin("activation", "snake")
     path.write_text(SNAKE.replace("1.0", "2.0"))
     plugin = build_plugin("activation", {"name": "snake"})
     assert type(plugin) is before
     assert pickle.loads(pickle.dumps(plugin)) == plugin
     digest = hashlib.sha256(SNAKE.encode()).hexdigest()
-    assert provenance("activation", "snake")["source"] == digest[:12]
+    assert plugin_provenance("activation", "snake")["source"] == digest[:12]
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -186,7 +186,7 @@ def test_a_broken_file_is_told_when_it_is_chosen_and_hurts_nobody_else(seen, cap
     path = seen / "activation" / f"{name}.py"
     path.write_text(source)
     with pytest.raises(PluginError) as told:
-        load("activation", name)
+        load_plugin("activation", name)
     assert f"activation plugin '{name}' ({path})" in str(told.value)
     assert why in str(told.value)
     assert build_plugin("activation", {"name": "snake"}).a == 1.0
@@ -220,4 +220,4 @@ def test_two_folders_of_one_name_do_not_hide_each_other(seen, workplace, monkeyp
     (seen / "activation" / "snake.py").write_text(SNAKE)
     monkeypatch.setenv(VARIABLE, f"{seen}{os.pathsep}{workplace / 'more' / 'mine'}")
     with pytest.raises(PluginError, match="given by several distributions: rename one"):
-        origin("activation", "snake")
+        find_plugin("activation", "snake")

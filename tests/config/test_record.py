@@ -7,20 +7,20 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from harness.config.record import recorded, resolved
-from harness.config.schema import schema
+from harness.config.record import record_config, resolve_environment
+from harness.config.schema import plugin_schema
 from harness.errors import UsageError
-from harness.hydra_app.app import composer
-from harness.store.params import as_text, flat, params
+from harness.hydra_app.app import open_composer
+from harness.store.params import flatten, format_value, recorded_params
 
 
 def of(**values):
-    return recorded(OmegaConf.create(values))
+    return record_config(OmegaConf.create(values))
 
 
 def composed(*lines):
-    with composer() as hydra:
-        return recorded(hydra.compose_config("config", [*lines], RunMode.RUN))
+    with open_composer() as hydra:
+        return record_config(hydra.compose_config("config", [*lines], RunMode.RUN))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def composed(*lines):
 def test_the_environment_is_recorded_as_it_is_written(monkeypatch, written):
     monkeypatch.setenv("SECRET", "hunter2")
     assert of(a=written, b=[{"c": written}]) == {"a": written, "b": [{"c": written}]}
-    assert "hunter2" in resolved(of(a=written))["a"]
+    assert "hunter2" in resolve_environment(of(a=written))["a"]
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_the_environment_is_recorded_as_it_is_written(monkeypatch, written):
     ],
 )
 def test_a_default_means_the_same_after_recording(written, value):
-    assert resolved(of(a=written)) == {"a": value}
-    assert resolved(json.loads(json.dumps(of(a=written)))) == {"a": value}
+    assert resolve_environment(of(a=written)) == {"a": value}
+    assert resolve_environment(json.loads(json.dumps(of(a=written)))) == {"a": value}
 
 
 def test_a_secret_reached_through_other_keys_stays_unread(monkeypatch):
@@ -70,7 +70,7 @@ def test_a_secret_reached_through_other_keys_stays_unread(monkeypatch):
         "c": {"d": "${oc.env:SECRET}"},
         "e": [1],
     }
-    assert resolved(config)["a"] == "hunter2/x"
+    assert resolve_environment(config)["a"] == "hunter2/x"
 
 
 def test_a_typed_field_may_name_a_variable(monkeypatch):
@@ -83,17 +83,17 @@ def test_a_typed_field_may_name_a_variable(monkeypatch):
     )
     assert config["optimizer"]["learning_rate"] == "${oc.env:RATE}"
     assert config["tracking"]["tags"]["rate"] == "${oc.env:RATE}"
-    assert resolved(config)["optimizer"]["learning_rate"] == "0.25"
-    assert resolved(config)["model"]["hidden"] == [3, 4]
+    assert resolve_environment(config)["optimizer"]["learning_rate"] == "0.25"
+    assert resolve_environment(config)["model"]["hidden"] == [3, 4]
 
 
 def test_recording_leaves_the_environment_readable_and_the_config_as_it_was(monkeypatch):
     monkeypatch.setenv("SECRET", "hunter2")
     cfg = OmegaConf.create({"a": "${oc.env:SECRET}", "hydra": {"b": 1}})
     before = OmegaConf.to_yaml(cfg)
-    recorded(cfg)
+    record_config(cfg)
     with pytest.raises(UsageError):
-        recorded(OmegaConf.create({"a": "${oc.env:SECRET}", "b": "${nowhere}"}))
+        record_config(OmegaConf.create({"a": "${oc.env:SECRET}", "b": "${nowhere}"}))
     assert OmegaConf.to_yaml(cfg) == before
     assert cfg.a == "hunter2"
     assert OmegaConf.create({"a": "${oc.decode:'[1]'}"}).a == [1]
@@ -159,13 +159,15 @@ def test_what_has_no_value_is_told_by_its_key(values, said):
     ids=str,
 )
 def test_values_as_text_are_as_yaml_shows_them(value, text):
-    assert as_text(value) == text
+    assert format_value(value) == text
 
 
 def test_params_are_dotted_with_the_plugin_at_its_kind():
-    node = recorded(OmegaConf.create({"activation": schema("activation", "leaky_relu")}))
+    node = record_config(
+        OmegaConf.create({"activation": plugin_schema("activation", "leaky_relu")})
+    )
     config = {"seed": 1, **node, "penalty": {"l1": 0.0}, "metrics": [{"r2": {}}], "clip": {}}
-    assert params(config) == {
+    assert recorded_params(config) == {
         "seed": "1",
         "activation": "leaky_relu",
         "activation.slope": "0.01",
@@ -173,10 +175,10 @@ def test_params_are_dotted_with_the_plugin_at_its_kind():
         "metrics": "[{r2: {}}]",
         "clip": "{}",
     }
-    assert flat(config)["activation.slope"] == 0.01
+    assert flatten(config)["activation.slope"] == 0.01
 
 
 def test_params_leave_out_what_does_not_make_a_run():
-    keys = {key.partition(".")[0] for key in params(composed())}
+    keys = {key.partition(".")[0] for key in recorded_params(composed())}
     assert not keys & {"tracking", "figures", "run", "hydra"}
     assert {"seed", "activation", "objective"} <= keys

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from harness.commands.plugins import describe
-from harness.config.registry import load, names, origin, provenance
-from harness.config.schema import build_plugin, schema
+from harness.commands.plugins import describe_plugin
+from harness.config.registry import find_plugin, load_plugin, plugin_names, plugin_provenance
+from harness.config.schema import build_plugin, plugin_schema
 from harness.contracts import KINDS
 from harness.errors import PluginError
 from tests.support.commands import harness, manifest, refused
@@ -66,7 +66,7 @@ def listed(capsys):
 
 def test_a_strangers_plugin_is_an_option_like_any_other(others, workplace, capsys, listed):
     others.install("their-plugins", HEAD + MINE, activation__mine="Mine")
-    assert "mine" in names("activation")
+    assert "mine" in plugin_names("activation")
     assert "mine" in harness(capsys, "--help").out
     assert "their_plugins" not in sys.modules
     assert listed("activation")["activation", "mine"] == [
@@ -79,7 +79,7 @@ def test_a_strangers_plugin_is_an_option_like_any_other(others, workplace, capsy
     assert shown == "# @package activation\nname: mine\nslope: 0.5\n"
     assert "Value 'abc'" in refused(capsys, "activation=mine", "activation.slope=abc")
     assert "Did you mean mine" in refused(capsys, "activation=mien")
-    assert provenance("activation", "mine")["distribution"] == "their-plugins"
+    assert plugin_provenance("activation", "mine")["distribution"] == "their-plugins"
 
 
 def test_a_plugin_of_one_name_in_two_distributions_is_chosen_by_distribution(
@@ -127,7 +127,7 @@ def test_a_broken_plugin_is_told_by_its_distribution_when_it_is_chosen(others, d
     others.install(distribution, source, activation__mine="Mine")
     for _ in range(2):
         with pytest.raises(PluginError) as told:
-            schema("activation", "mine")
+            plugin_schema("activation", "mine")
         assert f"activation plugin 'mine' ({distribution} 1.2)" in str(told.value)
         assert why in str(told.value)
 
@@ -158,7 +158,7 @@ def test_a_broken_metric_or_figure_is_told_when_it_is_asked_for(others, workplac
 def test_what_a_class_must_say_of_itself_is_asked_for(others, kind, says):
     others.install("silent", HEAD + MINE, **{f"{kind}__mine": "Mine"})
     with pytest.raises(PluginError, match=f"has no `{says}`: declare it as a ClassVar"):
-        load(kind, "mine")
+        load_plugin(kind, "mine")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_the_same_distribution_twice_on_the_path_is_one(others, tmp_path):
     others.install("theirs", HEAD + MINE, activation__mine="Mine")
     with strangers(tmp_path / "again") as again:
         again.install("theirs", HEAD + MINE, activation__mine="Mine")
-        assert origin("activation", "mine").distribution == "theirs"
+        assert find_plugin("activation", "mine").distribution == "theirs"
 
 
 def test_every_built_in_plugin_is_ok_and_comes_by_our_entry_points(listed):
@@ -218,7 +218,9 @@ def test_one_plugin_is_shown_with_all_that_is_known_of_it(workplace, capsys):
     shown = harness(capsys, "plugins", "dataset", "csv").out
     assert "field: path: str (required)" in shown
     assert "field: task: Optional[Literal['regression', 'classification']] = null" in shown
-    assert describe("dataset", "csv").startswith("path (required), target (required), task=null")
+    assert describe_plugin("dataset", "csv").startswith(
+        "path (required), target (required), task=null"
+    )
 
 
 @pytest.mark.parametrize(

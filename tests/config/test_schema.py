@@ -8,8 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ReadonlyConfigError
 
-from harness.config.record import recorded
-from harness.config.schema import build_plugin, schema, twin
+from harness.config.record import record_config
+from harness.config.schema import build_plugin, plugin_schema, twin_of
 from harness.errors import UsageError
 from tests.support.commands import harness, refused
 from tests.support.strangers import strangers
@@ -99,10 +99,10 @@ def built(others, line, *given, future=""):
     """Field `a` of a plugin, declared so and given these values, after Hydra and after us."""
     source = f"{future}{HEAD}\n{CLASS}a: {line}\n"
     others.install("mine", source, activation__mine="Mine")
-    node = schema("activation", "mine")
+    node = plugin_schema("activation", "mine")
     for value in given:
         node.a = value
-    plain = recorded(OmegaConf.create({"activation": node}))["activation"]
+    plain = record_config(OmegaConf.create({"activation": node}))["activation"]
     return build_plugin("activation", plain).a
 
 
@@ -140,29 +140,29 @@ def test_a_required_field_must_be_given(others):
 def test_what_is_no_field_is_no_option(others):
     lines = "a: int = 1\n    b: ClassVar[int] = 2\n    c: int = field(default=3, init=False)\n"
     others.install("mine", f"{HEAD}\n{CLASS}{lines}", activation__mine="Mine")
-    assert [*schema("activation", "mine")] == ["name", "a"]
+    assert [*plugin_schema("activation", "mine")] == ["name", "a"]
     with pytest.raises(UsageError, match="activation: there is no 'c'"):
         build_plugin("activation", {"name": "mine", "c": 1})
 
 
 def test_options_are_writable_but_for_the_name(others):
     others.install("mine", f"{HEAD}\n{CLASS}a: int = 1", activation__mine="Mine")
-    node = schema("activation", "mine")
+    node = plugin_schema("activation", "mine")
     node.a = 2
     with pytest.raises(ReadonlyConfigError):
         node.name = "other"
-    assert schema("activation", "mine").a == 1
+    assert plugin_schema("activation", "mine").a == 1
 
 
 @pytest.mark.parametrize("name", ["mine", "my__own", "one.two", "two-b/mine", "a_b_c", "ünï"])
 def test_a_composed_node_travels_to_another_process_whatever_the_name(others, name):
     others.install("mine", f"{HEAD}\n{CLASS}a: int = 1", **{f"activation__{name}": "Mine"})
-    node = schema("activation", name)
+    node = plugin_schema("activation", name)
     sent = pickle.dumps(node)
-    twin.cache_clear()
+    twin_of.cache_clear()
     again = pickle.loads(sent)
     assert again == node
-    assert OmegaConf.get_type(again) is twin("activation", name)
+    assert OmegaConf.get_type(again) is twin_of("activation", name)
 
 
 def test_a_field_that_hydra_cannot_hold_is_told(others, workplace, capsys):

@@ -10,7 +10,7 @@ import yaml
 from nbclient import NotebookClient
 
 from harness import contracts
-from harness.config.registry import names
+from harness.config.registry import plugin_names
 from harness.config.schema import GROUPS
 from tests.support import ROOT, forks
 from tests.support.environments import Environment
@@ -84,7 +84,7 @@ def known() -> dict[str, set[str]]:
         group: {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")} for group in KNOWN
     }
     for kind in GROUPS:
-        found[kind] |= {*names(kind)}
+        found[kind] |= {*plugin_names(kind)}
     for block in (block for page in PAGES for block in blocks(page) if block.file):
         path = Path(block.file or "")
         if path.parent.name in found:  # a preset, or a plugin of one file
@@ -156,7 +156,7 @@ def test_every_plugin_is_listed() -> None:
     for kind in contracts.KINDS:
         row = re.search(rf"^\| `{kind}` \|.*$", page, re.MULTILINE)
         assert row is not None, kind
-        for name in names(kind):
+        for name in plugin_names(kind):
             assert f"`{name}`" in row[0], f"{kind} {name}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import contracts
-from harness.commands.new import files
+from harness.commands.new import package_files
 from tests.support import ROOT
 from tests.support.pages import blocks
 
@@ -65,7 +65,7 @@ def test_the_smallest_example_of_a_kind_is_what_new_writes(kind: str) -> None:
     [(kind_named, name)] = re.findall(r"`harness new (\w+) (\w+)`", text)
     [example] = [block for block in blocks(page_of(kind)) if block.file]
     assert kind_named == kind
-    assert example.text == files(kind, name)[str(example.file)]
+    assert example.text == package_files(kind, name)[str(example.file)]
     assert [word for word in ("What it is asked", "Traps") if f"\n## {word}\n" not in text] == []
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.config.record import recorded
+from harness.config.record import record_config
 from harness.engines.worker import train_stack
-from harness.hydra_app.app import CONF, composer
+from harness.hydra_app.app import CONF, open_composer
 
 PRESETS = sorted(
     f"{path.parent.name}={path.stem}"
@@ -19,9 +19,9 @@ PRESETS = sorted(
 def config_of(*overrides):
     from hydra.types import RunMode
 
-    with composer() as hydra:
+    with open_composer() as hydra:
         options = {"with_log_configuration": False}
-        return recorded(hydra.compose_config("config", [*overrides], RunMode.RUN, **options))
+        return record_config(hydra.compose_config("config", [*overrides], RunMode.RUN, **options))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

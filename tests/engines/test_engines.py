@@ -132,9 +132,9 @@ def test_a_stack_whose_worker_dies_is_tried_once_more(engine, deadly, tmp_path):
 
 
 def test_a_stack_that_cannot_be_sent_costs_other_workers_nothing(tmp_path):
-    from harness.engines.processes import Crew
+    from harness.engines.processes import WorkerPool
 
-    crew = Crew(ENGINES[0], str(tmp_path))
+    crew = WorkerPool(ENGINES[0], str(tmp_path))
     try:
         going = crew.submit(work(make_config(epochs=500)))
         lost = crew.wait([crew.submit(work(make_config(activation={"name": Lock()})))], None)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from harness.engines.worker import DREW, Work, train, train_stack
-from harness.tracking.backend.queries import everywhere
+from harness.engines.worker import DREW, Work, train_stack, train_work
+from harness.tracking.backend.queries import experiment_ids
 from tests.conftest import make_config
 from tests.support.commands import SHORT, harness
 from tests.support.strangers import strangers
@@ -179,7 +179,7 @@ def test_draws_from_the_global_generator_are_told_and_undone(mine):
     fine, bad = ({"name": "mine", "temper": temper} for temper in (1.0, -1.0))
     state = np.random.get_state()[1:3]  # noqa: NPY002
     for config, reason in ((fine, ""), (bad, DREW)):
-        [*_, results] = train(Work(("a",), (make_config(activation=config),)))
+        [*_, results] = train_work(Work(("a",), (make_config(activation=config),)))
         assert [(r.outcome, r.reason) for r in results] == [("ok", reason)]
         assert all(map(np.array_equal, np.random.get_state()[1:3], state))  # noqa: NPY002
 
@@ -194,7 +194,9 @@ def test_a_fault_in_a_sweep_is_recorded_with_its_run_and_told_in_one_line(mine, 
     assert f"failed: model.temper=-1: {why}" in err
     assert "Traceback" not in err
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
-    runs = client.search_runs(everywhere(client), f"tags.`harness.folder` = '{place / 'here'}'")
+    runs = client.search_runs(
+        experiment_ids(client), f"tags.`harness.folder` = '{place / 'here'}'"
+    )
     named = {run.info.run_name: run for run in runs}
     bad, fine = named["model.temper=-1"], named["model.temper=1"]
     assert (bad.info.status, fine.info.status) == ("FAILED", "FINISHED")

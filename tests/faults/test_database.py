@@ -5,7 +5,7 @@ from mlflow import MlflowClient
 
 from harness.errors import OutOfReach
 from harness.tracking.backend import connection
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.sweep_recorder import SweepRecorder
 from tests.support.recorded import PARAMS, QUIET, manifest, result
 
 pytestmark = QUIET
@@ -13,7 +13,7 @@ pytestmark = QUIET
 
 def opened(uri, folder, count):
     folder.mkdir()
-    publisher = Publisher(uri, manifest(folder, count), folder)
+    publisher = SweepRecorder(uri, manifest(folder, count), folder)
     publisher.open()
     return publisher
 
@@ -33,7 +33,7 @@ def ended(publisher):
 def test_a_database_that_dies_and_comes_back_holds_each_run_once(
     postgresql, database, workplace, monkeypatch
 ):
-    monkeypatch.setattr(connection, "PATIENCE", 1.0)
+    monkeypatch.setattr(connection, "AWAY_SECONDS", 1.0)
     publisher = opened(database, workplace / "dies", 3)
     first = publisher._manifest.runs[0]
     publisher.publish(first, result(first), {}, PARAMS, {})

@@ -97,7 +97,7 @@ def test_a_store_on_a_disk_that_refuses_costs_no_training(tmp_path, small, troub
     small.mount("remount,size=9m")
     sweep = Disturbed(tmp_path / "place", *LARGE, store=small.place / "mlflow.db")
     if "ro" in trouble:
-        sqlite.prepare(sweep.store)
+        sqlite.prepare_store(sweep.store)
     small.mount(f"remount,{trouble}")
     going = sweep.start()
     assert going.wait() == 74, going.said()

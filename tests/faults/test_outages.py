@@ -23,9 +23,9 @@ pytestmark = QUIET
 @pytest.fixture
 def impatient(monkeypatch):
     """Waits are short."""
-    monkeypatch.setattr("harness.tracking.backend.connection.PATIENCE", 0.5)
-    monkeypatch.setattr("harness.sweeps.execute.HASTE", 0.5)
-    monkeypatch.setattr("harness.tracking.publish_queue.FIRST", 0.2)
+    monkeypatch.setattr("harness.tracking.backend.connection.AWAY_SECONDS", 0.5)
+    monkeypatch.setattr("harness.sweeps.execute.STORE_AWAY_SECONDS", 0.5)
+    monkeypatch.setattr("harness.tracking.publish_queue.FIRST_RETRY_SECONDS", 0.2)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
 
 
@@ -114,7 +114,7 @@ def test_a_server_that_is_away_for_a_while_costs_nothing(flaky, capsys, heard):
 def good(tmp_path_factory):
     """The bytes of an MLflow store."""
     path = tmp_path_factory.mktemp("good") / "mlflow.db"
-    sqlite.prepare(path)
+    sqlite.prepare_store(path)
     return path.read_bytes()
 
 

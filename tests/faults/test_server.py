@@ -29,7 +29,7 @@ class Server:
         self.base, self.log = f"http://{ui.HOST}:{self.port}", (folder / "log").open("wb")
 
     def start(self):
-        self._running = ui.server(self.uri, self.port, self.log)
+        self._running = ui.running_server(self.uri, self.port, self.log)
         self.process = self._running.__enter__()
         ui.wait_until_it_answers(self.process, self.base)
         assert self.process.poll() is None
@@ -154,8 +154,8 @@ def test_a_server_at_fault_is_left_with_each_run_once(here, proxy, undisturbed, 
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("harness.tracking.backend.connection.PATIENCE", 0.5)
-    monkeypatch.setattr("harness.sweeps.execute.HASTE", 0.5)
+    monkeypatch.setattr("harness.tracking.backend.connection.AWAY_SECONDS", 0.5)
+    monkeypatch.setattr("harness.sweeps.execute.STORE_AWAY_SECONDS", 0.5)
 
 
 def test_a_server_killed_in_the_middle_is_left_with_each_run_once(

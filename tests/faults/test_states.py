@@ -22,7 +22,7 @@ from harness.errors import HarnessError
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result, result_path
 from harness.sweeps import execute
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.sweep_recorder import SweepRecorder
 from tests.commands.test_resume import client_and_runs
 from tests.support.crashes import CRASHES, alike
 
@@ -61,7 +61,7 @@ class Sweep(RuleBasedStateMachine):
         self.disk = TemporaryDirectory(prefix="states")
         self.folder = Path(self.disk.name)
         sweep_id = self.folder.name
-        execute.begin(self.folder, replace(manifest, sweep_id=sweep_id, cwd=self.disk.name))
+        execute.begin_sweep(self.folder, replace(manifest, sweep_id=sweep_id, cwd=self.disk.name))
 
     @rule(number=st.integers(1, 3), before=st.booleans())
     def crash_at_a_durable_write(self, number, before):
@@ -77,7 +77,7 @@ class Sweep(RuleBasedStateMachine):
     def fail_to_publish(self, name, number, before):
         error = HarnessError("as if it had been killed there")
         with patch.object(
-            Publisher, name, failing(getattr(Publisher, name), number, before, error)
+            SweepRecorder, name, failing(getattr(SweepRecorder, name), number, before, error)
         ):
             execute.carry_out(self.folder, accept_drift=False)
 

@@ -17,7 +17,7 @@ from harness.store.results import Curve
 from harness.tracking.backend import connection
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.read_run import read_run
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.sweep_recorder import SweepRecorder
 from tests.support.recorded import PARAMS, QUIET, files, manifest, planned, result
 
 pytestmark = QUIET
@@ -40,7 +40,7 @@ def test_a_file_that_is_no_store_is_left_alone(tmp_path, content, reason):
             base.execute(content)
     before = path.read_bytes()
     with pytest.raises(TrackingError, match=reason) as told:
-        Publisher(sqlite_uri(path), manifest(tmp_path), tmp_path).open()
+        SweepRecorder(sqlite_uri(path), manifest(tmp_path), tmp_path).open()
     assert str(path) in str(told.value)
     assert path.read_bytes() == before
 
@@ -49,7 +49,7 @@ def test_a_folder_that_cannot_be_written_is_disk_trouble(tmp_path):
     (tmp_path / "file").write_text("in the way")
     uri = sqlite_uri(tmp_path / "file" / "mlflow.db")
     with pytest.raises(DiskError):
-        Publisher(uri, manifest(tmp_path), tmp_path).open()
+        SweepRecorder(uri, manifest(tmp_path), tmp_path).open()
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def closed_port():
 
 @pytest.mark.parametrize("kind", ["http", "postgresql"])
 def test_a_store_out_of_reach_is_told_within_bounds(tmp_path, monkeypatch, closed_port, kind):
-    monkeypatch.setattr(connection, "PATIENCE", 1.0)
+    monkeypatch.setattr(connection, "AWAY_SECONDS", 1.0)
     uri = f"{kind}://me:secret@127.0.0.1:{closed_port}/base"
-    publisher = Publisher(uri, manifest(tmp_path), tmp_path)
+    publisher = SweepRecorder(uri, manifest(tmp_path), tmp_path)
     for bound in (15, 5):  # the second time it does not wait
         start = time.monotonic()
         with pytest.raises(TrackingError, match="Connection refused") as told:
@@ -75,16 +75,16 @@ def test_a_store_out_of_reach_is_told_within_bounds(tmp_path, monkeypatch, close
 
 def test_a_server_that_never_answers_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    monkeypatch.setattr(connection, "PATIENCE", 1.0)
+    monkeypatch.setattr(connection, "AWAY_SECONDS", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(TrackingError, match="no answer in time"):
-            Publisher(uri, manifest(tmp_path), tmp_path).open()
+            SweepRecorder(uri, manifest(tmp_path), tmp_path).open()
 
 
 def test_a_store_that_comes_back_is_waited_for(tmp_path):
     uri = sqlite_uri(tmp_path / "mlflow.db")
-    publisher = Publisher(uri, manifest(tmp_path), tmp_path)
+    publisher = SweepRecorder(uri, manifest(tmp_path), tmp_path)
     publisher.open()
     [run, *_] = publisher._manifest.runs
     client, tries = publisher._connection.client, []
@@ -104,7 +104,7 @@ def test_a_store_that_comes_back_is_waited_for(tmp_path):
 @pytest.mark.parametrize("single", [True, False])
 def test_a_lost_answer_leaves_one_run(tmp_path, single):
     uri, sweep = sqlite_uri(tmp_path / "mlflow.db"), manifest(tmp_path, 1, single)
-    publisher = Publisher(uri, sweep, tmp_path)
+    publisher = SweepRecorder(uri, sweep, tmp_path)
     publisher.open()
     client, late = publisher._connection.client, []
     create_run = client.create_run
@@ -137,7 +137,7 @@ def test_what_mlflow_would_refuse_is_changed_visibly(tmp_path, caplog):
         metrics={**made.metrics, "../up": 1.0, "val/none": float("nan")},
     )
     params = {"long": "x" * 7000, **{f"field{i}": "1" for i in range(250)}}
-    publisher = Publisher(uri, sweep, tmp_path)
+    publisher = SweepRecorder(uri, sweep, tmp_path)
     publisher.open()
     files = {"../../outside.txt": b"", "plots/in.png": b""}
     run_id = publisher.publish(run, made, files, params, {"note": "y" * 9000, "t@g": "v"})
@@ -160,7 +160,7 @@ def test_what_mlflow_would_refuse_is_changed_visibly(tmp_path, caplog):
 def test_settings_of_the_user_are_put_back(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_RUN_ID", "f" * 32)
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
-    publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), manifest(tmp_path, 1), tmp_path)
+    publisher = SweepRecorder(sqlite_uri(tmp_path / "mlflow.db"), manifest(tmp_path, 1), tmp_path)
     publisher.open()
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
     run_id = publisher.publish(planned(0), result(planned(0)), {}, PARAMS, {})

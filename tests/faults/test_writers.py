@@ -48,7 +48,7 @@ def test_eight_sweeps_at_once_record_each_run_once(uri, workplace, request):
 
 def test_while_another_program_locks_the_store_training_goes_on(workplace):
     """Which holds it until all is trained; nobody is told, for all is published in the end."""
-    sqlite.prepare(workplace / "mlflow.db")
+    sqlite.prepare_store(workplace / "mlflow.db")
     with closing(sqlite3.connect(workplace / "mlflow.db", isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")

@@ -42,7 +42,7 @@ def test_a_run_is_filmed_from_before_training_to_its_result(place, figure):
     epochs = [frame.best_epoch for frame in run.timeline]
     assert epochs == sorted({0, 1, 2, 3, 4, 5, 8, 11, 15, 21, run.best_epoch})[: len(epochs)]
     assert run.timeline[-1] is run
-    assert film.pictures(run).keys() == {*epochs}
+    assert film.film_frames(run).keys() == {*epochs}
     one = run.timeline[3].predict(run.x["train"])
     again = harness.run(["figures=none", "tracking.model=none", "dataset.samples=40",
                          *DATA[figure], "epochs=3"])  # fmt: skip
@@ -107,7 +107,7 @@ def form(path):
 def test_the_page_plays_by_mouse_and_by_keyboard_and_asks_for_nothing(tmp_path):
     run = classification(name="</script><b> $x$ 学習")
     frames = dict.fromkeys((0, 1, 5, 40), draw(LossCurve(), "loss", run)[1])
-    content, file, heard = film.page(run.name, frames), tmp_path / "timeline.html", []
+    content, file, heard = film.film_page(run.name, frames), tmp_path / "timeline.html", []
     file.write_bytes(content)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
@@ -132,8 +132,8 @@ def test_the_page_plays_by_mouse_and_by_keyboard_and_asks_for_nothing(tmp_path):
 
 def test_a_page_of_twelve_pictures_is_small(place):
     run = harness.run([*LINE, *DATA["decision_map"], "epochs=60"])
-    assert len(film.page(run.name, film.pictures(run))) < 600_000
+    assert len(film.film_page(run.name, film.film_frames(run))) < 600_000
 
 
 def test_a_run_without_a_timeline_is_not_filmed():
-    assert film.pictures(regression()) == {}
+    assert film.film_frames(regression()) == {}

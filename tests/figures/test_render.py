@@ -16,7 +16,7 @@ from harness_plugins.figures.regression import Prediction
 from PIL import Image
 
 from harness.figures import draw, draw_all, render
-from harness.figures.png import encode
+from harness.figures.png import encode_png
 from tests.support import ROOT
 from tests.support.results import CURVES, curve, regression
 
@@ -115,4 +115,4 @@ assert "matplotlib.figure" in sys.modules and "matplotlib.pyplot" not in sys.mod
 
 def test_png_keeps_every_pixel():
     image = np.random.default_rng(0).integers(0, 256, (7, 11, 4), dtype=np.uint8)
-    assert (np.asarray(Image.open(io.BytesIO(encode(image, 100)))) == image[..., :3]).all()
+    assert (np.asarray(Image.open(io.BytesIO(encode_png(image, 100)))) == image[..., :3]).all()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.tracking.backend.queries import everywhere
+from harness.tracking.backend.queries import experiment_ids
 from tests.support.commands import SHORT, harness, manifest, refused
 
 pytestmark = pytest.mark.filterwarnings(
@@ -169,7 +169,7 @@ def test_secrets_of_the_environment_are_in_no_file(place, launched, store, monke
     from mlflow import MlflowClient
 
     client = MlflowClient()
-    runs = client.search_runs(everywhere(client), f"tags.`harness.folder` = '{folder}'")
+    runs = client.search_runs(experiment_ids(client), f"tags.`harness.folder` = '{folder}'")
     assert len(runs) == 3
     for run in runs:
         assert "hunter2" not in str(run.to_dictionary())

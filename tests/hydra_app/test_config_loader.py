@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from harness.hydra_app.app import composer
+from harness.hydra_app.app import open_composer
 from harness.hydra_app.config_loader import FastLoader
 from harness.hydra_app.output_files import Outputs
 
@@ -130,7 +130,7 @@ class Spy:
 
 @pytest.fixture
 def loaders(workplace):
-    with composer() as hydra:
+    with open_composer() as hydra:
         master = hydra.compose_config("config", ["hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
         str(master.hydra.sweep.dir)  # now `${now:…}` has its value, which jobs must share
         own = Own(hydra.config_loader._loader)

@@ -7,7 +7,7 @@ import pytest
 
 from harness.checks import Skip, parametrize_checks
 from harness.checks.running import instances
-from harness.config.registry import load, names
+from harness.config.registry import load_plugin, plugin_names
 from harness.contracts import KINDS
 from tests.plugins.references import (
     activations,
@@ -44,10 +44,10 @@ COMPARED = {
 
 def installed(kind):
     """All plugins of a kind; csv, which needs fields, with those given here."""
-    for name in names(kind):
+    for name in plugin_names(kind):
         with suppress(Skip):
             yield from instances(kind, name)
-        yield from (load(kind, name)(**fields) for fields in MORE.get(f"{kind}/{name}", ()))
+        yield from (load_plugin(kind, name)(**fields) for fields in MORE.get(f"{kind}/{name}", ()))
     if kind in COMPARED:
         stacks = [plugins for case in COMPARED[kind].CASES.values() for plugins in case.stacks]
         yield from (plugins[-1] for plugins in stacks)

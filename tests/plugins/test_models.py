@@ -11,7 +11,7 @@ from harness_plugins.models.rbf import RBF
 from harness_plugins.models.residual import ResidualMLP
 from harness_plugins.optimizers.momentum import SGD
 
-from harness.training.weights import join, split
+from harness.training.weights import join_weights, split_weights
 
 
 def uniform_of(seeds, dtype=float):
@@ -25,7 +25,7 @@ def weights_of(model, features, outputs, runs, dtype=float):
     arrays = [
         model.init(np.random.default_rng(r), Normal(0.7), features, outputs) for r in range(runs)
     ]
-    rows = join([np.stack(layer) for layer in zip(*arrays, strict=True)])
+    rows = join_weights([np.stack(layer) for layer in zip(*arrays, strict=True)])
     rows += np.random.default_rng(runs).normal(0, 0.3, rows.shape)
     return rows.astype(dtype), [array.shape for array in arrays[0]]
 
@@ -39,12 +39,12 @@ def test_the_notebook_comes_out():
     weights = model.init(rng, Normal(), 2, 1)
     shapes = [w.shape for w in weights]
     assert shapes == [(3, 4), (5, 1)]
-    rows = join([w[None] for w in weights])
+    rows = join_weights([w[None] for w in weights])
     state, losses = optimizer.init(rows), []
     for _ in range(1001):
-        prediction, cache = model.forward(split(rows, shapes), x, activation)
+        prediction, cache = model.forward(split_weights(rows, shapes), x, activation)
         losses.append(float(loss(prediction, y)[0]))
-        gradient = join(model.backward(cache, loss.gradient(prediction, y)))
+        gradient = join_weights(model.backward(cache, loss.gradient(prediction, y)))
         change, state = optimizer.update(gradient, state, rows)
         rows = rows + change
     assert losses[0] == pytest.approx(0.8242660887048511, rel=1e-14)
@@ -55,8 +55,8 @@ def test_the_notebook_comes_out():
 def test_without_hidden_layers_a_net_is_linear():
     rows, shapes = weights_of(MLP(()), 3, 2, 2)
     x = np.random.default_rng(0).normal(size=(2, 5, 3))
-    net, _ = MLP(()).forward(split(rows, shapes), x, Sigmoid())
-    linear, _ = Linear().forward(split(rows, shapes), x, Sigmoid())
+    net, _ = MLP(()).forward(split_weights(rows, shapes), x, Sigmoid())
+    linear, _ = Linear().forward(split_weights(rows, shapes), x, Sigmoid())
     w = rows.reshape(2, 4, 2)
     assert (net == linear).all()
     np.testing.assert_allclose(net, x @ w[:, :-1] + w[:, -1:], rtol=1e-12)
@@ -74,9 +74,13 @@ def test_dropout_silences_its_share_and_keeps_the_mean():
 
 def test_a_net_without_dropout_asks_for_no_random_numbers():
     rows, shapes = weights_of(MLP(), 2, 1, 1)
-    prediction, _ = MLP().forward(split(rows, shapes), np.ones((1, 3, 2)), Tanh(), uniform=None)
+    prediction, _ = MLP().forward(
+        split_weights(rows, shapes), np.ones((1, 3, 2)), Tanh(), uniform=None
+    )
     nobody = pytest.fail
-    same, _ = MLP().forward(split(rows, shapes), np.ones((1, 3, 2)), Tanh(), uniform=nobody)
+    same, _ = MLP().forward(
+        split_weights(rows, shapes), np.ones((1, 3, 2)), Tanh(), uniform=nobody
+    )
     assert (prediction == same).all()
 
 

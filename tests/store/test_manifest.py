@@ -12,10 +12,10 @@ from harness.store.manifest import Manifest, Planned, read_manifest, write_manif
 from harness.store.results import (
     Curve,
     Result,
-    pack,
+    pack_result,
     read_result,
     result_path,
-    unpack,
+    unpack_result,
     write_result,
 )
 
@@ -85,15 +85,15 @@ def test_a_truncated_result_counts_as_none(tmp_path, part):
 
 
 def test_a_flipped_bit_anywhere_in_a_result_is_noticed_or_harmless():
-    whole = pack(result())
+    whole = pack_result(result())
     for at in range(len(whole)):
         flipped = bytearray(whole)
         flipped[at] ^= 1 << at % 8
         try:
-            back = unpack(bytes(flipped))
+            back = unpack_result(bytes(flipped))
         except (ValueError, KeyError, TypeError):
             continue
-        assert pack(back) == whole, at
+        assert pack_result(back) == whole, at
 
 
 def test_a_result_of_another_run_counts_as_none(tmp_path):

@@ -128,7 +128,7 @@ def make_store(path: str, last: int = sys.maxsize) -> None:
     from harness.tracking.backend import sqlite
 
     left = die_at_write(last, "before_cursor_execute")
-    sqlite.prepare(Path(path))
+    sqlite.prepare_store(Path(path))
     print(last - left[0], flush=True)
     os._exit(0)
 

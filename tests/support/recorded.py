@@ -105,7 +105,7 @@ def served(directory: Path, behind: str | None = None) -> Iterator[str]:
     with TemporaryFile() as output, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "mlflow-artifacts:/")
         patch.setenv("MLFLOW_ARTIFACTS_DESTINATION", (directory / "mlartifacts").as_uri())
-        with ui.server(uri, port, output) as process:
+        with ui.running_server(uri, port, output) as process:
             ui.wait_until_it_answers(process, base)
             assert process.poll() is None
             patch.undo()

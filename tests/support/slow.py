@@ -87,7 +87,7 @@ def store_made() -> str:
     uri = os.environ["MLFLOW_TRACKING_URI"]
     path = database_file(uri)
     assert path is not None
-    sqlite.prepare(path)
+    sqlite.prepare_store(path)
     return uri
 
 

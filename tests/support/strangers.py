@@ -10,11 +10,11 @@ from harness.config import plugin_files, registry, schema
 
 CACHES = (
     registry._table,
-    registry.load,
-    registry.provenance,
-    schema.twin,
+    registry.load_plugin,
+    registry.plugin_provenance,
+    schema.twin_of,
     schema._schema,
-    plugin_files.content,
+    plugin_files.source_bytes,
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.analysis.leaderboard import Standing
+from harness.analysis.leaderboard import RankedRun
 from harness.cli import main
 from harness.sweeps.plan import Job, plan
 from harness.sweeps.summary import Summary
@@ -228,7 +228,7 @@ def test_a_long_sweep_is_told_of_more_processors_if_training_took_most_of_it():
     planned = plan(jobs, command=(), single=False)
 
     def said(trained, took, **launcher):
-        ranked = [Standing(run, "ok", {"train/seconds": trained}, "", 1) for run in planned.runs]
+        ranked = [RankedRun(run, "ok", {"train/seconds": trained}, "", 1) for run in planned.runs]
         summary = Summary(Path(), replace(planned, launcher=launcher), "", ranked, seconds=took)
         return summary.trained_long
 

@@ -85,7 +85,7 @@ def test_many_may_begin_at_once_with_a_database_that_is_not_there_yet(tmp_path):
         path = tmp_path / f"{number}.db"
         url = f"sqlite:///{path}"
         with ThreadPoolExecutor(4) as at_once:
-            storages = [*at_once.map(storage.database, [url] * 4)]
+            storages = [*at_once.map(storage.open_database, [url] * 4)]
         assert [storage.get_all_studies() for storage in storages] == [[]] * 4
         assert len(database(path, "SELECT * FROM version_info")) == 1
 

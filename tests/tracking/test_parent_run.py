@@ -8,9 +8,9 @@ import pytest
 from harness.cli import main
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result
-from harness.tracking.backend.uri import store_of
+from harness.tracking.backend.uri import sweep_store_uri
 from harness.tracking.publishing import Publishing
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.sweep_recorder import SweepRecorder
 from tests.commands.test_resume import unfinish
 from tests.sweeps.test_execute import client_of, runs_of
 
@@ -20,15 +20,15 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
-    monkeypatch.setattr("harness.tracking.parent_run.SECONDS", 0.0)
+    monkeypatch.setattr("harness.tracking.parent_run.LOOK_SECONDS", 0.0)
     monkeypatch.setattr("harness.tracking.parent_run.SHARE", 0)
-    notes, add = [], Publisher.add_tags
+    notes, add = [], SweepRecorder.add_tags
 
     def noted(self, run_id, tags):
         notes.extend(re.findall(r"(\d) of 3 runs done", tags.get("mlflow.note.content", "")))
         add(self, run_id, tags)
 
-    monkeypatch.setattr(Publisher, "add_tags", noted)
+    monkeypatch.setattr(SweepRecorder, "add_tags", noted)
     assert main(["-m", "seed=1,2,3", "epochs=3", "figures=none", "tracking.model=none"]) == 0
     client = client_of(f"sqlite:///{workplace}/mlflow.db")
     parents, _ = runs_of(client)
@@ -44,11 +44,11 @@ def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
 def test_one_job_of_a_sweep_says_nothing_of_what_others_do(place, launched, monkeypatch, whole):
     folder = launched("-m", "seed=1,2")
     unfinish(folder)
-    monkeypatch.setattr("harness.tracking.parent_run.SECONDS", 0.0)
+    monkeypatch.setattr("harness.tracking.parent_run.LOOK_SECONDS", 0.0)
     notes = []
-    monkeypatch.setattr(Publisher, "add_tags", lambda self, run_id, tags: notes.append(tags))
+    monkeypatch.setattr(SweepRecorder, "add_tags", lambda self, run_id, tags: notes.append(tags))
     manifest = read_manifest(folder)
-    at_work = Publishing(store_of(manifest), manifest, folder, whole=whole)
+    at_work = Publishing(sweep_store_uri(manifest), manifest, folder, whole=whole)
     [run, _] = manifest.runs
     at_work.submit(run, replace(read_result(folder, run.fingerprint), ended=1))
     at_work.close()

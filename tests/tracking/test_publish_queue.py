@@ -7,13 +7,13 @@ import pytest
 
 from harness.errors import OutOfReach, TrackingError
 from harness.tracking import publish_queue
-from harness.tracking.publish_queue import LAST, Outbox
+from harness.tracking.publish_queue import LAST, PublishQueue
 
 
 @pytest.fixture
 def store(monkeypatch):
     """A store that may be away; what was done there, and what was tried."""
-    monkeypatch.setattr(publish_queue, "FIRST", 0.05)
+    monkeypatch.setattr(publish_queue, "FIRST_RETRY_SECONDS", 0.05)
 
     class Store:
         def __init__(self):
@@ -37,7 +37,7 @@ def made(store):
     boxes = []
 
     def make():
-        boxes.append(Outbox(store.task("open"), time.monotonic))
+        boxes.append(PublishQueue(store.task("open"), time.monotonic))
         return boxes[-1]
 
     yield make
@@ -75,7 +75,7 @@ def test_what_is_owed_is_done_when_the_store_is_back(store, made, caplog):
 
 
 def test_at_the_end_it_is_tried_once_more_and_then_kept(store, made, monkeypatch):
-    monkeypatch.setattr(publish_queue, "FIRST", 1e6)
+    monkeypatch.setattr(publish_queue, "FIRST_RETRY_SECONDS", 1e6)
     store.away = True
     box = made()
     box.put("run", store.task("run"))
@@ -90,7 +90,7 @@ def test_a_store_that_is_away_is_tried_ever_more_rarely(store, made):
     box = made()
     until(lambda: len(store.tried) >= 4)
     assert box._wait == pytest.approx(0.05 * 2 ** len(store.tried))
-    assert publish_queue.LONGEST == 60
+    assert publish_queue.LONGEST_RETRY_SECONDS == 60
 
 
 def test_what_is_refused_is_left_aside_and_the_rest_is_done(store, made, caplog):
@@ -128,8 +128,8 @@ def test_a_store_that_never_answers_does_not_keep_the_program(store, made, monke
     box.put("run", silent.wait)
     box.close(0.0)
     assert "no time" in str(box.error)
-    monkeypatch.setattr(publish_queue, "HUNG", 0.2)
-    hung = Outbox(silent.wait, lambda: 0.0)
+    monkeypatch.setattr(publish_queue, "HUNG_SECONDS", 0.2)
+    hung = PublishQueue(silent.wait, lambda: 0.0)
     hung.close()
     assert hung.error is not None
     silent.set()

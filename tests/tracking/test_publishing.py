@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 import yaml
 
-from harness.tracking.artifacts import as_yaml
+from harness.tracking.artifacts import dump_yaml
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.publishing import Publishing
 from tests.conftest import make_config
@@ -26,7 +26,7 @@ FIGURES = {"names": [], "members": ["loss"], "best": 1, "timeline": False}
 
 def test_a_config_is_the_same_text_by_libyaml():
     slow = yaml.safe_dump(CONFIG, sort_keys=False, allow_unicode=True)
-    assert as_yaml(CONFIG).decode() == slow
+    assert dump_yaml(CONFIG).decode() == slow
     assert yaml.safe_load(slow) == CONFIG
 
 

@@ -23,12 +23,12 @@ class Client:
 
 
 def test_every_experiment_is_searched_and_every_run_found_the_oldest_first():
-    places = queries.everywhere(Client())
+    places = queries.experiment_ids(Client())
     assert places == ["0", "1", "2", "3", "4"]
-    found = queries.search(Client(), places, queries.having(sweep="s", role="run"))
+    found = queries.search_runs(Client(), places, queries.tag_filter(sweep="s", role="run"))
     assert [run.info.run_id for run in found] == ["4", "3", "2", "1", "0"]
 
 
 def test_a_filter_names_our_tags():
     wanted = "tags.`harness.sweep` = 's' and tags.`harness.role` = 'run'"
-    assert queries.having(sweep="s", role="run") == wanted
+    assert queries.tag_filter(sweep="s", role="run") == wanted

@@ -4,7 +4,7 @@ import pytest
 
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.read_run import read_run
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.sweep_recorder import SweepRecorder
 from tests.support.recorded import PARAMS, QUIET, manifest, result
 
 pytestmark = QUIET
@@ -13,7 +13,7 @@ pytestmark = QUIET
 def test_a_run_cut_short_after_its_creation_is_not_taken_for_published(tmp_path):
     uri, sweep = sqlite_uri(tmp_path / "mlflow.db"), manifest(tmp_path, 1)
     [run] = sweep.runs
-    first = Publisher(uri, sweep, tmp_path)
+    first = SweepRecorder(uri, sweep, tmp_path)
     first.open()
 
     def killed(*arguments, **options):
@@ -22,7 +22,7 @@ def test_a_run_cut_short_after_its_creation_is_not_taken_for_published(tmp_path)
     first._connection.client.log_batch = killed
     with pytest.raises(KeyboardInterrupt):
         first.publish(run, result(run), {}, PARAMS, {})
-    again = Publisher(uri, sweep, tmp_path)
+    again = SweepRecorder(uri, sweep, tmp_path)
     again.open()
     assert again.published(run, result(run)) is None
     [there] = again._search(role="run")
@@ -35,7 +35,7 @@ def test_a_run_cut_short_after_its_creation_is_not_taken_for_published(tmp_path)
 def test_what_is_known_of_a_published_run_is_small(tmp_path):
     sweep = manifest(tmp_path, 1)
     [run] = sweep.runs
-    publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)
+    publisher = SweepRecorder(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)
     publisher.open()
     publisher.publish(run, result(run, "running", 3), {}, PARAMS, {})
     assert publisher._runs[run.fingerprint].points

@@ -19,12 +19,12 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.config.build import build
-from harness.config.predictor import predictor, scaling_of
-from harness.config.registry import provenance
+from harness.config.predictor import predictor, scaling_as_lists
+from harness.config.registry import plugin_provenance
 from harness.engines.worker import train_stack
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.model import Trained
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.sweep_recorder import SweepRecorder
 from harness.training.data import prepare_for
 from tests.conftest import make_config
 from tests.support.recorded import QUIET, manifest, planned
@@ -43,16 +43,17 @@ def keep(tmp_path):
         config = make_config(epochs=30, **changes)
         prepared = prepare_for(build(config).member)
         plugins = tuple(
-            provenance(kind, config[kind]["name"]) for kind in ("model", "activation", "dataset")
+            plugin_provenance(kind, config[kind]["name"])
+            for kind in ("model", "activation", "dataset")
         )
         run = replace(planned(0), config=config, plugins=plugins)
         [result] = [*train_stack([run.fingerprint], [config])][-1]
         sweep = manifest(tmp_path, 1, single=True, runs=(run,))
         where = uri or sqlite_uri(tmp_path / "mlflow.db")
-        publisher = Publisher(where, sweep, tmp_path)
+        publisher = SweepRecorder(where, sweep, tmp_path)
         publisher.open()
         run_id = publisher.publish(run, result, {}, {}, {})
-        scaling = scaling_of(prepared)
+        scaling = scaling_as_lists(prepared)
         for _ in range(2):
             publisher.attach_model(run_id, Trained(run, result, prepared.data, scaling))
         return run_id, prepared.data, predictor(config, result.weights, scaling)

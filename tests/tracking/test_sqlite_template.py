@@ -23,7 +23,7 @@ pytestmark = QUIET
 def cache(tmp_path, monkeypatch):
     """An empty cache folder; the template's path in it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return sqlite_template.cached()
+    return sqlite_template.template_path()
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +32,8 @@ def good(tmp_path_factory):
     folder = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        sqlite.prepare(folder / "mlflow.db")
-        return sqlite_template.cached().read_bytes()
+        sqlite.prepare_store(folder / "mlflow.db")
+        return sqlite_template.template_path().read_bytes()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def warm(cache, good):
 
 def made(folder):
     folder.mkdir(exist_ok=True)
-    sqlite.prepare(folder / "mlflow.db")
+    sqlite.prepare_store(folder / "mlflow.db")
     return folder / "mlflow.db"
 
 
@@ -73,7 +73,7 @@ def test_a_copy_is_what_mlflow_makes(tmp_path, cache):
 
 def test_a_copy_is_made_without_a_migration(tmp_path, warm, monkeypatch):
     before = warm.stat().st_mtime_ns
-    monkeypatch.setattr(sqlite_template, "keep", lambda path: pytest.fail("made anew"))
+    monkeypatch.setattr(sqlite_template, "keep_template", lambda path: pytest.fail("made anew"))
     made(tmp_path / "copied")
     assert warm.stat().st_mtime_ns == before
 
@@ -111,7 +111,7 @@ HARM = {
 @pytest.mark.parametrize("harm", HARM)
 def test_a_bad_template_is_not_used(tmp_path, warm, good, harm):
     warm.write_bytes(HARM[harm](good))
-    assert not sqlite_template.copy(tmp_path / "copied")
+    assert not sqlite_template.copy_template(tmp_path / "copied")
     assert not (tmp_path / "copied").exists()
 
 
@@ -194,7 +194,7 @@ def test_a_store_whose_making_was_killed_at_any_step_is_made_again(
             cache.write_bytes(good)
         path = tmp_path / str(last) / "mlflow.db"
         assert start(path, last).wait() == -signal.SIGKILL, f"{last} of {steps}"
-        sqlite.prepare(path)
+        sqlite.prepare_store(path)
         assert dump(path) == right, f"{last} of {steps}"
         assert tidy(path.parent)
     print(f"{steps} steps")

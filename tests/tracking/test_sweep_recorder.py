@@ -13,14 +13,14 @@ from mlflow import MlflowClient
 from harness.errors import TrackingError, UsageError
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.read_run import read_run
-from harness.tracking.sweep_recorder import Publisher
+from harness.tracking.sweep_recorder import SweepRecorder
 from tests.support.recorded import PARAMS, QUIET, START, files, manifest, planned, result
 
 pytestmark = QUIET
 
 
 def publish_all(uri, tmp_path, sweep, outcome="ok"):
-    publisher = Publisher(uri, sweep, tmp_path)
+    publisher = SweepRecorder(uri, sweep, tmp_path)
     publisher.open()
     for run in sweep.runs:
         made = result(run, outcome)
@@ -117,7 +117,7 @@ def rows(tmp_path):
 
 def test_a_long_run_is_seen_while_it_runs(uri, tmp_path):
     sweep = manifest(tmp_path, 1)
-    publisher = Publisher(uri, sweep, tmp_path)
+    publisher = SweepRecorder(uri, sweep, tmp_path)
     publisher.open()
     [run] = sweep.runs
     for points in (2, 3):
@@ -135,11 +135,11 @@ def test_a_long_run_is_seen_while_it_runs(uri, tmp_path):
 def test_a_resumed_run_keeps_its_id_and_has_each_point_once(uri, tmp_path):
     sweep = manifest(tmp_path, 1)
     [run] = sweep.runs
-    first = Publisher(uri, sweep, tmp_path)
+    first = SweepRecorder(uri, sweep, tmp_path)
     first.open()
     run_id = first.publish(run, result(run, "stopped", 3), {}, PARAMS, {})
     assert runs_of(first)[2][0].info.status == "KILLED"
-    again = Publisher(uri, sweep, tmp_path)
+    again = SweepRecorder(uri, sweep, tmp_path)
     again.open()
     assert again.published(run, result(run, "stopped", 3)) == run_id
     again.publish(run, result(run, "running", 4, seconds=30), {}, PARAMS, {})
@@ -209,12 +209,12 @@ def test_a_deleted_experiment_is_told(tmp_path):
     publisher = publish_all(uri, tmp_path, manifest(tmp_path, 1, single=True))
     MlflowClient(uri).delete_experiment(publisher.experiment_id)
     with pytest.raises(TrackingError, match="'trying' is deleted"):
-        Publisher(uri, manifest(tmp_path), tmp_path).open()
+        SweepRecorder(uri, manifest(tmp_path), tmp_path).open()
 
 
 def test_threads_may_share_a_publisher(tmp_path):
     sweep = manifest(tmp_path, 6)
-    publisher = Publisher(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)
+    publisher = SweepRecorder(sqlite_uri(tmp_path / "mlflow.db"), sweep, tmp_path)
     publisher.open()
 
     def publish(run):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from harness.config import registry
 from harness.engines.worker import train_stack
 from harness.store import npz
-from harness.training.history import KEPT, Standing
+from harness.training.history import KEPT, RunState
 from tests.conftest import make_config
 from tests.training.test_loop import assert_same, last
 from tests.training.test_loop_refill import OWN, SHARED, unlucky
@@ -65,7 +65,7 @@ def test_killed_at_any_time_and_dealt_anew_each_run_has_its_bits(
     assert sorted(runs) == sorted(result.fingerprint for result in over)
 
 
-@pytest.mark.parametrize("optimizer", registry.names("optimizer"))
+@pytest.mark.parametrize("optimizer", registry.plugin_names("optimizer"))
 @pytest.mark.parametrize("size", [None, 20])
 def test_every_optimizer_goes_on_as_if_nothing_had_been(optimizer, size):
     model = {"name": "mlp", "hidden": [5], "dropout": 0.4}
@@ -74,7 +74,7 @@ def test_every_optimizer_goes_on_as_if_nothing_had_been(optimizer, size):
     assert_same(last(train_stack(["a"], [config]))[0], result)
 
 
-@pytest.mark.parametrize("schedule", registry.names("schedule"))
+@pytest.mark.parametrize("schedule", registry.plugin_names("schedule"))
 @pytest.mark.parametrize("size", [None, 20])
 def test_every_schedule_goes_on_where_it_was_also_with_one_generator(schedule, size):
     needed = {"step": {"every": 3, "factor": 0.5}}
@@ -157,7 +157,7 @@ def test_a_checkpoint_that_is_damaged_or_of_another_run_is_left_aside(damage):
 
 def test_all_that_is_remembered_of_a_run_is_kept_or_known_from_elsewhere():
     known = {"run", "worked", "until", "timeout", "patience", "min_delta", "period"}
-    assert {*KEPT} | known == set(Standing.__annotations__)
+    assert {*KEPT} | known == set(RunState.__annotations__)
 
 
 @pytest.mark.parametrize("seconds", [None, 30])

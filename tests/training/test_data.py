@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from harness.contracts import Data
 from harness.errors import UsageError
-from harness.training.data import check, decode, encode, fit_scaling, scale, split, stream
+from harness.training.data import (
+    check_data,
+    decode,
+    encode,
+    fit_scaling,
+    random_stream,
+    scale,
+    split_rows,
+)
 
 
 def regression(n=10, **changes):
@@ -33,9 +41,9 @@ def test_parts_are_disjoint_cover_everything_and_have_their_share(n, validation,
     data = regression(n)
     if (validation and not round(n * validation)) or (test and not round(n * test)):
         with pytest.raises(UsageError, match="leaves none"):
-            split(data, validation, test, np.random.default_rng(seed))
+            split_rows(data, validation, test, np.random.default_rng(seed))
         return
-    rows = split(data, validation, test, np.random.default_rng(seed))
+    rows = split_rows(data, validation, test, np.random.default_rng(seed))
     assert sorted(np.concatenate([*rows.values()])) == [*range(n)]
     assert len(rows.get("validation", ())) == round(n * validation)
     assert len(rows.get("test", ())) == round(n * test)
@@ -48,7 +56,7 @@ def test_parts_are_disjoint_cover_everything_and_have_their_share(n, validation,
 )
 def test_each_class_gives_its_share(counts, fraction, seed):
     codes = np.repeat(np.arange(len(counts)), counts)
-    rows = split(classification(codes), fraction, 0.0, np.random.default_rng(seed))
+    rows = split_rows(classification(codes), fraction, 0.0, np.random.default_rng(seed))
     for code, count in enumerate(counts):
         held_out = (codes[rows["validation"]] == code).sum()
         assert abs(held_out - count * fraction) <= 1.5
@@ -57,21 +65,21 @@ def test_each_class_gives_its_share(counts, fraction, seed):
 def test_the_same_generator_gives_the_same_parts_and_another_gives_others():
     data = regression(50)
     first, again, other = (
-        split(data, 0.3, 0.1, np.random.default_rng(seed))["validation"] for seed in (1, 1, 2)
+        split_rows(data, 0.3, 0.1, np.random.default_rng(seed))["validation"] for seed in (1, 1, 2)
     )
     assert first.tolist() == again.tolist() != other.tolist()
 
 
 def test_nothing_is_drawn_when_nothing_is_held_out():
     rng = np.random.default_rng(5)
-    rows = split(regression(), 0.0, 0.0, rng)
+    rows = split_rows(regression(), 0.0, 0.0, rng)
     assert rows["train"].tolist() == [*range(10)]
     assert rng.random() == np.random.default_rng(5).random()
 
 
 def test_parts_that_leave_nothing_to_train_on_are_refused():
     with pytest.raises(UsageError, match="leave no example to train on"):
-        split(regression(3), 0.5, 0.49, np.random.default_rng(0))
+        split_rows(regression(3), 0.5, 0.49, np.random.default_rng(0))
 
 
 def test_scaling_uses_the_training_part_alone_and_leaves_codes_and_constants():
@@ -118,10 +126,12 @@ def test_labels_become_one_column_or_one_a_class():
 )
 def test_data_that_breaks_the_contract_is_told(changes, said):
     with pytest.raises(UsageError, match=said):
-        check(regression(**changes), "mine")
+        check_data(regression(**changes), "mine")
 
 
 def test_streams_of_one_seed_differ_by_purpose_and_repeat():
-    draws = {name: stream(7, name).random() for name in ("data", "split", "weights", "batches")}
+    draws = {
+        name: random_stream(7, name).random() for name in ("data", "split", "weights", "batches")
+    }
     assert len(set(draws.values())) == 4
-    assert stream(7, "data").random() == draws["data"]
+    assert random_stream(7, "data").random() == draws["data"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.config.build import build
 from harness.engines.worker import train_stack
 from harness.training.loop import clipped, penalised, predict, train, with_penalty
-from harness.training.stack import Streams, stack, start
+from harness.training.stack import Streams, make_stack, start_group
 from tests.conftest import make_config
 
 NOTEBOOK = {
@@ -151,7 +151,7 @@ def test_full_batch_loss_at_step_e_is_of_the_weights_after_e_updates():
     x, y = rng.normal(size=(20, 2)), rng.normal(size=(20, 1))
     shapes = [(3, 4), (5, 1)]
     rows = rng.normal(size=(1, 17))
-    group = start([member], rows, Streams([rng], [rng]))
+    group = start_group([member], rows, Streams([rng], [rng]))
     for number, epoch in zip(range(4), train(group, x, y, shapes), strict=False):
         prediction = predict(group.stack, epoch.group.rows, shapes, x)
         assert epoch.loss == group.stack.loss(prediction, y[None])
@@ -165,14 +165,14 @@ def test_mini_batch_loss_is_the_mean_of_the_batch_losses_met():
     shapes, rows = [(3, 4), (5, 1)], rng.normal(size=(1, 17))
     order = np.random.default_rng(3).permutation(20)
     streams = Streams([np.random.default_rng(3)], [rng])
-    group = start([member], rows, streams)
+    group = start_group([member], rows, streams)
     epochs = [*islice(train(group, x, y, shapes), 2)]
     prediction = predict(group.stack, rows, shapes, x)
     assert epochs[0].loss == group.stack.loss(prediction, y[None])
     met, at = [], rows
     for part in (order[:8], order[8:16], order[16:]):
         batch = build(make_config(validation=0.0, epochs=1)).member
-        steps = train(start([batch], at, streams), x[part], y[part], shapes)
+        steps = train(start_group([batch], at, streams), x[part], y[part], shapes)
         met.append(next(steps).loss[0])
         at = next(steps).group.rows
     assert epochs[1].loss[0] == pytest.approx(np.mean(met), rel=1e-12)
@@ -181,7 +181,7 @@ def test_mini_batch_loss_is_the_mean_of_the_batch_losses_met():
 
 def test_penalty_is_part_of_the_training_loss_and_its_gradient():
     penalty = {"l1": 0.3, "l2": 0.7}
-    one = stack([build(make_config(penalty=penalty)).member])
+    one = make_stack([build(make_config(penalty=penalty)).member])
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(1, 17))
 
@@ -198,7 +198,7 @@ def test_penalty_is_part_of_the_training_loss_and_its_gradient():
 def test_clipping_bounds_each_value_or_the_norm_of_the_runs_that_ask():
     bounds = [(0.5, None), (None, 1.0), (None, None)]
     clips = [{"value": value, "norm": norm} for value, norm in bounds]
-    three = stack([build(make_config(clip=clip)).member for clip in clips])
+    three = make_stack([build(make_config(clip=clip)).member for clip in clips])
     gradient = np.array([[3.0, -4.0, 0.1], [3.0, -4.0, 0.0], [3.0, -4.0, 0.1]])
     cut = clipped(three, gradient.copy())
     assert cut[0].tolist() == [0.5, -0.5, 0.1]

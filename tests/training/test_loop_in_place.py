@@ -10,7 +10,7 @@ from harness_plugins.losses import MSE, Huber, SoftmaxCrossEntropy
 from harness.config.build import build
 from harness.numerics import takes_out
 from harness.training.loop import gives_both
-from harness.training.session import Training
+from harness.training.session import TrainingSession
 from tests.conftest import make_config
 from tests.training.test_loop import assert_same
 
@@ -43,7 +43,7 @@ def apart(loss):
 def trained(config, **changes):
     members = [build({**config, "seed": seed}).member for seed in range(3)]
     members = [dataclasses.replace(member, **changes) for member in members]
-    return [*Training(members, ["a", "b", "c"]).results()][-1]
+    return [*TrainingSession(members, ["a", "b", "c"]).results()][-1]
 
 
 @pytest.mark.parametrize("activation", IN_PLACE, ids=repr)

@@ -29,14 +29,14 @@ class Touchy(Sigmoid):
 def touchy(monkeypatch):
     """The plugin registered beside the installed ones."""
     entry = registry.Origin("activation", "touchy", f"{__name__}:Touchy", "tests", "0")
-    with_it = {**registry.table(), "activation": {"touchy": (entry,)}}
-    monkeypatch.setattr(registry, "table", lambda: with_it)
+    with_it = {**registry.plugin_table(), "activation": {"touchy": (entry,)}}
+    monkeypatch.setattr(registry, "plugin_table", lambda: with_it)
     assert __name__ in sys.modules
-    registry.load.cache_clear()
-    registry.provenance.cache_clear()
+    registry.load_plugin.cache_clear()
+    registry.plugin_provenance.cache_clear()
     yield
-    registry.load.cache_clear()
-    registry.provenance.cache_clear()
+    registry.load_plugin.cache_clear()
+    registry.plugin_provenance.cache_clear()
 
 
 def test_a_plugin_that_raises_fails_its_own_run_and_no_other(touchy):

@@ -7,7 +7,7 @@ import pytest
 from harness_plugins.optimizers.momentum import SGD
 
 from harness.config.build import build
-from harness.training.stack import Change, Streams, columns, float_fields, signature, start
+from harness.training.stack import Change, Streams, columns, float_fields, signature, start_group
 from tests.conftest import make_config
 
 
@@ -88,7 +88,7 @@ def test_under_one_generator_the_seed_decides_the_data_and_so_the_stack():
 def group(*rates):
     members = [member(optimizer={"name": "adam", "learning_rate": rate}) for rate in rates]
     rngs = [np.random.default_rng(int(rate * 10)) for rate in rates]
-    return start(members, np.array([[rate] * 5 for rate in rates]), Streams(rngs, rngs))
+    return start_group(members, np.array([[rate] * 5 for rate in rates]), Streams(rngs, rngs))
 
 
 def test_members_that_leave_take_all_that_is_theirs_along():

@@ -7,7 +7,7 @@ from harness.config.build import build
 from harness.engines.worker import train_stack
 from harness.training.loop import Epoch
 from harness.training.stack import Group
-from harness.training.stopping import Watch
+from harness.training.stopping import Stopping
 from tests.conftest import make_config
 
 
@@ -38,7 +38,7 @@ def watch(losses, *changes, validation=True, prune=None):
     if not validation:
         changes = [{"validation": 0.0, **each} for each in changes]
     rows = np.array([[0.0, r] for r in range(losses.shape[1])])
-    seen = Watch(members(*changes), rows, prune)
+    seen = Stopping(members(*changes), rows, prune)
     for number, loss in enumerate(losses):
         loss = loss[seen.runs]
         here = np.column_stack([np.full(len(loss), number), seen.runs])
@@ -107,7 +107,7 @@ def test_a_diverged_run_keeps_its_finite_history(validation):
 
 
 def test_a_run_whose_weights_overflow_while_its_loss_does_not_has_diverged():
-    seen = Watch(members({}), np.zeros((1, 2)))
+    seen = Stopping(members({}), np.zeros((1, 2)))
     stays = seen.see(epoch(0, np.ones(1), [[0.0, np.inf]]), np.ones(1), 0.0)
     assert not stays.any()
     assert seen.ended[0].outcome == "diverged"

@@ -6,9 +6,9 @@ import pytest
 from harness.config.build import build
 from harness.engines.worker import train_stack
 from harness.training.data import prepare_for
-from harness.training.loop import begin, judge, train
-from harness.training.stack import start
-from harness.training.weights import join, split
+from harness.training.loop import initial_weights, judge, train
+from harness.training.stack import start_group
+from harness.training.weights import join_weights, split_weights
 from tests.conftest import make_config
 from tests.training.test_loop import last
 
@@ -25,7 +25,7 @@ def result(**changes):
 
 
 def sizes(rows, shapes):
-    return [np.linalg.norm(layer) for layer in split(rows, shapes)]
+    return [np.linalg.norm(layer) for layer in split_weights(rows, shapes)]
 
 
 def test_norms_are_those_of_each_step_by_layer():
@@ -33,13 +33,15 @@ def test_norms_are_those_of_each_step_by_layer():
     member = build(config).member
     prepared = prepare_for(member)
     x, y = prepared.ready("train", "regression", "float64")
-    rows, shapes, streams = begin([member], prepared, 2, 1)
-    stack, expected = start([member], rows, streams).stack, []
-    for number, epoch in enumerate(train(start([member], rows, streams), x, y, shapes)):
+    rows, shapes, streams = initial_weights([member], prepared, 2, 1)
+    stack, expected = start_group([member], rows, streams).stack, []
+    for number, epoch in enumerate(train(start_group([member], rows, streams), x, y, shapes)):
         if number:
-            prediction, cache = stack.model.forward(split(rows, shapes), x[None], stack.activation)
+            prediction, cache = stack.model.forward(
+                split_weights(rows, shapes), x[None], stack.activation
+            )
             gradient = stack.model.backward(cache, judge(stack, prediction, y[None], rows)[1])
-            gradient = join(gradient) + 0.1 * rows
+            gradient = join_weights(gradient) + 0.1 * rows
             change = epoch.group.rows - rows
             every = [sizes(part, shapes) for part in (gradient, change, epoch.group.rows)]
             expected.append(np.concatenate(every))

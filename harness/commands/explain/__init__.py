@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 from harness.commands.explain import render
-from harness.commands.explain.lesson import lesson
-from harness.commands.explain.step import Step, take
+from harness.commands.explain.lesson import write_lesson
+from harness.commands.explain.step import Step, take_step
 from harness.commands.output_file import write_page
 from harness.config.build import build
 from harness.contracts import DataError
-from harness.engines.failures import reason
-from harness.errors import HarnessError, PluginError, UsageError, from_outside
+from harness.engines.failures import explain_failure
+from harness.errors import HarnessError, PluginError, UsageError, is_interruption
 from harness.store.params import Config
 
 WIDEST = 80  # characters that prose is wrapped at
@@ -19,7 +19,7 @@ WIDEST = 80  # characters that prose is wrapped at
 
 def main(arguments: list[str]) -> int:
     """Print the step, or write it as a page; nothing is trained or recorded; 0."""
-    from harness.hydra_app.launch import composed
+    from harness.hydra_app.launch import compose_run
 
     parser = argparse.ArgumentParser(prog="harness explain", description=__doc__)
     parser.add_argument("overrides", nargs="*", help="as of a run: model.hidden=[3,2] loss=mae …")
@@ -33,29 +33,29 @@ def main(arguments: list[str]) -> int:
     args = parser.parse_intermixed_args(arguments)
     if args.rows < 1:
         raise UsageError(f"--rows {args.rows}: at least 1")
-    config = composed(args.overrides, config_dir=args.config_dir)
-    step = taken(config)
-    sections, title = lesson(step), titled(step, config)
-    for path, form in ((args.html, render.html), (args.markdown, render.markdown)):
+    config = compose_run(args.overrides, config_dir=args.config_dir)
+    step = first_step(config)
+    sections, title = write_lesson(step), net_title(step, config)
+    for path, form in ((args.html, render.render_html), (args.markdown, render.render_markdown)):
         if path:
             print(f"page: {write_page(path, form(title, sections, args.rows), args.force)}")
     if not (args.html or args.markdown):
         width = min(shutil.get_terminal_size().columns, WIDEST)
-        print(render.text(title, sections, args.rows, max(width, 20)), end="")
+        print(render.render_text(title, sections, args.rows, max(width, 20)), end="")
     return 0
 
 
-def taken(config: Config) -> Step:
+def first_step(config: Config) -> Step:
     """The first step; PluginError if a plugin fails in it."""
     try:
-        return take(build(config))
+        return take_step(build(config))
     except BaseException as error:
-        if from_outside(error) or isinstance(error, HarnessError | DataError):
+        if is_interruption(error) or isinstance(error, HarnessError | DataError):
             raise
-        raise PluginError(reason(error, config)) from error
+        raise PluginError(explain_failure(error, config)) from error
 
 
-def titled(step: Step, config: Config) -> str:
+def net_title(step: Step, config: Config) -> str:
     """What the net is: its widths, if it has such, and its plugins."""
     hidden = getattr(step.built.member.model, "hidden", ())
     hidden = hidden if isinstance(hidden, tuple) else (hidden,)  # a stranger's may be one number

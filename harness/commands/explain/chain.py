@@ -23,7 +23,7 @@ class Layer(NamedTuple):
     gradient: Array  # (fan_in + 1, width)
 
 
-def chain(step: Step) -> list[Layer] | None:
+def layer_chain(step: Step) -> list[Layer] | None:
     """The layers of a net that is z = [h 1] W all the way; None if it is another kind of net.
 
     Which it is shows in its numbers: the formulas give its prediction and its gradient, or not.

@@ -22,7 +22,7 @@ class Node(NamedTuple):
     parts: tuple["Node | None", ...] = ()
 
 
-def parse(tex: str) -> Node:
+def parse_tex(tex: str) -> Node:
     """A formula as a tree."""
     tokens = TOKEN.findall(tex)[::-1]
     return _row(tokens)
@@ -62,7 +62,7 @@ def _one(tokens: list[str]) -> Node:
     return Node("atom", SIGNS.get(token[1:], token[1:]) if token[0] == "\\" else token)
 
 
-def mathml(node: Node) -> str:
+def to_mathml(node: Node) -> str:
     """The tree as MathML, without the `<math>` around it."""
     if node.kind == "name":
         return f"<mi>{escape(node.text)}</mi>"
@@ -73,7 +73,7 @@ def mathml(node: Node) -> str:
         return f"<{tag}>{escape(node.text)}</{tag}>"
     if node.kind == "space":
         return f'<mspace width="{node.text}"/>' if node.text else ""
-    inner = [mathml(part) for part in node.parts if part is not None]
+    inner = [to_mathml(part) for part in node.parts if part is not None]
     if node.kind == "frac":
         return f"<mfrac>{''.join(inner)}</mfrac>"
     if node.kind == "hat":
@@ -87,13 +87,13 @@ def mathml(node: Node) -> str:
     return f"<{tag}>{''.join(inner)}</{tag}>"
 
 
-def plain(node: Node) -> str:
+def to_text(node: Node) -> str:
     """The tree as one line of text."""
     if node.kind in ("atom", "name"):
         return f" {node.text} " if node.text in "=+⊙·←" else node.text
     if node.kind == "space":
         return " " if node.text else ""
-    inner = [plain(part) if part is not None else "" for part in node.parts]
+    inner = [to_text(part) if part is not None else "" for part in node.parts]
     if node.kind == "frac":
         return "/".join(f"({part})" if re.search(r"[ +-]", part) else part for part in inner)
     if node.kind == "hat":
@@ -104,7 +104,7 @@ def plain(node: Node) -> str:
     return base + _raised(low, LOW, "_") + _raised(high, HIGH, "^")
 
 
-def power(exponent: int) -> str:
+def power_of_ten(exponent: int) -> str:
     """10 to a power, in TeX; empty for 0."""
     return rf"10^{{{exponent}}} \cdot " if exponent else ""
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.commands.explain.chain import Layer, chain
+from harness.commands.explain.chain import Layer, layer_chain
 from harness.commands.explain.step import SHIFT, Step
 from harness.contracts import Array
-from harness.store.params import as_text
+from harness.store.params import format_value
 
 LONG = 4  # terms of a sum that are written out
 
@@ -28,9 +28,9 @@ class Section(NamedTuple):
     parts: list[str | Equation]
 
 
-def lesson(step: Step) -> list[Section]:
+def write_lesson(step: Step) -> list[Section]:
     """The whole step: data, weights, forward, loss, backward, update, and what it brought."""
-    layers = chain(step)
+    layers = layer_chain(step)
     forward = _forward(step, layers) if layers else _said(step)
     backward = _backward(step, layers) if layers else _gradients(step)
     return [
@@ -44,10 +44,10 @@ def lesson(step: Step) -> list[Section]:
     ]
 
 
-def formula(plugin: Any) -> str:
+def plugin_formula(plugin: Any) -> str:
     """What a plugin says of itself in its first line, and its fields."""
     said = (inspect.getdoc(plugin) or "").partition("\n")[0]
-    fields = ", ".join(f"{key} = {as_text(value)}" for key, value in vars(plugin).items())
+    fields = ", ".join(f"{key} = {format_value(value)}" for key, value in vars(plugin).items())
     return said + (f" Here {fields}." if fields else "")
 
 
@@ -68,7 +68,7 @@ def _data(step: Step) -> Iterator[str | Equation]:
 
 
 def _weights(step: Step, dense: bool) -> Iterator[str | Equation]:
-    yield formula(step.built.member.initializer)
+    yield plugin_formula(step.built.member.initializer)
     if dense:
         yield "A layer has a row for each of its inputs, and a last row: its biases."
     for k, w in enumerate(step.weights, 1):
@@ -77,7 +77,7 @@ def _weights(step: Step, dense: bool) -> Iterator[str | Equation]:
 
 def _said(step: Step) -> Iterator[str | Equation]:
     yield "The way from layer to layer is shown for plain dense nets; this is another kind."
-    yield formula(step.built.member.model)
+    yield plugin_formula(step.built.member.model)
     yield Equation(r"\hat{y}", step.prediction)
 
 
@@ -85,7 +85,7 @@ def _forward(step: Step, layers: Sequence[Layer]) -> Iterator[str | Equation]:
     name = _activation(step)
     yield "A column of ones lets the last row of W be the biases."
     if len(layers) > 1:
-        yield f"{name}: {formula(step.built.member.activation)}"
+        yield f"{name}: {plugin_formula(step.built.member.activation)}"
     for k, layer in enumerate(layers[:-1], 1):
         yield Equation(rf"z_{{{k}}} = [{_below(k)}\ 1]\, W_{{{k}}}", layer.z)
         if k == 1:
@@ -127,7 +127,7 @@ def _signed(text: str) -> str:
 
 
 def _loss(step: Step) -> Iterator[str | Equation]:
-    yield formula(step.built.member.loss)
+    yield plugin_formula(step.built.member.loss)
     l1, l2 = step.built.member.l1, step.built.member.l2
     if l1 or l2:
         yield f"The penalty is in it: l1 Σ|w| + ½ l2 Σw² with l1 = {l1:g}, l2 = {l2:g}."
@@ -190,7 +190,7 @@ def _update(step: Step) -> Iterator[str | Equation]:
         yield "With penalty and clipping the optimizer is given another gradient g:"
         for k, gradient in enumerate(step.gradient, 1):
             yield Equation(f"g_{{{k}}}", gradient, whole=True)
-    yield f"{formula(member.optimizer)} The schedule: {formula(member.schedule)}"
+    yield f"{plugin_formula(member.optimizer)} The schedule: {plugin_formula(member.schedule)}"
     for k, (change, after) in enumerate(zip(step.change, step.after, strict=True), 1):
         yield Equation(rf"\Delta W_{{{k}}}", change, whole=True)
         tex = rf"W_{{{k}}} \leftarrow W_{{{k}}} + \Delta W_{{{k}}}"

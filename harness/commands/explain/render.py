@@ -9,7 +9,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from harness.commands.explain.formula import mathml, parse, plain, power
+from harness.commands.explain.formula import parse_tex, power_of_ten, to_mathml, to_text
 from harness.commands.explain.lesson import Equation, Section
 from harness.contracts import Array
 
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parent / "lesson.html"
 DOTS, FIGURE_SPACE = "…", "\u2007"
 
 
-def text(title: str, sections: Sequence[Section], rows: int, width: int) -> str:
+def render_text(title: str, sections: Sequence[Section], rows: int, width: int) -> str:
     """Lines of at most `width` characters, but for matrices, which are as wide as they are."""
     lines = [*wrap(title, width), ""]
     for number, section in enumerate(sections, 1):
@@ -31,20 +31,20 @@ def text(title: str, sections: Sequence[Section], rows: int, width: int) -> str:
 
 
 def _lines(equation: Equation, rows: int, width: int) -> Iterator[str]:
-    left = f"  {plain(parse(equation.tex))}"
+    left = f"  {to_text(parse_tex(equation.tex))}"
     if isinstance(equation.value, float):
         yield f"{left} = {equation.value!r}"
         return
-    exponent, grid = cells(equation, rows)
-    left += f" = {plain(parse(power(exponent))).strip()} …" if exponent else ""
-    yield f"{left}{shape(equation.value).rjust(max(width - len(left), 12))}"
+    exponent, grid = matrix_cells(equation, rows)
+    left += f" = {to_text(parse_tex(power_of_ten(exponent))).strip()} …" if exponent else ""
+    yield f"{left}{format_shape(equation.value).rjust(max(width - len(left), 12))}"
     if equation.note:
         yield from wrap(equation.note, width, initial_indent="  ", subsequent_indent="  ")
     size = max(len(cell) for row in grid for cell in row)
     yield from ("      " + "  ".join(cell.rjust(size) for cell in row) for row in grid)
 
 
-def markdown(title: str, sections: Sequence[Section], rows: int) -> str:
+def render_markdown(title: str, sections: Sequence[Section], rows: int) -> str:
     """The same for whatever renders Markdown with TeX, as notebooks do."""
     parts = ["<!-- harness explain -->", f"# {_escaped(title)}"]
     for number, section in enumerate(sections, 1):
@@ -62,14 +62,14 @@ def _tex(equation: Equation, rows: int) -> str:
     note = f"\n\n*{_escaped(equation.note)}*" if equation.note else ""
     if isinstance(equation.value, float):
         return f"$$\n{equation.tex} = {equation.value!r}\n$${note}"
-    exponent, grid = cells(equation, rows)
+    exponent, grid = matrix_cells(equation, rows)
     lines = [" & ".join(cell.replace(DOTS, r"\dots") for cell in row) for row in grid]
     matrix = "\\begin{pmatrix}\n" + " \\\\\n".join(lines) + "\n\\end{pmatrix}"
-    size = rf"\quad \scriptstyle{{{shape(equation.value)}}}".replace("×", r"\times")
-    return f"$$\n{equation.tex} = {power(exponent)}{matrix} {size}\n$${note}"
+    size = rf"\quad \scriptstyle{{{format_shape(equation.value)}}}".replace("×", r"\times")
+    return f"$$\n{equation.tex} = {power_of_ten(exponent)}{matrix} {size}\n$${note}"
 
 
-def html(title: str, sections: Sequence[Section], rows: int) -> str:
+def render_html(title: str, sections: Sequence[Section], rows: int) -> str:
     """One page that needs nothing else: the browser itself sets the formulas."""
     body = []
     for number, section in enumerate(sections, 1):
@@ -82,15 +82,15 @@ def html(title: str, sections: Sequence[Section], rows: int) -> str:
 
 
 def _math(equation: Equation, rows: int) -> str:
-    inner, about = f"{mathml(parse(equation.tex))}<mo>=</mo>", ""
+    inner, about = f"{to_mathml(parse_tex(equation.tex))}<mo>=</mo>", ""
     if isinstance(equation.value, float):
         inner += f"<mn>{_minus(repr(equation.value))}</mn>"
     else:
-        exponent, grid = cells(equation, rows)
+        exponent, grid = matrix_cells(equation, rows)
         sizes = [max(map(len, column)) for column in zip(*grid, strict=True)]
         table = "".join(f"<mtr>{''.join(map(_cell, row, sizes))}</mtr>" for row in grid)
-        inner += f"{mathml(parse(power(exponent)))}<mtable>{table}</mtable>"
-        said = escape(f"{shape(equation.value)} {equation.note}")
+        inner += f"{to_mathml(parse_tex(power_of_ten(exponent)))}<mtable>{table}</mtable>"
+        said = escape(f"{format_shape(equation.value)} {equation.note}")
         about = f'<span class="quiet">{said}</span>'
     return f'<div class="line"><math display="block"><mrow>{inner}</mrow></math>{about}</div>'
 
@@ -105,11 +105,11 @@ def _minus(number: str) -> str:
     return number.replace("-", "−")
 
 
-def shape(value: Array) -> str:
+def format_shape(value: Array) -> str:
     return f"({' × '.join(map(str, value.shape))})"
 
 
-def cells(equation: Equation, rows: int) -> tuple[int, list[list[str]]]:
+def matrix_cells(equation: Equation, rows: int) -> tuple[int, list[list[str]]]:
     """A matrix as it is shown: its first rows and columns, with a mark where there are more.
 
     Very small or large numbers have a power of ten in common, which comes first.

@@ -8,10 +8,10 @@ import numpy as np
 from harness.config.build import Built
 from harness.contracts import Array, Arrays, Uniform
 from harness.training.data import Prepared, prepare_for
-from harness.training.loop import begin, for_all, judge, read_only, step, uniforms
-from harness.training.runtime import undisturbed
-from harness.training.stack import Group, Stack, Streams, start
-from harness.training.weights import Shapes, join, split
+from harness.training.loop import broadcast_runs, initial_weights, judge, read_only, step, uniforms
+from harness.training.runtime import single_threaded_numpy
+from harness.training.stack import Group, Stack, Streams, start_group
+from harness.training.weights import Shapes, join_weights, split_weights
 
 SHIFT = 1e-6  # by which a weight is moved to see how the loss moves
 
@@ -37,13 +37,13 @@ class Step(NamedTuple):
     loss_after: float  # on the same examples
 
 
-def take(built: Built) -> Step:
+def take_step(built: Built) -> Step:
     """The first step of a run, by the same calls in the same order as in training."""
     member = replace(built.member, metrics=())
     prepared = prepare_for(member)
     x, y = prepared.ready("train", member.loss.task, member.dtype)
-    rows, shapes, streams = begin([member], prepared, x.shape[1], y.shape[1])
-    group, draw = start([member], rows, streams), uniforms(streams.dropout, x.dtype)
+    rows, shapes, streams = initial_weights([member], prepared, x.shape[1], y.shape[1])
+    group, draw = start_group([member], rows, streams), uniforms(streams.dropout, x.dtype)
     seen, truth, batches = first_batch(x, y, member.batch_size, streams)
     drawn: list[tuple[int, ...]] = []
 
@@ -51,12 +51,12 @@ def take(built: Built) -> Step:
         drawn.append(shape)
         return draw(*shape)
 
-    with undisturbed():
+    with single_threaded_numpy():
         prediction, cache = forward(group, rows, shapes, seen, uniform)
         loss, delta = judge(group.stack, prediction, truth, rows)
-        raw = join(group.stack.model.backward(cache, delta))
+        raw = join_weights(group.stack.model.backward(cache, delta))
         exact = x.dtype == np.float64 and not drawn
-        measured = slope(group, shapes, seen, truth) if exact else None
+        measured = measured_slope(group, shapes, seen, truth) if exact else None
         total = np.full((1, 1), member.epochs * batches, x.dtype)
         move, _ = step(group, cache, delta, np.zeros_like(total), total)
         after = rows + move.change
@@ -73,7 +73,9 @@ def take(built: Built) -> Step:
 def forward(
     group: Group, rows: Array, shapes: Shapes, x: Array, uniform: Uniform | None = None
 ) -> tuple[Array, Any]:
-    return group.stack.model.forward(split(rows, shapes), x, group.stack.activation, uniform)
+    return group.stack.model.forward(
+        split_weights(rows, shapes), x, group.stack.activation, uniform
+    )
 
 
 def first_batch(
@@ -81,13 +83,13 @@ def first_batch(
 ) -> tuple[Array, Array, int]:
     """(1, B, …) of the first batch, and how many an epoch has."""
     if size is None or size >= len(x):
-        return for_all(x, 1), for_all(y, 1), 1
+        return broadcast_runs(x, 1), broadcast_runs(y, 1), 1
     batch = np.stack([rng.permutation(len(x)) for rng in streams.batches])[:, :size]
     seen, truth = x.take(batch, axis=0), y.take(batch, axis=0)
     return read_only(seen), read_only(truth), -(-len(x) // size)
 
 
-def slope(group: Group, shapes: Shapes, x: Array, y: Array) -> float:
+def measured_slope(group: Group, shapes: Shapes, x: Array, y: Array) -> float:
     """(L(w + ε) - L(w - ε)) / 2ε of the first weight."""
     losses = []
     for shift in (SHIFT, -SHIFT):
@@ -99,4 +101,4 @@ def slope(group: Group, shapes: Shapes, x: Array, y: Array) -> float:
 
 
 def _alone(rows: Array, shapes: Shapes) -> Arrays:
-    return [layer[0] for layer in split(rows, shapes)]
+    return [layer[0] for layer in split_weights(rows, shapes)]

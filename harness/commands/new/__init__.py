@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from harness.config import plugin_files
-from harness.config.registry import table
+from harness.config.registry import plugin_table
 from harness.contracts import KINDS
 from harness.errors import require, require_known
 from harness.store.files import write_atomically
@@ -23,8 +23,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("name", help="of the new plugin, as KIND=NAME will choose it")
     parser.add_argument("--dir", help="to write into, new or empty; harness-NAME if not given")
     asked = parser.parse_args(arguments)
-    check_free(asked.kind, asked.name)
-    every = files(asked.kind, asked.name)
+    check_name(asked.kind, asked.name)
+    every = package_files(asked.kind, asked.name)
     folder = Path(asked.dir or f"harness-{asked.name}".replace("_", "-"))
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     require(empty, f"{folder}: there is something there; choose another with --dir")
@@ -37,12 +37,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def check_free(kind: str, name: str) -> None:
+def check_name(kind: str, name: str) -> None:
     """UsageError if there is no such kind, or a plugin of it cannot have this name."""
     require_known("kind", kind, KINDS)
-    problem = plugin_files.unfit(name)
+    problem = plugin_files.name_problem(name)
     require(problem is None, str(problem))
-    for where in table()[kind].get(name, ()):
+    for where in plugin_table()[kind].get(name, ()):
         require(False, f"there is one of that name: {where}; choose another")
     there = find_spec(f"harness_{name}")
     require(
@@ -50,7 +50,7 @@ def check_free(kind: str, name: str) -> None:
     )
 
 
-def files(kind: str, name: str) -> dict[str, str]:
+def package_files(kind: str, name: str) -> dict[str, str]:
     """The files of a plugin's package, by their names."""
     module = f"harness_{name}"
     said = {

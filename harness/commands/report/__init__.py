@@ -14,9 +14,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="the file to write, else report-ID.html here")
     parser.add_argument("--force", action="store_true", help="write over whatever is there")
     asked = parser.parse_args(arguments)
-    from harness.commands.output_file import check_free, write_page
+    from harness.commands.output_file import require_writable, write_page
     from harness.commands.report.collect import from_folder, from_record
-    from harness.commands.report.page import page
+    from harness.commands.report.page import render_page
     from harness.tracking.backend.uri import tracking_uri
 
     folder = Path(asked.source)
@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> int:
     else:
         report = from_record(tracking_uri(None, Path.cwd()), asked.source)
     out = asked.out or Path(f"report-{report.manifest.sweep_id}.html")
-    check_free(out.absolute(), asked.force)  # before the work
-    out = write_page(out, page(report), asked.force)
+    require_writable(out.absolute(), asked.force)  # before the work
+    out = write_page(out, render_page(report), asked.force)
     for line in report.missing:
         print(f"harness: {line}", file=sys.stderr)
     print(f"report: {out}")

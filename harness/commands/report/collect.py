@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.analysis import leaderboard
 from harness.analysis.advice import advise
-from harness.analysis.leaderboard import Standing
-from harness.analysis.results import of_planned, sweep_result
+from harness.analysis.leaderboard import RankedRun
+from harness.analysis.results import planned_result, sweep_result
 from harness.config import plugin_files
 from harness.config.build import figures_for
 from harness.contracts import DataError
@@ -17,8 +17,8 @@ from harness.errors import HarnessError
 from harness.figures import draw_all
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.results import read_result
-from harness.store.trials import noted
-from harness.tracking.artifacts import as_yaml
+from harness.store.trials import read_trial_runs
+from harness.tracking.artifacts import dump_yaml
 from harness.tracking.read_sweep import read_sweep
 
 PLOTS = "plots/"
@@ -29,7 +29,7 @@ class Report:
     """All that the page is made of; what is not known is empty."""
 
     manifest: Manifest
-    ranked: Sequence[Standing]
+    ranked: Sequence[RankedRun]
     run_ids: Mapping[str, str]
     place: Mapping[str, str]  # where it comes from
     missing: list[str] = field(default_factory=list)  # why it is not whole, or lacks pictures
@@ -39,19 +39,19 @@ class Report:
     best_pictures: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
-    def best(self) -> Standing | None:
+    def best(self) -> RankedRun | None:
         """The best run; a single run however it ended."""
         if self.manifest.single:
             return next(iter(self.ranked), None)
-        return leaderboard.best(self.ranked, self.manifest.objective)
+        return leaderboard.best_run(self.ranked, self.manifest.objective)
 
 
 def from_folder(folder: Path) -> Report:
     """The report of a run's or sweep's folder, as far as it has got; nothing there is changed."""
     manifest = read_manifest(folder)
-    planned = manifest.runs if manifest.search is None else noted(folder)
+    planned = manifest.runs if manifest.search is None else read_trial_runs(folder)
     results = ((run, read_result(folder, run.fingerprint)) for run in planned)
-    standings = [leaderboard.standing(run, result) for run, result in results if result]
+    standings = [leaderboard.ranked_run(run, result) for run, result in results if result]
     ranked = leaderboard.rank(standings, manifest.objective)
     place = {"folder": str(folder), "record": manifest.tracking_uri}
     report = Report(manifest, ranked, {}, place)
@@ -75,15 +75,15 @@ def _draw(report: Report, folder: Path) -> None:
         return files
 
     if best is not None:
-        report.config = as_yaml(best.planned.config).decode()
+        report.config = dump_yaml(best.planned.config).decode()
     try:
-        plugin_files.recall(manifest.folders)
+        plugin_files.use_recorded_folders(manifest.folders)
         if not manifest.single:
             sweep = sweep_result(manifest, folder, report.ranked, {}, None)
             report.pictures = drawn("sweep", sweep)
         if best is not None:
             result = read_result(folder, best.planned.fingerprint)
-            run = of_planned(best.planned, result, None, folder)
+            run = planned_result(best.planned, result, None, folder)
             report.advice, report.best_pictures = advise(run), drawn("run", run)
     except (HarnessError, DataError) as error:
         report.missing.append(f"Not all pictures could be drawn: {error}")
@@ -92,7 +92,7 @@ def _draw(report: Report, folder: Path) -> None:
 def from_record(uri: str, asked: str) -> Report:
     """The report of a sweep or run that MLflow holds; UsageError if it holds none by this id."""
     found = read_sweep(uri, asked)
-    standings = [leaderboard.standing(run, result) for run, result in found.runs]
+    standings = [leaderboard.ranked_run(run, result) for run, result in found.runs]
     place = {"record": f"{found.manifest.tracking_uri}, {found.manifest.experiment}"}
     place |= {"run": found.top, **found.git}
     ranked = leaderboard.rank(standings, found.manifest.objective)

@@ -14,55 +14,55 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from harness.analysis import leaderboard
-from harness.analysis.leaderboard import Standing, counts
-from harness.analysis.significance import told
-from harness.analysis.sweep_note import note
+from harness.analysis.leaderboard import RankedRun, format_counts
+from harness.analysis.significance import format_difference
+from harness.analysis.sweep_note import write_sweep_note
 from harness.commands.report.collect import Report
-from harness.store.params import params
+from harness.store.params import recorded_params
 
 TEMPLATES = Path(__file__).parent
 ROWS, VALUES, UNWELL = 50, 12, 20  # shown: runs, values of what varied, runs that failed
 
 
-def page(report: Report) -> str:
+def render_page(report: Report) -> str:
     """The whole page; names may hold anything, and stay text."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
-    environment.filters["cell"] = cell
+    environment.filters["cell"] = format_cell
     manifest, ranked, best = report.manifest, report.ranked, report.best
-    columns, counted = table(report), counts(ranked)
+    columns, counted = leaderboard_rows(report), format_counts(ranked)
     words = ["harness", *([] if manifest.single else ["-m"]), *manifest.overrides]
     return environment.get_template("report.html").render(
         report=report,
         title=manifest.name or manifest.sweep_id,
         counts=counted,
         made=time.strftime("%Y-%m-%d %H:%M", time.localtime(manifest.created / 1000)),
-        note=markdown(note(ranked, manifest, counted)) if len(ranked) > 1 else "",
+        note=markdown_html(write_sweep_note(ranked, manifest, counted)) if len(ranked) > 1 else "",
         best=best,
-        answer=answer(report) if best else None,
+        answer=answer_text(report) if best else None,
         columns=[*columns],
         rows=[*zip(*columns.values(), strict=True)],
         shown=ROWS,
-        varied=varied(ranked),
+        varied=varied_values(ranked),
         unwell=[s for s in ranked if s.outcome in ("failed", "diverged")],
         listed=UNWELL,
-        pictures=shown(report.pictures),
-        best_pictures=shown(report.best_pictures),
+        pictures=embedded_pictures(report.pictures),
+        best_pictures=embedded_pictures(report.best_pictures),
         command=shlex.join(words),
-        environment={**manifest.numerics, **report.place, **plugins(ranked)},
+        environment={**manifest.numerics, **report.place, **plugins_by_kind(ranked)},
     )
 
 
-def answer(report: Report) -> tuple[str, str]:
+def answer_text(report: Report) -> tuple[str, str]:
     """The best setting, and what it is worth."""
     metric = report.manifest.objective["metric"]
-    first = leaderboard.settings_of(report.ranked, report.manifest.objective)[0]
-    worth = f"{metric} = {told(first.mean, first.interval)}"
+    first = leaderboard.group_by_setting(report.ranked, report.manifest.objective)[0]
+    worth = f"{metric} = {format_difference(first.mean, first.interval)}"
     if first.seeds > 1:
         worth += f", the mean of {first.seeds} seeds and its 95 % interval"
     return first.name, worth
 
 
-def markdown(text: str) -> Markup:
+def markdown_html(text: str) -> Markup:
     """Markdown as HTML, without links and images, which lead elsewhere."""
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     for rule in ("link_open", "link_close"):
@@ -70,9 +70,11 @@ def markdown(text: str) -> Markup:
     return Markup(renderer.render(text))
 
 
-def table(report: Report) -> dict[str, list[Any]]:
+def leaderboard_rows(report: Report) -> dict[str, list[Any]]:
     """The leaderboard's first rows; columns that say nothing are left out."""
-    columns = leaderboard.table(report.ranked, report.run_ids, report.manifest.objective)
+    columns = leaderboard.leaderboard_table(
+        report.ranked, report.run_ids, report.manifest.objective
+    )
     if len(columns["run"]) > 1:
         del columns["run"]  # what varies has columns of its own
     first = {name: column[:ROWS] for name, column in columns.items()}
@@ -81,18 +83,18 @@ def table(report: Report) -> dict[str, list[Any]]:
     }
 
 
-def varied(ranked: Sequence[Standing]) -> dict[str, list[str]]:
+def varied_values(ranked: Sequence[RankedRun]) -> dict[str, list[str]]:
     """The values that each setting had which differs between runs."""
-    keys = leaderboard.varying([s.planned for s in ranked])
+    keys = leaderboard.varying_params([s.planned for s in ranked])
     met: dict[str, dict[str, None]] = {key: {} for key in keys}
     for s in ranked:
-        settings = params(s.planned.config)
+        settings = recorded_params(s.planned.config)
         for key in met.keys() & settings.keys():
             met[key][settings[key]] = None
-    return {key: summed_up([*values]) for key, values in met.items()}
+    return {key: summarise_values([*values]) for key, values in met.items()}
 
 
-def summed_up(values: list[str]) -> list[str]:
+def summarise_values(values: list[str]) -> list[str]:
     """All values, or of many the first ones and how many there are."""
     try:
         values.sort(key=float)
@@ -102,7 +104,7 @@ def summed_up(values: list[str]) -> list[str]:
     return values if few else [*values[: VALUES // 2], f"… {len(values)} values up to", values[-1]]
 
 
-def shown(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
+def embedded_pictures(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """Each picture by its name: a PNG as a data URI, a page as its text."""
     return [
         {
@@ -115,7 +117,7 @@ def shown(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
     ]
 
 
-def plugins(ranked: Sequence[Standing]) -> dict[str, str]:
+def plugins_by_kind(ranked: Sequence[RankedRun]) -> dict[str, str]:
     """The plugins of each kind that any run used, with what they come from."""
     found = {
         (p["kind"], f"{p['distribution']} {p['version']}", p["name"])
@@ -129,7 +131,7 @@ def plugins(ranked: Sequence[Standing]) -> dict[str, str]:
     return {kind: "; ".join(said) for kind, said in lines.items()}
 
 
-def cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """A value as a table shows it."""
     if isinstance(value, float):
         return f"{value:.5g}" if math.isfinite(value) else ""

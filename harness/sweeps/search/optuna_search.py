@@ -9,16 +9,16 @@ from typing import Any
 import yaml
 
 from harness.analysis import leaderboard
-from harness.analysis.leaderboard import Standing
-from harness.config.record import resolved
+from harness.analysis.leaderboard import RankedRun
+from harness.config.record import resolve_environment
 from harness.errors import HarnessError, TrackingError
 from harness.store.files import write_atomically
-from harness.store.manifest import Manifest, Planned, planned
+from harness.store.manifest import Manifest, Planned, planned_from_json
 from harness.store.results import Result
 from harness.store.trials import RUNS
-from harness.sweeps.search.pruning import Pruning, note, pruning_study
-from harness.sweeps.search.storage import in_reach, journal
-from harness.sweeps.search.study import best, study_of
+from harness.sweeps.search.pruning import Pruning, note_losses, pruning_study
+from harness.sweeps.search.storage import database_errors, open_journal
+from harness.sweeps.search.study import best_trials, open_study
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +35,21 @@ class Search:
     and later, when the storage is out of reach.
     """
 
-    @in_reach()
+    @database_errors()
     def __init__(
         self, manifest: Manifest, folder: Path, storage: Any, width: int, plan: Plan
     ) -> None:
         assert manifest.search is not None
         self.manifest, self._settings, self._plan = manifest, manifest.search, plan
         self._folder = folder
-        self._study = study_of(manifest, storage or journal(folder / "trials.jsonl"))
+        self._study = open_study(manifest, storage or open_journal(folder / "trials.jsonl"))
         asked = self._settings["pruner"]
         self._pruned = None if asked is None else pruning_study(asked)
         per_worker = -(-self._settings["n_jobs"] // width)
         self._batch = per_worker * (1 if self._pruned is None else 2)  # half of them wait
         self._open: dict[int, list[str]] = {}  # trials that are not told yet: their fingerprints
         self._askers: dict[str, list[int]] = {}  # by fingerprint: the trials that wait for it
-        self._ended: dict[str, Standing] = {}
+        self._ended: dict[str, RankedRun] = {}
         self._warned: set[str] = set()
         self._take_over()
         self._left = self._to_ask()
@@ -65,7 +65,7 @@ class Search:
         found = {run.fingerprint: run for trial in self._own() for run in self._runs(trial)}
         return [*found.values()]
 
-    @in_reach()
+    @database_errors()
     def ask(self) -> list[Planned]:
         """The runs of the next trials, as many as shall be trained together; none at the end."""
         runs: list[Planned] = []
@@ -76,13 +76,15 @@ class Search:
                 runs += self._ask_one()
         return runs
 
-    @in_reach()
-    def tell(self, standing: Standing, result: Result) -> None:
+    @database_errors()
+    def tell(self, standing: RankedRun, result: Result) -> None:
         """A run has ended, or is found to have ended before."""
         fingerprint = standing.planned.fingerprint
         self._ended[fingerprint] = standing
         if self._pruned is not None:
-            note(self._pruned, result, int(resolved(standing.planned.config)["epochs"]))
+            note_losses(
+                self._pruned, result, int(resolve_environment(standing.planned.config)["epochs"])
+            )
         for number in self._askers.pop(fingerprint, []):
             self._settle(number)
 
@@ -102,9 +104,9 @@ class Search:
         except TrackingError as error:
             log.warning("%s is not written: %s", path, error)
 
-    @in_reach()
+    @database_errors()
     def _results(self) -> dict[str, Any]:
-        top = [{"params": t.params, "values": t.values} for t in best(self._study)]
+        top = [{"params": t.params, "values": t.values} for t in best_trials(self._study)]
         found: dict[str, Any] = {"name": "optuna", "study_name": self._study.study_name}
         if top and len(self._study.directions) == 1:
             found |= {"best_params": top[0]["params"], "best_value": top[0]["values"][0]}
@@ -158,7 +160,7 @@ class Search:
             return
         del self._open[number]
         standings = [self._ended[fingerprint] for fingerprint in asked]
-        value = leaderboard.value_of(standings, self.manifest.objective)
+        value = leaderboard.setting_value(standings, self.manifest.objective)
         if value is not None:
             self._study.tell(number, value)
             return
@@ -168,7 +170,7 @@ class Search:
         self._study.tell(number, state=bad)
 
     def _runs(self, trial: Any) -> list[Planned]:
-        return [planned(run) for run in trial.user_attrs[RUNS]]
+        return [planned_from_json(run) for run in trial.user_attrs[RUNS]]
 
     def _own(self) -> list[Any]:
         trials = self._study.get_trials(deepcopy=False)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from harness.store.results import Result
-from harness.sweeps.search.study import made
-from harness.training.history import questioned_every
+from harness.sweeps.search.study import make_optuna_part
+from harness.training.history import pruning_interval
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ def pruning_study(pruner: Any) -> Any:
     """Where losses on the way are kept, to prune others by: apart, for these are minimised."""
     import optuna
 
-    return optuna.create_study(direction="minimize", pruner=made("pruner", pruner))
+    return optuna.create_study(direction="minimize", pruner=make_optuna_part("pruner", pruner))
 
 
-def note(study: Any, result: Result, epochs: int) -> None:
+def note_losses(study: Any, result: Result, epochs: int) -> None:
     """A run's losses at the points at which runs are pruned."""
     from optuna.trial import TrialState
 
     curve = result.curves.get("val/loss", result.curves.get("train/loss"))
     if result.outcome not in ("ok", "pruned") or curve is None:
         return
-    trial, every = study.ask(), questioned_every(epochs)
+    trial, every = study.ask(), pruning_interval(epochs)
     points = range(every, min(epochs, result.last_epoch + 1), every)
     losses = np.interp([*points], curve.steps, curve.values)
     for epoch, loss in zip(points, losses, strict=True):

@@ -12,7 +12,7 @@ from typing import Any
 from harness.errors import DiskError, TrackingError, UsageError
 from harness.tracking.backend.uri import without_credentials
 
-TRIES, PAUSE = 10, 0.3  # to make a database's tables; seconds between them
+TRIES, PAUSE_SECONDS = 10, 0.3  # to make a database's tables; seconds between them
 _PASSWORD = re.compile(r"(?<!/)//(?!/)[^/@:]*:[^@]+@|(?:password|passwd|pwd)=[^&]")
 
 
@@ -32,7 +32,7 @@ def recorded_url(written: str | None) -> str | None:
     return without_credentials(written)
 
 
-def database(url: str) -> Any:
+def open_database(url: str) -> Any:
     """Optuna's storage at a URL.
 
     UsageError if there can be none, TrackingError if it is out of reach.
@@ -63,11 +63,11 @@ def _connected(url: str) -> Any:
             by_another = isinstance(error, IntegrityError) or "already exists" in str(error)
             if not (by_another and left):
                 raise
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
-def in_reach() -> Iterator[None]:
+def database_errors() -> Iterator[None]:
     """TrackingError if the database of a search fails meanwhile."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import DBAPIError
@@ -79,7 +79,7 @@ def in_reach() -> Iterator[None]:
         raise TrackingError(f"hydra.sweeper.storage: {reason}") from error
 
 
-def journal(path: Path) -> Any:
+def open_journal(path: Path) -> Any:
     """The log; a last line that a kill has torn is taken off, for Optuna would stumble over it."""
     import optuna
     from optuna.storages import JournalStorage
@@ -96,7 +96,7 @@ def journal(path: Path) -> Any:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        mend(path)
+        cut_torn_line(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of features that Optuna calls experimental
             return JournalStorage(JournalFileBackend(str(path), Ours(str(path))))
@@ -104,7 +104,7 @@ def journal(path: Path) -> Any:
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def mend(path: Path) -> None:
+def cut_torn_line(path: Path) -> None:
     """Cut a file after its last whole line."""
     if not path.exists():
         return

@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.errors import UsageError, require, require_known
 from harness.store.manifest import Manifest
-from harness.sweeps.search.storage import database, in_reach
-from harness.training.data import derived
+from harness.sweeps.search.storage import database_errors, open_database
+from harness.training.data import derived_seed
 
 KNOWN = {
     "sampler": {
@@ -32,7 +32,7 @@ KNOWN = {
 }
 
 
-def check(settings: dict[str, Any], objectives: int) -> None:
+def check_search(settings: dict[str, Any], objectives: int) -> None:
     """UsageError if a search cannot be as it is asked for."""
     for key in ("n_trials", "n_jobs"):
         value = settings[key]
@@ -40,16 +40,16 @@ def check(settings: dict[str, Any], objectives: int) -> None:
         require(good, f"hydra.sweeper.{key}={value}: a whole number, at least 1")
     there = find_spec("optuna") is not None
     require(there, "hydra/sweeper=optuna: pip install 'harness[optuna]' first")
-    made("sampler", settings["sampler"])
+    make_optuna_part("sampler", settings["sampler"])
     if settings["pruner"] is not None:
-        made("pruner", settings["pruner"])
+        make_optuna_part("pruner", settings["pruner"])
         require(objectives == 1, "hydra.sweeper.pruner: for one objective, and there are several")
 
 
-@in_reach()
-def opened(url: str, name: str | None, directions: Sequence[str]) -> Any:
+@database_errors()
+def open_storage(url: str, name: str | None, directions: Sequence[str]) -> Any:
     """Optuna's storage at a database URL; UsageError if its study of this name seeks otherwise."""
-    storage = database(url)
+    storage = open_database(url)
     there = {study.study_name: study.directions for study in storage.get_all_studies()}
     found = [direction.name.lower() for direction in there.get(name, ())]
     if found and found != [*directions]:
@@ -57,7 +57,7 @@ def opened(url: str, name: str | None, directions: Sequence[str]) -> Any:
     return storage
 
 
-def study_of(manifest: Manifest, storage: Any) -> Any:
+def open_study(manifest: Manifest, storage: Any) -> Any:
     """The study of a sweep: a new one, or the one of this name that is there."""
     import optuna
 
@@ -69,19 +69,19 @@ def study_of(manifest: Manifest, storage: Any) -> Any:
         directions=[first, *(direction for _, direction in manifest.objective["others"])],
         load_if_exists=True,
     )
-    seed = derived(settings["seed"], len(study.get_trials(deepcopy=False)))  # not those again
-    study.sampler = made("sampler", settings["sampler"], seed=seed)
+    seed = derived_seed(settings["seed"], len(study.get_trials(deepcopy=False)))  # not those again
+    study.sampler = make_optuna_part("sampler", settings["sampler"], seed=seed)
     return study
 
 
-def best(study: Any) -> list[Any]:
+def best_trials(study: Any) -> list[Any]:
     from optuna.trial import TrialState
 
     done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     return list(study.best_trials) if done else []
 
 
-def made(what: str, asked: Any, **given: Any) -> Any:
+def make_optuna_part(what: str, asked: Any, **given: Any) -> Any:
     """One of Optuna's samplers or pruners, from a name or {name: ..., option: value}."""
     import optuna
 

@@ -10,15 +10,17 @@ from urllib.parse import urlsplit
 
 from harness.errors import DiskError, HarnessError, OutOfReach, TrackingError
 from harness.tracking.backend import sqlite
-from harness.tracking.backend.mlflow_env import surroundings
-from harness.tracking.backend.uri import DATABASES, database_file, scheme, without_credentials
+from harness.tracking.backend.mlflow_env import mlflow_settings
+from harness.tracking.backend.uri import DATABASES, database_file, uri_scheme, without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 T = TypeVar("T")
-PATIENCE = 20.0  # seconds that a store may be away, in all, before it counts as out of reach
-BUSY = 40.0  # seconds that another program may hold a SQLite file: it is there, and will be done
+AWAY_SECONDS = 20.0  # seconds that a store may be away, in all, before it counts as out of reach
+LOCKED_SECONDS = (
+    40.0  # seconds that another program may hold a SQLite file: it is there, and will be done
+)
 _FULL = ("is full", "disk I/O error", "readonly database", "No space left", "File too large")
 _LASTING = (*_FULL, "malformed", "not a database", "no such table", "no such column", "unable to")
 _PASSING = (
@@ -41,7 +43,7 @@ class Connection:
     def __init__(self, uri: str, patience: float | None = None) -> None:
         self.uri = uri
         self.repeated = False  # whether something was tried again, so that it may be there twice
-        self._patience = PATIENCE if patience is None else patience
+        self._patience = AWAY_SECONDS if patience is None else patience
         self.down = False  # whether the last call found the store away: it may be done
         self._client: MlflowClient | None = None
         self.heard = time.monotonic()  # when a call last ended, well or not
@@ -54,9 +56,9 @@ class Connection:
     def open(self) -> None:
         """Import MLflow and reach the store; a SQLite file is made if it is not there."""
         path = database_file(self.uri)
-        with surroundings():
+        with mlflow_settings():
             if path is not None:
-                self.ask(lambda: sqlite.prepare(path))
+                self.ask(lambda: sqlite.prepare_store(path))
             self._client = self.ask(self._reach)
 
     def ask(self, action: Callable[[], T], again: Callable[[], T] | None = None) -> T:
@@ -65,16 +67,16 @@ class Connection:
         DiskError; OutOfReach when the patience is used up; TrackingError if it will not pass.
         """
         began, wait = time.monotonic(), 0.1
-        with surroundings():
+        with mlflow_settings():
             while True:
                 try:
                     answer = action()
                 except Exception as error:
                     self.heard = time.monotonic()
                     patience = 0 if self.down else self._patience_with(error)
-                    self.down = may_pass(error) and self.heard + wait > began + patience
+                    self.down = is_passing(error) and self.heard + wait > began + patience
                     self.repeated |= self.down
-                    if self.down or not may_pass(error):
+                    if self.down or not is_passing(error):
                         raise self._error(error) from error
                 else:
                     self.down, self.heard = False, time.monotonic()
@@ -85,13 +87,13 @@ class Connection:
 
     def _patience_with(self, error: Exception) -> float:
         busy = "is locked" in str(error)
-        return BUSY if busy and self._patience == PATIENCE else self._patience
+        return LOCKED_SECONDS if busy and self._patience == AWAY_SECONDS else self._patience
 
     def _reach(self) -> "MlflowClient":
         """A client. A database server is tried first: MLflow itself would ask for 100 seconds."""
         from mlflow import MlflowClient
 
-        kind = scheme(self.uri)
+        kind = uri_scheme(self.uri)
         if kind not in DATABASES or kind == "sqlite":
             return MlflowClient(self.uri)
         from sqlalchemy import NullPool, create_engine
@@ -109,15 +111,15 @@ class Connection:
         if isinstance(error, HarnessError):
             return error
         shown = without_credentials(self.uri)
-        reason = plainly(error).replace(self.uri, shown).replace("<database_uri>", shown)
+        reason = shorten_reason(error).replace(self.uri, shown).replace("<database_uri>", shown)
         user = self.uri.partition("://")[2].rpartition("@")[0]
         text = f"{shown}: {reason.replace(user, '…') if user else reason}"
         if (isinstance(error, OSError) and _is_disk(error)) or any(t in reason for t in _FULL):
             return DiskError(text)
-        return (OutOfReach if may_pass(error) else TrackingError)(text)
+        return (OutOfReach if is_passing(error) else TrackingError)(text)
 
 
-def may_pass(error: Exception) -> bool:
+def is_passing(error: Exception) -> bool:
     """Whether trying again later makes sense: no connection, no answer, a busy database.
 
     Or a row that two programs wrote at once, such as that of a dataset: the second finds it then.
@@ -136,7 +138,7 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, OperationalError | requests.RequestException | OSError)
 
 
-def plainly(error: Exception) -> str:
+def shorten_reason(error: Exception) -> str:
     """The reason in one line, out of the layers that libraries wrap around it."""
     text = str(error)
     for pattern, plain in (

@@ -24,7 +24,7 @@ _room, _inside = threading.RLock(), False
 
 
 @contextmanager
-def surroundings() -> Iterator[None]:
+def mlflow_settings() -> Iterator[None]:
     """MLflow's settings and log levels as the harness needs them; one thread at a time.
 
     Inside of another it is free: changing a level makes Python forget what every logger lets pass.

@@ -48,7 +48,7 @@ class Fit:
         return {names[key]: self.text(value, limit, key) for key, value in values.items()}
 
     def _name(self, key: str) -> str:
-        name = fitting(key)
+        name = fit_name(key)
         if name != key:
             self._say(f"{key!r} is not a name that MLflow takes: recorded as {name!r}")
         return self.text(name, KEY, repr(key[:40]))
@@ -60,7 +60,7 @@ class Fit:
 
 
 @lru_cache(maxsize=1000)
-def fitting(key: str) -> str:
+def fit_name(key: str) -> str:
     """The key itself, or a name like it with only what MLflow allows."""
     name = re.sub(r"[^/\w.\- :]", "_", key) or "_"
     if posixpath.normpath(name) != name or name.startswith(("/", "..")) or name == ".":
@@ -68,7 +68,7 @@ def fitting(key: str) -> str:
     return name
 
 
-def whole_lines(text: str, limit: int = TAG) -> str:
+def fit_lines(text: str, limit: int = TAG) -> str:
     """The text, or as many of its first lines as fit, with a last line that says so."""
     if len(text) <= limit:
         return text

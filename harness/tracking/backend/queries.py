@@ -13,24 +13,26 @@ if TYPE_CHECKING:
 PAGE = 1000  # that a store answers with at once
 
 
-def having(**tags: str) -> str:
+def tag_filter(**tags: str) -> str:
     """A filter for runs that have these of our tags."""
     return " and ".join(f"tags.`harness.{key}` = '{value}'" for key, value in tags.items())
 
 
-def everywhere(client: "MlflowClient") -> list[str]:
+def experiment_ids(client: "MlflowClient") -> list[str]:
     """The ids of all experiments."""
     experiments = _every(partial(client.search_experiments, max_results=PAGE))
     return [experiment.experiment_id for experiment in experiments]
 
 
-def search(client: "MlflowClient", places: Sequence[str], wanted: str) -> "list[Run]":
+def search_runs(client: "MlflowClient", places: Sequence[str], wanted: str) -> "list[Run]":
     """All runs of these experiments that a filter finds, the oldest first."""
     runs = _every(partial(client.search_runs, [*places], wanted, max_results=PAGE))
     return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
-def points(connection: Connection, run_id: str, names: Iterable[str]) -> "Iterator[Metric]":
+def metric_history(
+    connection: Connection, run_id: str, names: Iterable[str]
+) -> "Iterator[Metric]":
     """Every point that a run has of these metrics."""
     for name in names:
         read = partial(connection.client.get_metric_history, run_id, name)

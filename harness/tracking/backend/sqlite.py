@@ -17,7 +17,7 @@ HASTY = ("journal_mode=MEMORY", "synchronous=OFF")  # for a file that nobody see
 _pragmas: dict[str, Sequence[str]] = {}  # by database file; others' connections are left alone
 
 
-def prepare(path: Path) -> None:
+def prepare_store(path: Path) -> None:
     """Make the store's file if it is not there; TrackingError if something else is.
 
     MLflow fills a new file in some fifty steps that neither two programs at once nor a kill in
@@ -79,7 +79,7 @@ def _create(path: Path) -> None:
     for aside in (copied, made):
         _pragmas[str(aside)] = HASTY
         _clear(aside)
-    if sqlite_template.copy(copied):
+    if sqlite_template.copy_template(copied):
         with suppress(MlflowException, SQLAlchemyError, TrackingError):
             is_store(copied)
             _fill(copied)
@@ -87,7 +87,7 @@ def _create(path: Path) -> None:
             return
         _clear(copied)
     _fill(made)
-    sqlite_template.keep(made)
+    sqlite_template.keep_template(made)
     _put(made, path)
 
 

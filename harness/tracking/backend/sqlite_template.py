@@ -19,7 +19,7 @@ EMPTY = ("experiments", "runs")  # tables that nothing may be in
 _DAMAGE = (OSError, EOFError, zlib.error, sqlite3.Error, MemoryError)
 
 
-def cached() -> Path:
+def template_path() -> Path:
     """Where the template is: one for all that decides what MLflow makes of an empty file."""
     root = Path(os.environ.get("XDG_CACHE_HOME", ""))
     root = root if root.is_absolute() else Path("~/.cache").expanduser()
@@ -29,13 +29,13 @@ def cached() -> Path:
     return root / "harness" / f"{name}.db.gz"
 
 
-def copy(path: Path) -> bool:
+def copy_template(path: Path) -> bool:
     """Write a copy of the template to `path`; False, and nothing there, if there is no good one.
 
     The copy has no experiment yet: MLflow makes its first one when the copy is opened.
     """
     try:
-        with gzip.open(cached()) as file:  # has a checksum
+        with gzip.open(template_path()) as file:  # has a checksum
             content = file.read(LARGEST)
             whole = not file.read(1)
         with _in_memory(content) as base:
@@ -48,12 +48,12 @@ def copy(path: Path) -> bool:
     return True
 
 
-def keep(made: Path) -> None:
+def keep_template(made: Path) -> None:
     """Make the template of a store just made; without its experiment, which knows its folder."""
     with suppress(*_DAMAGE, RuntimeError, DiskError), _in_memory(made.read_bytes()) as base:
         base.execute("DELETE FROM experiments")
         base.commit()
-        write_atomically(cached(), gzip.compress(base.serialize(), mtime=0))
+        write_atomically(template_path(), gzip.compress(base.serialize(), mtime=0))
 
 
 def _in_memory(content: bytes) -> closing[sqlite3.Connection]:

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from harness.config.record import resolved
+from harness.config.record import resolve_environment
 from harness.errors import UsageError
 from harness.store.manifest import Manifest
 
@@ -26,7 +26,7 @@ def tracking_uri(asked: str | None, cwd: Path) -> str:
     """
     uri = asked or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     source = "tracking.uri" if asked else "MLFLOW_TRACKING_URI"
-    kind = scheme(uri)
+    kind = uri_scheme(uri)
     if kind == "sqlite":
         return _absolute(uri, cwd, source)
     if kind in ("", "file"):
@@ -49,7 +49,7 @@ def experiment_name(asked: str | None) -> str:
 
 def without_credentials(uri: str) -> str:
     """The same address without user and password, fit for a file or a screen."""
-    if scheme(uri) in SERVERS:
+    if uri_scheme(uri) in SERVERS:
         parts = urlsplit(uri)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     if not _SQLITE.match(uri):
@@ -75,7 +75,7 @@ def sqlite_uri(path: Path) -> str:
     return f"sqlite:///{_quoted(path)}"
 
 
-def scheme(uri: str) -> str:
+def uri_scheme(uri: str) -> str:
     """`sqlite`, `http`, …, in lower case and without a driver; empty for a bare path."""
     if uri in HOSTED:
         return uri
@@ -104,11 +104,11 @@ def _folder(uri: str, kind: str, cwd: Path, source: str) -> str:
     return uri if kind else (cwd.absolute() / uri).as_uri()
 
 
-def store_of(manifest: Manifest) -> str:
+def sweep_store_uri(manifest: Manifest) -> str:
     """The store of a sweep, with the credentials that the environment has for it."""
     for said in (manifest.tracking.get("uri"), None):  # as it was asked for; as for a new run
         with suppress(UsageError):
-            uri = tracking_uri(resolved({"uri": said})["uri"], Path(manifest.cwd))
+            uri = tracking_uri(resolve_environment({"uri": said})["uri"], Path(manifest.cwd))
             if without_credentials(uri) == manifest.tracking_uri:
                 return uri
     return manifest.tracking_uri

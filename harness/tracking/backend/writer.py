@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from harness.errors import TrackingError
 from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.name_limits import NAME, Fit
-from harness.tracking.backend.queries import points, search
+from harness.tracking.backend.queries import metric_history, search_runs
 from harness.tracking.backend.sqlite import artifacts_beside
 from harness.tracking.backend.uri import database_file
 
@@ -44,7 +44,7 @@ class Writer:
 
     def search(self, wanted: str) -> "list[Run]":
         """All runs that a filter finds, the oldest first."""
-        return search(self.connection.client, [self.experiment_id], wanted)
+        return search_runs(self.connection.client, [self.experiment_id], wanted)
 
     def create(self, name: str, started: int, tags: Mapping[str, str], same: str) -> "Run":
         """A new run, or, when an answer was lost, the one that the filter `same` finds."""
@@ -110,7 +110,7 @@ class Writer:
     def latest(self, run: "Run") -> int:
         """When the last was said of a run, in milliseconds since 1970."""
         told: list[int] = [run.info.start_time, run.info.end_time or 0]
-        shown = points(self.connection, run.info.run_id, run.data.metrics)
+        shown = metric_history(self.connection, run.info.run_id, run.data.metrics)
         return max([*told, *(point.timestamp for point in shown)])
 
     def _new_experiment(self, name: str) -> "Experiment":

@@ -30,13 +30,13 @@ class PluginSource(ConfigSource):
         return [] if results_filter == ObjectType.GROUP else _names(path)
 
     def load_config(self, config_path: str) -> ConfigResult:
-        from harness.config.schema import schema
+        from harness.config.schema import plugin_schema
 
         group, name = _split(config_path)
         if name not in _names(group):
             raise ConfigLoadError(f"{config_path}: no such plugin")
         return ConfigResult(
-            config=schema(group, name),
+            config=plugin_schema(group, name),
             path="harness://",
             provider="plugins",
             header={"package": None},
@@ -63,9 +63,9 @@ def _groups() -> tuple[str, ...]:
 
 
 def _names(group: str) -> list[str]:
-    from harness.config.registry import names
+    from harness.config.registry import plugin_names
 
-    return names(group) if group in _groups() else []
+    return plugin_names(group) if group in _groups() else []
 
 
 def _split(config_path: str) -> tuple[str, str]:

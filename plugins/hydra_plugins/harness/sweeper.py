@@ -54,14 +54,14 @@ class GridSweeper(Ours):
     def sweep(self, arguments: list[str]) -> Any:
         from hydra.core.plugins import Plugins
 
-        from harness.hydra_app.sweepers import grid
+        from harness.hydra_app.sweepers import run_grid
 
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.jobs.context,
             task_function=self.jobs.task,
             config=self.jobs.config,
         )
-        combinations = grid(self.jobs, arguments)
+        combinations = run_grid(self.jobs, arguments)
         return [launcher.launch(combinations, initial_job_idx=0)]
 
 
@@ -69,6 +69,6 @@ class OptunaSweeper(Ours):
     """`hydra/sweeper=optuna`: a search, which deals out its stacks itself."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        from harness.hydra_app.sweepers import optimise
+        from harness.hydra_app.sweepers import run_search
 
-        return [optimise(self.jobs, arguments)]
+        return [run_search(self.jobs, arguments)]

@@ -39,7 +39,7 @@ again. Both need `pip install -e '.[reference]'`.
 
 def names(kind: str) -> list[str]:
     """Our plugins of a kind; a stranger's are compared by strangers."""
-    ours = (registry.origin(kind, name) for name in registry.names(kind))
+    ours = (registry.find_plugin(kind, name) for name in registry.plugin_names(kind))
     return [origin.name for origin in ours if origin.distribution == "harness"]
 
 
@@ -59,7 +59,7 @@ def page(rows: list[tuple[str, str, float]]) -> str:
         text += f"\n## {module.TITLE}\n\n{module.HOW}\n\n"
         text += row(f"`{kind}`", "formula", "compared with", "difference") + "|---|---|---|---|\n"
         for name, found in ((name, found) for each, name, found in rows if each == kind):
-            formula = " ".join((getdoc(registry.load(kind, name)) or "").split())
+            formula = " ".join((getdoc(registry.load_plugin(kind, name)) or "").split())
             other, figure = module.CASES[name].reference, f"{found:.0e}" if found else "0"
             text += row(f"`{name}`", formula, f"`{other}`", figure)
     return text

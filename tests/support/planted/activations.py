@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.config.registry import load
+from harness.config.registry import load_plugin
 from tests.support.planted.making import bad
 
-Identity, Sigmoid, Tanh = (load("activation", name) for name in ("identity", "sigmoid", "tanh"))
+Identity, Sigmoid, Tanh = (
+    load_plugin("activation", name) for name in ("identity", "sigmoid", "tanh")
+)
 
 
 @dataclass

@@ -7,25 +7,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.checks import figure as figure_checks
-from harness.config.registry import load
+from harness.config.registry import load_plugin
 from harness.numerics import sigmoid, with_ones
 from tests.support.planted.making import bad
 
 Moons, Network, Normal = (
-    load("dataset", "moons"),
-    load("figure", "network"),
-    load("initializer", "normal"),
+    load_plugin("dataset", "moons"),
+    load_plugin("figure", "network"),
+    load_plugin("initializer", "normal"),
 )
 BCE, MSE, MAE, RMSE = (
-    load("loss", "bce"),
-    load("loss", "mse"),
-    load("metric", "mae"),
-    load("metric", "rmse"),
+    load_plugin("loss", "bce"),
+    load_plugin("loss", "mse"),
+    load_plugin("metric", "mae"),
+    load_plugin("metric", "rmse"),
 )
 Linear, SGD, Constant = (
-    load("model", "linear"),
-    load("optimizer", "sgd"),
-    load("schedule", "constant"),
+    load_plugin("model", "linear"),
+    load_plugin("optimizer", "sgd"),
+    load_plugin("schedule", "constant"),
 )
 
 
