@@ -21,7 +21,7 @@ BASES = {
     "initializer": "initializers.Normal",
     "loss": "losses.MSE",
     "metric": "metrics.MAE",
-    "model": "models.MLP",
+    "model": "models.mlp.MLP",
     "optimizer": "optimizers.momentum.SGD",
     "schedule": "schedules.Constant",
 }
