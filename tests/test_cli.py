@@ -46,7 +46,7 @@ def test_the_program_and_the_module_are_the_same(workplace):
     )
     done = harness_afresh("--version", cwd=workplace)
     assert (done.code, done.out) == (0, program.stdout)
-    assert done.out.startswith(f"harness {version('harness')} (Hydra 1.3")
+    assert done.out.startswith(f"harness {version('numpy-harness')} (Hydra 1.3")
 
 
 def test_a_run_that_diverges_is_listed_and_exits_3(workplace, capsys):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.commands import VERBS
 from harness.config.plugin_files import extra_plugin_folders
+from harness.config.registry import DISTRIBUTION
 from harness.errors import Terminated, UsageError
 from harness.hydra_app.app import (
     Composer,
@@ -32,7 +33,7 @@ PLUGINS = re.compile(r" --plugins[= ](\S+)(?= )")  # on a line that is not finis
 def main(arguments: list[str]) -> int:
     """Hand Hydra's flags to Hydra; train otherwise, print how it went; the exit code."""
     if "--version" in arguments:
-        print(f"harness {version('harness')} (Hydra {version('hydra-core')})")
+        print(f"harness {version(DISTRIBUTION)} (Hydra {version('hydra-core')})")
         return 0
     parser = argument_parser()
     parser.prog, parser.error = "harness", _refuse  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.config.record import resolve_environment
 from harness.config.registry import (
+    DISTRIBUTION,
     blame_plugin,
     find_plugin,
     load_plugin,
@@ -27,7 +28,6 @@ from harness.training.stack import Member
 
 log = logging.getLogger(__name__)
 
-BUILT_IN = "harness"  # the distribution of the built-in plugins
 METRICS = {"regression": ("r2", "rmse", "mae"), "classification": ("accuracy", "f1")}
 LOSSES = {"regression": ("regression",), "classification": ("binary", "multiclass")}
 
@@ -198,7 +198,7 @@ def figures_for(asked: Sequence[str] | None, scope: str | None = None) -> dict[s
     named = asked is not None and "all" not in asked
     figures: dict[str, Figure] = {}
     for name in asked or () if named else plugin_names("figure"):
-        if asked is None and find_plugin("figure", name).distribution != BUILT_IN:
+        if asked is None and find_plugin("figure", name).distribution != DISTRIBUTION:
             continue
         try:
             figures[name] = build_plugin("figure", {"name": name})

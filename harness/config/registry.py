@@ -15,6 +15,7 @@ from harness.config import plugin_files
 from harness.contracts import KINDS, DataError
 from harness.errors import HarnessError, PluginError, is_interruption, unknown_name
 
+DISTRIBUTION = "numpy-harness"  # of the built-in plugins, and of the harness itself
 # What a class of a kind says of itself besides its methods.
 CLASS_ATTRIBUTES = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
 

@@ -11,7 +11,11 @@ from harness.errors import UsageError, require, require_known
 from harness.store.results import Result
 
 STACK_BYTES = 3 << 20  # of memory that a stack's inner loop may touch: about a CPU cache
-INSTALL = {"processes": "loky", "ray": "'harness[ray]'", "submitit": "'harness[slurm]'"}
+INSTALL = {
+    "processes": "loky",
+    "ray": "'numpy-harness[ray]'",
+    "submitit": "'numpy-harness[slurm]'",
+}
 
 
 class Engine(NamedTuple):

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info
 
 from harness.config.build import Built
 from harness.config.record import resolve_environment
+from harness.config.registry import DISTRIBUTION
 from harness.store.params import NOT_RECORDED, Config
 from harness.training.data import Prepared, prepare_for
 
@@ -56,7 +57,7 @@ def current_numerics(dtype: str) -> dict[str, Any]:
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     blas: dict[str, Any] = min(pools, key=_not_numpys, default={})
     return {
-        "harness": version("harness"),
+        "harness": version(DISTRIBUTION),
         "numpy": np.__version__,
         "blas": f"{blas.get('internal_api', 'unknown')} {blas.get('version', '')}".strip(),
         "core": blas.get("architecture", "unknown"),

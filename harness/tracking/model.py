@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from harness.config import plugin_files
-from harness.config.registry import plugin_sources
+from harness.config.registry import DISTRIBUTION, plugin_sources
 from harness.contracts import Data
 from harness.store.manifest import Planned
 from harness.store.npz import pack_weights
@@ -128,5 +128,5 @@ def requirements(planned: Planned) -> list[str]:
         for plugin in planned.plugins
         if plugin["kind"] in NEEDED and plugin["version"] != plugin_files.VERSION
     }
-    pinned = {"harness": version("harness"), "numpy": np.__version__, **plugins}
+    pinned = {DISTRIBUTION: version(DISTRIBUTION), "numpy": np.__version__, **plugins}
     return [f"{name}=={number}" for name, number in pinned.items()]

@@ -209,7 +209,7 @@ def test_a_file_of_a_built_ins_name_is_chosen_by_its_folder(place, mine, launche
     folder = launched("--plugins=mine", "-m", "activation=harness/sigmoid,mine/sigmoid")
     runs = manifest(folder)["runs"]
     used = [plugin for run in runs for plugin in run["plugins"] if plugin["kind"] == "activation"]
-    assert [plugin["distribution"] for plugin in used] == ["harness", "mine"]
+    assert [plugin["distribution"] for plugin in used] == ["numpy-harness", "mine"]
     assert used[0]["source"] != used[1]["source"]
 
 

@@ -197,7 +197,7 @@ def test_every_built_in_plugin_is_ok_and_comes_by_our_entry_points(listed):
     rows = listed()
     assert {kind for kind, _ in rows} == set(KINDS)
     for key, (distribution, _, state, *_) in rows.items():
-        assert (key, distribution, state) == (key, "harness", "ok")
+        assert (key, distribution, state) == (key, "numpy-harness", "ok")
 
 
 def test_one_plugin_is_shown_with_all_that_is_known_of_it(workplace, capsys):
@@ -208,7 +208,7 @@ def test_one_plugin_is_shown_with_all_that_is_known_of_it(workplace, capsys):
     lines = harness(capsys, "plugins", "optimizer", "adamw").out.splitlines()
     name, _, module = lines[0].partition(": ")
     assert (name, module.partition(".")[0]) == ("optimizer=adamw", "harness_plugins")
-    assert lines[1].startswith("distribution: harness 0.")
+    assert lines[1].startswith("distribution: numpy-harness 0.")
     assert lines[2].startswith("source: /")
     assert "field: learning_rate: float = 0.001" in lines
     assert "presets: experiment=diabetes, experiment=own, optimizer=decayed_adamw" in lines

@@ -71,7 +71,7 @@ def test_the_wheel_holds_the_configs_and_leaves_the_namespace_package_open(wheel
         "harness",
         "harness_plugins",
         "hydra_plugins",
-        f"harness-{version('harness')}.dist-info",
+        f"numpy_harness-{version('numpy-harness')}.dist-info",
     }
 
 

@@ -36,7 +36,9 @@ def planned(number: int, **changes: Any) -> Planned:
         | {"context": part, "source": "harness://dataset/surface"}
         for part, rows in (("train", 160), ("validation", 40))
     )
-    plugins = ({"kind": "activation", "name": "tanh", "distribution": "harness", "version": "1"},)
+    plugins = (
+        {"kind": "activation", "name": "tanh", "distribution": "numpy-harness", "version": "1"},
+    )
     run = Planned(
         (number,),
         f"print{number}",

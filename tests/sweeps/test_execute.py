@@ -136,7 +136,7 @@ def test_tags_tell_where_a_run_comes_from(swept):
     assert len(tags["harness.fingerprint"]) == 24
     plugins = {p["kind"]: p for p in json.loads(tags["harness.plugins"])}
     assert plugins["optimizer"]["name"] == "sgd"
-    assert plugins["optimizer"]["distribution"] == "harness"
+    assert plugins["optimizer"]["distribution"] == "numpy-harness"
     assert {"numpy", "blas", "core", "threads", "dtype"} <= json.loads(
         tags["harness.numerics"]
     ).keys()

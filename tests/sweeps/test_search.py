@@ -212,7 +212,7 @@ def test_shuffled_choices_are_the_same_ones_for_every_trial():
 def test_a_search_without_optuna_says_what_to_install(workplace, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     said = refused(capsys, "-m", "hydra/sweeper=optuna", RATE)
-    assert said == "harness: hydra/sweeper=optuna: pip install 'harness[optuna]' first\n"
+    assert said == "harness: hydra/sweeper=optuna: pip install 'numpy-harness[optuna]' first\n"
 
 
 def test_runs_are_pruned_by_numbers_from_the_environment(place, monkeypatch):

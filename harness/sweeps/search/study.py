@@ -39,7 +39,7 @@ def check_search(settings: dict[str, Any], objectives: int) -> None:
         good = type(value) is int and value >= 1
         require(good, f"hydra.sweeper.{key}={value}: a whole number, at least 1")
     there = find_spec("optuna") is not None
-    require(there, "hydra/sweeper=optuna: pip install 'harness[optuna]' first")
+    require(there, "hydra/sweeper=optuna: pip install 'numpy-harness[optuna]' first")
     make_optuna_part("sampler", settings["sampler"])
     if settings["pruner"] is not None:
         make_optuna_part("pruner", settings["pruner"])

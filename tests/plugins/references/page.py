@@ -3,6 +3,7 @@
 from inspect import getdoc
 
 from harness.config import registry
+from harness.config.registry import DISTRIBUTION
 from tests.plugins.references import (
     activations,
     initializers,
@@ -40,7 +41,7 @@ again. Both need `pip install -e '.[reference]'`.
 def names(kind: str) -> list[str]:
     """Our plugins of a kind; a stranger's are compared by strangers."""
     ours = (registry.find_plugin(kind, name) for name in registry.plugin_names(kind))
-    return [origin.name for origin in ours if origin.distribution == "harness"]
+    return [origin.name for origin in ours if origin.distribution == DISTRIBUTION]
 
 
 def measured() -> list[tuple[str, str, float]]:
