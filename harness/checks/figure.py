@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.checks.kit import Call, Case, Kind, Skip, expect, expect_class_variable
-from harness.checks.results import runs, sweeps
+from harness.checks.sample_results import runs, sweeps
 from harness.contracts import Array
 
 HEADING = "Figures"

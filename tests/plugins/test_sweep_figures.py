@@ -4,7 +4,7 @@ import numpy as np
 from harness_plugins.figures.sweep_axes import axis, importance, space
 from harness_plugins.figures.sweep_settings import Diverged, HeatMap, Importance, Parallel
 
-from harness.checks.results import sweeps
+from harness.checks.sample_results import sweeps
 from harness.figures import draw_all
 
 

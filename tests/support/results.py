@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.checks.results import FAILED, classification, curve, net, regression, trained
+from harness.checks.sample_results import FAILED, classification, curve, net, regression, trained
 
 __all__ = ["CURVES", "FAILED", "classification", "curve", "net", "regression", "trained"]
 
