@@ -187,15 +187,16 @@ def test_an_engine_is_asked_for_more_only_when_a_worker_is_free(tmp_path):
     ("engine", "library", "install"),
     [
         ("processes", "loky.process_executor", "loky"),
-        ("ray", "ray", "'harness[ray]'"),
-        ("submitit", "submitit", "'harness[slurm]'"),
+        ("ray", "ray", "'numpy-harness[ray]'"),
+        ("submitit", "submitit", "'numpy-harness[slurm]'"),
     ],
 )
 def test_an_engine_that_is_not_installed_says_what_to_install(
     engine, library, install, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, library, None)
-    monkeypatch.delitem(sys.modules, f"harness.engines.{engine}_engine", raising=False)
+    module = engine if engine == "processes" else f"{engine}_engine"
+    monkeypatch.delitem(sys.modules, f"harness.engines.{module}", raising=False)
     with pytest.raises(UsageError) as refusal:
         Engine(engine).check()
     assert str(refusal.value) == f"hydra.launcher.engine={engine}: pip install {install} first"
