@@ -1,0 +1,1 @@
+"""What runs and sweeps amount to: leaderboard, significance, advice, differences."""

@@ -1,0 +1,1 @@
+"""What is asked for: plugins and settings, from a composed config to objects ready to train."""

@@ -1,0 +1,1 @@
+"""The harness as a Hydra application: composing, launching, sweeping, messages."""

@@ -1,0 +1,1 @@
+"""What is on disk: manifest, results, checkpoints, trials, each written whole."""

@@ -1,0 +1,1 @@
+"""Sweeps: planned, grouped into stacks, carried out, summed up."""

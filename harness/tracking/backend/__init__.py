@@ -1,0 +1,1 @@
+"""MLflow itself: stores, connections, limits and queries."""
