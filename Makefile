@@ -19,6 +19,8 @@ demo: $(VENV)/installed  ## install if need be, then train a sweep of 36 runs an
 	@echo
 	@echo "To see its curves in the MLflow UI: $(BIN)/harness ui"
 
+# Tests see what users see: Python writes bytecode where this variable is empty.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: lint  ## formatting, lint, types and all tests, as CI runs them
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 

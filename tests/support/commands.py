@@ -30,7 +30,9 @@ def closing_lines(text: str) -> dict[str, str]:
 
 
 def listing(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    """Return the paths under `folder`, without the bytecode that Python writes by itself."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*"))
+    return sorted(str(path) for path in paths if "__pycache__" not in path.parts)
 
 
 def harness(capsys, *arguments: str) -> Done:
