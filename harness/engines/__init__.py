@@ -44,7 +44,7 @@ class Engine(NamedTuple):
     def _crew(self, name: str) -> Any:
         try:
             module = name if name == "processes" else f"{name}_engine"
-            return import_module(f"harness.engines.{module}").Crew
+            return import_module(f"harness.engines.{module}").WorkerPool
         except ImportError as error:
             text = f"hydra.launcher.engine={name}: pip install {INSTALL[name]} first"
             raise UsageError(text) from error
