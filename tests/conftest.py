@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from harness.tracking.backend.uri import sqlite_uri
+from tests.support.browsing import chromium
 from tests.support.commands import SHORT, harness
 from tests.support.recorded import served
 from tests.support.servers import cluster
@@ -139,6 +140,13 @@ def postgresql():
 def database(postgresql):
     """The address of one database in it, for many tests: MLflow's tables take seconds to make."""
     return postgresql.database("runs")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real browser; each test opens pages of its own."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(params=["sqlite", "server", "database", "server_on_postgresql"])

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness.commands.signals import tidy_signals
-from tests.commands.test_resume import client_and_runs
 from tests.support import forks
 from tests.support.commands import SHORT, harness, harness_afresh, listing, variables
+from tests.support.recorded import client_and_runs
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"

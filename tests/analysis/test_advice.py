@@ -4,10 +4,10 @@ import pytest
 
 import harness
 from harness.analysis.advice import advise
-from tests.commands.test_resume import client_and_runs
 from tests.support.commands import closing_lines
 from tests.support.commands import harness as called
 from tests.support.recorded import QUIET as UNHEARD
+from tests.support.recorded import client_and_runs
 
 pytestmark = UNHEARD
 

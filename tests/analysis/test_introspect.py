@@ -14,7 +14,7 @@ from harness.training.loop import predict
 from harness.training.stack import make_stack
 from harness.training.weights import join_weights
 from tests.conftest import make_config
-from tests.training.test_loop import last
+from tests.support.stacks import last
 
 MODELS = {"linear": 0, "mlp": 1, "rbf": 0, "residual_mlp": 2}  # how often each asks its activation
 

@@ -1,13 +1,11 @@
 """`harness explain`: one step with all its numbers, which are those of the training loop."""
 
 import re
-import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
 
 from harness.commands.explain import net_title
 from harness.commands.explain.chain import layer_chain
@@ -16,7 +14,6 @@ from harness.commands.explain.step import take_step
 from harness.config.build import build
 from harness.engines.worker import train_stack
 from tests.conftest import make_config
-from tests.plugins.test_surface3d import FLAGS
 from tests.support.commands import harness, refused
 
 NETS = {
@@ -125,23 +122,21 @@ def test_other_kinds_of_nets_are_shown_from_outside(workplace, capsys):
     assert "(2 × 17 × 16)" in out
 
 
-def test_the_page_is_whole_in_itself_and_its_formulas_are_set(workplace, capsys):
+def test_the_page_is_whole_in_itself_and_its_formulas_are_set(workplace, browser, capsys):
     dots = ("model.hidden=[9,3]", "activation=leaky_relu", "data_seed=7")
     assert "page: " in explained(capsys, *dots, "--html", "it.html")
     assert "://" not in (workplace / "it.html").read_text()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page, asked = browser.new_page(viewport={"width": 900, "height": 800}), []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((workplace / "it.html").as_uri())
-        assert len(asked) == 1
-        assert page.title() == "One training step: mlp 2-9-3-1, surface, leaky_relu, mse, sgd"
-        assert page.locator("h2").count() == 7
-        assert page.locator("merror").count() == 0
-        fractions = page.locator("mfrac").first.bounding_box()
-        assert fractions["height"] > 25
-        assert page.evaluate("document.documentElement.scrollWidth") <= 900
-        browser.close()
+    page, asked = browser.new_page(viewport={"width": 900, "height": 800}), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((workplace / "it.html").as_uri())
+    assert len(asked) == 1
+    assert page.title() == "One training step: mlp 2-9-3-1, surface, leaky_relu, mse, sgd"
+    assert page.locator("h2").count() == 7
+    assert page.locator("merror").count() == 0
+    fractions = page.locator("mfrac").first.bounding_box()
+    assert fractions["height"] > 25
+    assert page.evaluate("document.documentElement.scrollWidth") <= 900
+    page.close()
 
 
 def test_the_markdown_has_every_formula_as_tex(workplace, capsys):

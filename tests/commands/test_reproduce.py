@@ -13,8 +13,6 @@ from mlflow import MlflowClient
 import harness as package
 from harness.config.plugin_files import VARIABLE
 from harness.tracking.backend.queries import experiment_ids, search_runs
-from tests.commands.test_resume import MINE, upgrade
-from tests.config.test_plugin_files import SNAKE
 from tests.support import forks
 from tests.support.commands import (
     SHORT,
@@ -26,7 +24,7 @@ from tests.support.commands import (
     variables,
 )
 from tests.support.slow import until
-from tests.support.strangers import forget, strangers
+from tests.support.strangers import MINE, SNAKE, forget, strangers, upgrade
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"

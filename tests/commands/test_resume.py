@@ -4,33 +4,20 @@ import json
 import os
 import threading
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from harness.store.locks import sweep_lock
-from harness.store.manifest import read_manifest, write_manifest
-from harness.store.results import result_path
+from harness.store.manifest import read_manifest
 from tests.support import forks
-from tests.support.commands import harness, variables
-from tests.support.strangers import forget, strangers
+from tests.support.commands import harness, unfinish, variables
+from tests.support.recorded import client_and_runs
+from tests.support.strangers import MINE, forget, strangers, upgrade
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
 )
-MINE = """
-import numpy as np
-from dataclasses import dataclass
-
-@dataclass(frozen=True)
-class Mine:
-    def __call__(self, z):
-        return z / (1 + np.abs(z))
-
-    def derivative(self, z, h):
-        return 1 / (1 + np.abs(z)) ** 2
-"""
 
 
 @pytest.fixture
@@ -44,32 +31,6 @@ def mine(tmp_path_factory):
 def recorded_in(place):
     """The address of the store."""
     return os.environ["MLFLOW_TRACKING_URI"]
-
-
-def upgrade(installed):
-    """Another version of the plugin takes the place of the one that was planned."""
-    (installed.folder / "mine_dist.py").write_text(MINE + "# changed\n")
-    metadata = installed.folder / "mine_dist-1.2.dist-info" / "METADATA"
-    metadata.write_text(metadata.read_text().replace("1.2", "1.3"))
-    forget()
-
-
-def unfinish(folder, **changes):
-    """As if the sweep had been killed before its last run, planned on another machine perhaps."""
-    made = read_manifest(folder)
-    write_manifest(folder, replace(made, **changes))
-    last = made.runs[-1]
-    result_path(folder, last.fingerprint).unlink()
-    return last.fingerprint
-
-
-def client_and_runs(uri, folder, role="run"):
-    from mlflow import MlflowClient
-
-    client, sweep = MlflowClient(uri), read_manifest(folder).sweep_id
-    wanted = f"tags.`harness.sweep` = '{sweep}' and tags.`harness.role` = '{role}'"
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    return client, client.search_runs(experiments, wanted)
 
 
 def states(uri, folder):

@@ -19,8 +19,9 @@ from harness.errors import TrackingError
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.sweep_recorder import SweepRecorder
 from tests.support import commands
-from tests.support.browsing import Ui, chromium, descendants, is_open
+from tests.support.browsing import Ui, is_open
 from tests.support.commands import closing_lines
+from tests.support.processes import descendants
 from tests.support.recorded import PARAMS, QUIET, manifest, result
 
 pytestmark = QUIET
@@ -60,14 +61,14 @@ def running(place):
 
 
 @pytest.fixture(scope="module")
-def page():
+def page(browser):
     """One page for all tests, for it takes seconds to load; it asks nobody outside."""
-    with chromium() as page:
-        asked = []
-        page.on("request", lambda request: asked.append(request.url))
-        yield page
-        assert asked
-        assert not [url for url in asked if not url.startswith(HERE)]
+    page, asked = browser.new_page(viewport={"width": 1500, "height": 1000}), []
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    page.close()
+    assert asked
+    assert not [url for url in asked if not url.startswith(HERE)]
 
 
 def drawn(page, file):

@@ -18,27 +18,11 @@ from harness.engines.worker import Work, train_work
 from harness.errors import PluginError, UsageError
 from tests.conftest import make_config
 from tests.support.commands import SHORT, harness, manifest, refused
-from tests.support.strangers import forget
+from tests.support.strangers import SNAKE, forget
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
 )
-SNAKE = '''
-from dataclasses import dataclass
-import numpy as np
-
-@dataclass(frozen=True)
-class Snake:
-    """h = z + sin²(az)/a."""
-
-    a: float = 1.0
-
-    def __call__(self, z):
-        return z + np.sin(self.a * z) ** 2 / self.a
-
-    def derivative(self, z, h):
-        return 1 + np.sin(2 * self.a * z)
-'''
 BROKEN = {
     "empty": ("", "ImportError: one dataclass is expected in a file, and there is: none"),
     "two": (SNAKE + SNAKE.replace("Snake", "Viper"), "and there is: Snake, Viper"),

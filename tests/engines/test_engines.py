@@ -16,9 +16,9 @@ from harness.engines.worker import Work, train_stack
 from harness.errors import UsageError
 from harness.sweeps.search.pruning import Pruning
 from tests.conftest import make_config
-from tests.faults.test_timeouts import workers
 from tests.support import forks
 from tests.support.commands import SHORT, harness, manifest
+from tests.support.processes import workers
 from tests.support.strangers import strangers
 
 pytestmark = pytest.mark.filterwarnings(

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from tests.commands.test_resume import client_and_runs, unfinish
-from tests.support.commands import SHORT, harness
+from tests.support.commands import SHORT, harness, unfinish
+from tests.support.recorded import client_and_runs
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from harness.tracking.backend.uri import sqlite_uri
-from tests.commands.test_resume import client_and_runs
 from tests.support import forks
 from tests.support.commands import SHORT, variables
+from tests.support.recorded import client_and_runs
 from tests.support.slow import slow_in, until
 
 pytestmark = pytest.mark.filterwarnings(

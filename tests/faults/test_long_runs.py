@@ -10,12 +10,12 @@ from harness.engines.worker import train_stack
 from harness.store import npz
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result
-from tests.commands.test_resume import client_and_runs
-from tests.faults.test_timeouts import workers
 from tests.support import forks
 from tests.support.commands import variables
+from tests.support.processes import workers
+from tests.support.recorded import client_and_runs
 from tests.support.slow import slow_in, store_made, until
-from tests.training.test_loop import assert_same, last
+from tests.support.stacks import assert_same, last
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"

@@ -23,8 +23,8 @@ from harness.store.manifest import read_manifest
 from harness.store.results import read_result, result_path
 from harness.sweeps import execute
 from harness.tracking.sweep_recorder import SweepRecorder
-from tests.commands.test_resume import client_and_runs
 from tests.support.crashes import CRASHES, alike
+from tests.support.recorded import client_and_runs
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"

@@ -1,11 +1,9 @@
 """Plugins that never return: only the run at fault fails, and no process is left behind."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from harness.engines import Engine
@@ -14,6 +12,7 @@ from harness.store.manifest import read_manifest
 from harness.store.results import read_result
 from tests.conftest import make_config
 from tests.support.commands import SHORT, harness
+from tests.support.processes import workers
 from tests.support.strangers import strangers
 
 pytestmark = pytest.mark.filterwarnings(
@@ -48,15 +47,6 @@ def sleepy(tmp_path, monkeypatch):
         others = os.environ.get("PYTHONPATH", "")
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed.folder), others]))
         yield
-
-
-def workers(process=None):
-    """The worker processes of a program, this one if none is given."""
-    found = []
-    for child in (process or psutil.Process()).children(recursive=True):
-        with suppress(psutil.Error):  # it has just gone
-            found += [child] if any("popen_loky" in arg for arg in child.cmdline()) else []
-    return found
 
 
 def test_a_run_that_hangs_fails_alone_and_the_others_keep_their_bits(sleepy, place, capsys):

@@ -1,22 +1,18 @@
 """The timeline: a run's training as pictures with a step in MLflow, and as a page that plays."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
 from harness_plugins.figures.curves import LossCurve
-from playwright.sync_api import sync_playwright
 
 import harness
 from harness.figures import draw, film
 from harness.figures.film import step_images
 from harness.store.manifest import read_manifest
 from harness.store.results import Result, read_result
-from tests.commands.test_resume import client_and_runs
-from tests.plugins.test_surface3d import FLAGS
 from tests.support.commands import harness as called
-from tests.support.recorded import QUIET
+from tests.support.recorded import QUIET, client_and_runs
 from tests.support.results import classification, regression
 
 pytestmark = QUIET
@@ -104,29 +100,27 @@ def form(path):
     return re.sub(r"timestamp\+\d+\+[0-9a-f-]{36}", "", path)
 
 
-def test_the_page_plays_by_mouse_and_by_keyboard_and_asks_for_nothing(tmp_path):
+def test_the_page_plays_by_mouse_and_by_keyboard_and_asks_for_nothing(tmp_path, browser):
     run = classification(name="</script><b> $x$ 学習")
     frames = dict.fromkeys((0, 1, 5, 40), draw(LossCurve(), "loss", run)[1])
     content, file, heard = film.film_page(run.name, frames), tmp_path / "timeline.html", []
     file.write_bytes(content)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page()
-        page.on("request", lambda request: heard.append(request.url))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.goto(file.as_uri())
-        slider, told = page.locator("input"), page.locator("output")
-        assert told.text_content() == "epoch 40"
-        assert page.locator("h1").text_content() == run.name
-        slider.press("Home")
-        assert told.text_content() == "epoch 0"
-        slider.press("ArrowRight")
-        assert told.text_content() == "epoch 1"
-        page.locator("button").press("Space")
-        page.wait_for_function("document.querySelector('output').textContent === 'epoch 40'")
-        page.wait_for_function("document.querySelector('button').textContent === 'Play'")
-        assert page.evaluate("document.querySelector('img').naturalWidth") == 800
-        browser.close()
+    page = browser.new_page()
+    page.on("request", lambda request: heard.append(request.url))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.goto(file.as_uri())
+    slider, told = page.locator("input"), page.locator("output")
+    assert told.text_content() == "epoch 40"
+    assert page.locator("h1").text_content() == run.name
+    slider.press("Home")
+    assert told.text_content() == "epoch 0"
+    slider.press("ArrowRight")
+    assert told.text_content() == "epoch 1"
+    page.locator("button").press("Space")
+    page.wait_for_function("document.querySelector('output').textContent === 'epoch 40'")
+    page.wait_for_function("document.querySelector('button').textContent === 'Play'")
+    assert page.evaluate("document.querySelector('img').naturalWidth") == 800
+    page.close()
     assert [url for url in heard if not url.startswith(("data:", file.as_uri()))] == []
 
 

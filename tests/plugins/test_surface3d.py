@@ -3,18 +3,15 @@
 import io
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 from harness_plugins.figures.surface3d import Surface3D
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from harness.figures import draw
 from tests.support.results import classification, regression
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ODD = "</script><script>alert(1)</script> $x$ 学習"
 
 
@@ -24,14 +21,6 @@ def page_of(result) -> str:
 
 def content_of(page: str):
     return json.loads(re.search(r'id="content">(.*?)</script>', page, re.DOTALL)[1])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

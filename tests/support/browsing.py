@@ -7,11 +7,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from playwright.sync_api import sync_playwright
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 RUN = "import sys; from harness.cli import main; sys.exit(main(['ui', *sys.argv[1:]]))"
@@ -19,11 +17,13 @@ RUN = "import sys; from harness.cli import main; sys.exit(main(['ui', *sys.argv[
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A page of a browser without a window."""
+    """Context manager: a browser without a window."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1500, "height": 1000})
+        yield browser
         browser.close()
 
 
@@ -57,18 +57,6 @@ class Ui:
         self.process.communicate(timeout=60)
         self.out.close()
         return self.process.returncode
-
-
-def descendants(pid: int) -> set[int]:
-    """All processes under one, from /proc."""
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found, fresh = set(), {pid}
-    while fresh := {child for child, parent in parents.items() if parent in fresh}:
-        found |= fresh
-    return found
 
 
 def is_open(port: int) -> bool:

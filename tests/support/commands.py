@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.cli import main
+from harness.store.manifest import read_manifest, write_manifest
+from harness.store.results import result_path
 from tests.support import forks
 
 SHORT = ("figures=none", "tracking.model=none", "epochs=2", "dataset.samples=20")
@@ -78,3 +81,12 @@ def refused(capsys, *arguments: str) -> str:
     assert "Traceback" not in err
     assert listing(Path.cwd()) == before
     return err
+
+
+def unfinish(folder, **changes):
+    """As if the sweep had been killed before its last run, planned on another machine perhaps."""
+    made = read_manifest(folder)
+    write_manifest(folder, replace(made, **changes))
+    last = made.runs[-1]
+    result_path(folder, last.fingerprint).unlink()
+    return last.fingerprint

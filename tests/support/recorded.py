@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness.commands import ui
-from harness.store.manifest import Manifest, Planned
+from harness.store.manifest import Manifest, Planned, read_manifest
 from harness.store.npz import pack_weights
 from harness.store.results import Curve, Result
 from harness.tracking.backend.uri import sqlite_uri
@@ -112,3 +112,28 @@ def served(directory: Path, behind: str | None = None) -> Iterator[str]:
             assert process.poll() is None
             patch.undo()
             yield base
+
+
+def client_and_runs(uri, folder, role="run"):
+    from mlflow import MlflowClient
+
+    client, sweep = MlflowClient(uri), read_manifest(folder).sweep_id
+    wanted = f"tags.`harness.sweep` = '{sweep}' and tags.`harness.role` = '{role}'"
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    return client, client.search_runs(experiments, wanted)
+
+
+def client_of(uri):
+    from mlflow import MlflowClient
+
+    return MlflowClient(uri)
+
+
+def runs_of(client, experiment="harness"):
+    """The parents and the children of an experiment."""
+    found = client.get_experiment_by_name(experiment)
+    runs = client.search_runs([found.experiment_id], max_results=1000)
+    by_role = {"sweep": [], "run": []}
+    for run in runs:
+        by_role[run.data.tags["harness.role"]].append(run)
+    return by_role["sweep"], by_role["run"]

@@ -14,27 +14,12 @@ from harness.sweeps.plan import Job, plan
 from harness.sweeps.summary import Summary
 from tests.conftest import make_config
 from tests.support.commands import closing_lines, harness_process
+from tests.support.recorded import client_of, runs_of
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
 )
 SWEEP = ["-m", "optimizer.learning_rate=0.05,0.3,1e200", "activation=tanh,leaky_relu", "epochs=30"]
-
-
-def client_of(uri):
-    from mlflow import MlflowClient
-
-    return MlflowClient(uri)
-
-
-def runs_of(client, experiment="harness"):
-    """The parents and the children of an experiment."""
-    found = client.get_experiment_by_name(experiment)
-    runs = client.search_runs([found.experiment_id], max_results=1000)
-    by_role = {"sweep": [], "run": []}
-    for run in runs:
-        by_role[run.data.tags["harness.role"]].append(run)
-    return by_role["sweep"], by_role["run"]
 
 
 @pytest.fixture(scope="module")

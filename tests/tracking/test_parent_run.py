@@ -11,8 +11,8 @@ from harness.store.results import read_result
 from harness.tracking.backend.uri import sweep_store_uri
 from harness.tracking.publishing import Publishing
 from harness.tracking.sweep_recorder import SweepRecorder
-from tests.commands.test_resume import unfinish
-from tests.sweeps.test_execute import client_of, runs_of
+from tests.support.commands import unfinish
+from tests.support.recorded import client_of, runs_of
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from tests.commands.test_resume import client_and_runs
 from tests.support import forks
 from tests.support.commands import variables
+from tests.support.recorded import client_and_runs
 from tests.support.slow import Slow, slow_in, store_made
 
 pytestmark = pytest.mark.filterwarnings(

@@ -10,8 +10,7 @@ from harness.engines.worker import train_stack
 from harness.store import npz
 from harness.training.history import KEPT, RunState
 from tests.conftest import make_config
-from tests.training.test_loop import assert_same, last
-from tests.training.test_loop_refill import OWN, SHARED, unlucky
+from tests.support.stacks import OWN, SHARED, assert_same, last, unlucky
 
 OFTEN = {"timeout": None, "checkpoint_seconds": 1e-9}
 

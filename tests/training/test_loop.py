@@ -13,6 +13,7 @@ from harness.engines.worker import train_stack
 from harness.training.loop import clipped, penalised, predict, train, with_penalty
 from harness.training.stack import Streams, make_stack, start_group
 from tests.conftest import make_config
+from tests.support.stacks import assert_same, last
 
 NOTEBOOK = {
     "seed": 42,
@@ -30,31 +31,6 @@ def train_alone_and_together(configs):
     names = [str(i) for i in range(len(configs))]
     alone = [last(train_stack([n], [c]))[0] for n, c in zip(names, configs, strict=True)]
     return alone, last(train_stack(names, configs))
-
-
-def last(results):
-    """The final result of each run, in the order of their names."""
-    over = [result for some in results for result in some if result.outcome != "running"]
-    assert len({result.fingerprint for result in over}) == len(over)
-    return sorted(over, key=lambda result: result.fingerprint)
-
-
-def assert_same(one, other):
-    assert one.outcome == other.outcome, (one.reason, other.reason)
-    assert one.curves.keys() == other.curves.keys()
-    for key, curve in one.curves.items():
-        assert np.array_equal(curve.steps, other.curves[key].steps)
-        assert np.array_equal(curve.values, other.curves[key].values)
-    for a, b in zip(one.weights, other.weights, strict=True):
-        assert np.array_equal(a, b)
-        assert a.dtype == b.dtype
-    assert one.trail.keys() == other.trail.keys()
-    for key, noted in one.trail.items():
-        assert np.array_equal(noted, other.trail[key])
-    timed = "train/seconds"
-    assert {**one.metrics, timed: 0} == {**other.metrics, timed: 0}
-    assert one.best_epoch == other.best_epoch
-    assert one.last_epoch == other.last_epoch
 
 
 def test_notebook_numbers_come_out():

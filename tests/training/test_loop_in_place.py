@@ -12,7 +12,7 @@ from harness.numerics import takes_out
 from harness.training.loop import gives_both
 from harness.training.session import TrainingSession
 from tests.conftest import make_config
-from tests.training.test_loop import assert_same
+from tests.support.stacks import assert_same
 
 IN_PLACE = [Sigmoid(), Tanh(), ReLU(), Hardtanh()]
 

@@ -10,7 +10,7 @@ from harness.training.loop import initial_weights, judge, train
 from harness.training.stack import start_group
 from harness.training.weights import join_weights, split_weights
 from tests.conftest import make_config
-from tests.training.test_loop import last
+from tests.support.stacks import last
 
 WAYS = [
     {"epochs": 9},
