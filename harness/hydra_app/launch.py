@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from harness.analysis.leaderboard import setting_value
-from harness.config.build import forget_builds
+from harness.config.build import build, forget_builds
 from harness.config.record import record_config
 from harness.config.validate import convert
 from harness.engines import Engine
@@ -150,6 +150,7 @@ def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
         require(not cfg.hydra.sweeper.get(key), f"hydra.sweeper.{key} is for sweeps: add -m")
     # As in Hydra's run_job: the config may refer to the folder, and to these variables.
     set_output_folder(cfg, Path(str(cfg.hydra.run.dir)).absolute())
+    build(record_config(cfg))  # without these variables, too: results are read without them
     with env_override(cfg.hydra.job.env_set):
         task.manifest = plan_job(0, cfg.hydra, cfg, task.command, single=True)
     if (there := _manifest_in(cfg.hydra.run.dir)) is not None:

@@ -11,7 +11,6 @@ from harness.commands.explain import net_title
 from harness.commands.explain.chain import layer_chain
 from harness.commands.explain.formula import parse_tex, to_mathml, to_text
 from harness.commands.explain.step import take_step
-from harness.config.build import build
 from harness.engines.worker import train_stack
 from tests.conftest import make_config
 from tests.support.commands import harness, refused
@@ -41,7 +40,7 @@ def explained(capsys, *arguments):
 def test_its_numbers_are_bit_for_bit_those_of_training(net):
     config = make_config(epochs=1, validation=0.0, **NETS[net])
     step = take_step(
-        build(config | {"objective": {"metric": "train/best_loss", "direction": "minimize"}})
+        config | {"objective": {"metric": "train/best_loss", "direction": "minimize"}}
     )
     *_, [result] = train_stack(["it"], [config])
     assert result.outcome == "ok"

@@ -189,8 +189,8 @@ def test_a_broken_file_exits_2(seen, capsys):
 def test_a_file_of_a_built_ins_name_is_chosen_by_its_folder(place, mine, launched, capsys):
     (mine / "activation" / "snake.py").rename(mine / "activation" / "sigmoid.py")
     said = refused(capsys, "--plugins=mine", *SHORT)
-    assert "choose activation=harness/sigmoid or activation=mine/sigmoid" in said
-    folder = launched("--plugins=mine", "-m", "activation=harness/sigmoid,mine/sigmoid")
+    assert "choose activation=mine/sigmoid or activation=numpy-harness/sigmoid" in said
+    folder = launched("--plugins=mine", "-m", "activation=numpy-harness/sigmoid,mine/sigmoid")
     runs = manifest(folder)["runs"]
     used = [plugin for run in runs for plugin in run["plugins"] if plugin["kind"] == "activation"]
     assert [plugin["distribution"] for plugin in used] == ["numpy-harness", "mine"]

@@ -115,8 +115,8 @@ def test_of_two_distributions_the_chosen_one_is_recorded(others, launched):
 
 def test_a_name_of_a_built_in_can_clash_too(others, workplace, capsys):
     others.install("one", HEAD + MINE, activation__sigmoid="Mine")
-    assert "activation=harness/sigmoid or activation=one/sigmoid" in refused(capsys)
-    assert "epochs=0" in refused(capsys, "activation=harness/sigmoid", "epochs=0")
+    assert "activation=numpy-harness/sigmoid or activation=one/sigmoid" in refused(capsys)
+    assert "epochs=0" in refused(capsys, "activation=numpy-harness/sigmoid", "epochs=0")
     assert harness(capsys, "--help").code == 0  # though sigmoid is the default
     assert "name: tanh" in harness(capsys, "--cfg", "job", "activation=tanh").out
 
