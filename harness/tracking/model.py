@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from harness.config import plugin_files
-from harness.config.registry import DISTRIBUTION, plugin_sources
+from harness.config.registry import DISTRIBUTION, FORMER_DISTRIBUTION, plugin_sources
 from harness.contracts import Data
 from harness.store.manifest import Planned
 from harness.store.npz import pack_weights
@@ -122,11 +123,28 @@ def signature(features: int, outputs: list[str]) -> Any:
 
 
 def requirements(planned: Planned) -> list[str]:
-    """What must be installed to predict: this package, NumPy, and the plugins' distributions."""
+    """Return what must be installed to predict: harness, NumPy, and the plugins' distributions."""
     plugins = {
         plugin["distribution"]: plugin["version"]
         for plugin in planned.plugins
-        if plugin["kind"] in NEEDED and plugin["version"] != plugin_files.VERSION
+        if plugin["kind"] in NEEDED
+        and plugin["version"] != plugin_files.VERSION
+        # The saved model's file is of this version, whichever planned the run.
+        and plugin["distribution"] not in (DISTRIBUTION, FORMER_DISTRIBUTION)
     }
     pinned = {DISTRIBUTION: version(DISTRIBUTION), "numpy": np.__version__, **plugins}
-    return [f"{name}=={number}" for name, number in pinned.items()]
+    return [requirement(name, number) for name, number in pinned.items()]
+
+
+def requirement(name: str, number: str) -> str:
+    """Return how to install a distribution: its version, or where version control has it.
+
+    PEP 610: pip writes `direct_url.json` where it installed from a URL. A local path is of no use
+    on another machine.
+    """
+    with suppress(PackageNotFoundError, ValueError):
+        origin = json.loads(distribution(name).read_text("direct_url.json") or "{}")
+        if (vcs := origin.get("vcs_info")) is not None:
+            folder = f"#subdirectory={origin['subdirectory']}" if "subdirectory" in origin else ""
+            return f"{name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}{folder}"
+    return f"{name}=={number}"

@@ -1,5 +1,6 @@
 """The saved model: what it predicts, and that `mlflow models serve` answers with it."""
 
+import ast
 import json
 import os
 import socket
@@ -9,7 +10,7 @@ import time
 import urllib.request
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import files
+from importlib.metadata import files, version
 from pathlib import Path
 
 import mlflow
@@ -23,7 +24,7 @@ from harness.config.predictor import predictor, scaling_as_lists
 from harness.config.registry import plugin_provenance
 from harness.engines.worker import train_stack
 from harness.tracking.backend.uri import sqlite_uri
-from harness.tracking.model import Trained
+from harness.tracking.model import Trained, requirement, requirements
 from harness.tracking.sweep_recorder import SweepRecorder
 from harness.training.data import prepare_for
 from tests.conftest import make_config
@@ -41,7 +42,7 @@ def keep(tmp_path):
 
     def kept(changes, uri=None):
         config = make_config(epochs=30, **changes)
-        prepared = prepare_for(build(config))
+        prepared = prepare_for(build(config).member)
         plugins = tuple(
             plugin_provenance(kind, config[kind]["name"])
             for kind in ("model", "activation", "dataset")
@@ -99,9 +100,61 @@ def test_it_is_kept_once_with_its_requirements_and_without_pickle(keep, tmp_path
     [folder] = (tmp_path / "mlartifacts" / "models").glob("m-*/artifacts")
     asked = (folder / "requirements.txt").read_text().split()
     names = [line.partition("==")[0] for line in asked]
-    assert names == ["mlflow", "harness", "numpy"]
+    assert names == ["mlflow", "numpy-harness", "numpy"]
     assert all("==" in line for line in asked)
     assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
+
+
+def test_of_the_harness_its_file_imports_serving_alone(keep, tmp_path):
+    keep(REGRESSION)
+    [path] = tmp_path.glob("mlartifacts/models/m-*/artifacts/served_model.py")
+    modules = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        modules += [node.module] if isinstance(node, ast.ImportFrom) else []
+    ours = [module for module in modules if module.split(".")[0] == "harness"]
+    assert ours == ["harness.serving"]
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+GIT = {"vcs": "git", "commit_id": COMMIT, "requested_revision": "main"}
+URL = "https://example.org/mine.git"
+
+
+@pytest.mark.parametrize(
+    ("origin", "wanted"),
+    [
+        (None, "mine==1.5"),
+        ({"url": URL, "vcs_info": GIT}, f"mine @ git+{URL}@{COMMIT}"),
+        (
+            {"url": URL, "vcs_info": GIT, "subdirectory": "plugins/mine"},
+            f"mine @ git+{URL}@{COMMIT}#subdirectory=plugins/mine",
+        ),
+        ({"url": "file:///home/me/mine", "dir_info": {"editable": True}}, "mine==1.5"),
+        ({"url": "file:///home/me/mine", "dir_info": {}}, "mine==1.5"),
+        ({"url": "file:///home/me/mine-1.5.whl", "archive_info": {}}, "mine==1.5"),
+    ],
+)
+def test_a_requirement_is_the_url_only_where_version_control_has_it(
+    tmp_path, monkeypatch, origin, wanted
+):
+    info = tmp_path / "mine-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.5\n")
+    if origin is not None:
+        (info / "direct_url.json").write_text(json.dumps(origin))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert requirement("mine", "1.5") == wanted
+
+
+@pytest.mark.parametrize("distribution", ["harness", "numpy-harness"])
+def test_a_run_that_an_older_version_planned_requires_this_one(distribution):
+    old = {"kind": "model", "name": "mlp", "distribution": distribution, "version": "0.1.0"}
+    run = replace(planned(0), plugins=(old,))
+    assert requirements(run) == [
+        f"numpy-harness=={version('numpy-harness')}",
+        f"numpy=={np.__version__}",
+    ]
 
 
 def test_it_is_kept_on_a_server(keep, load, server, monkeypatch):
