@@ -16,6 +16,7 @@ from harness.contracts import KINDS, DataError
 from harness.errors import HarnessError, PluginError, is_interruption, unknown_name
 
 DISTRIBUTION = "numpy-harness"  # of the built-in plugins, and of the harness itself
+FORMER_DISTRIBUTION = "harness"  # the same in records of 0.1.0; on PyPI another project has it
 # What a class of a kind says of itself besides its methods.
 CLASS_ATTRIBUTES = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
 
@@ -77,7 +78,10 @@ def _installed() -> Iterator[Origin]:
     for kind in KINDS:
         for entry in everything.select(group=f"harness.{kind}"):
             of = (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "0")
-            yield Origin(kind, entry.name, entry.value, *of)
+            # An upgrade from 0.1.0 leaves the metadata of `harness` behind: with them each
+            # built-in plugin would be given twice, by modules that have moved since.
+            if of[0] != FORMER_DISTRIBUTION or entry.module.split(".")[0] != "harness_plugins":
+                yield Origin(kind, entry.name, entry.value, *of)
 
 
 def _files() -> Iterator[Origin]:
@@ -93,7 +97,10 @@ def plugin_names(kind: str) -> list[str]:
 
 def find_plugin(kind: str, name: str) -> Origin:
     """Where the plugin behind `kind=name` comes from; PluginError if there is not exactly one."""
-    found = plugin_table()[kind].get(name, ())
+    known, own = plugin_table()[kind], name.removeprefix(f"{FORMER_DISTRIBUTION}/")
+    if name not in known and own != name:  # as a record of 0.1.0 calls a plugin of ours
+        name = f"{DISTRIBUTION}/{own}"
+    found = known.get(name, ())
     if not found:
         raise PluginError(unknown_name(kind, name, plugin_names(kind)))
     if len(found) > 1:
