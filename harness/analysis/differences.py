@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.config.registry import DISTRIBUTION, FORMER_DISTRIBUTION
 from harness.contracts import Array, Arrays
 
 NEARLY = 1e-12  # relative: what another machine may make of the same run
@@ -73,6 +74,26 @@ def differing_items(
     known = [key for key in keys if everything or (key in was and key in now)]
     pairs = {key: (was.get(key, "-"), now.get(key, "-")) for key in known}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def differing_environment(
+    was: Mapping[str, str], now: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Return what both know and say otherwise, of two results of `run_environment`.
+
+    Where the harness has another version, that comes first and stands for its own plugins.
+    """
+    found = differing_items(was, now)
+    if "harness" not in found:
+        return found
+    versions = found["harness"]
+    others = {k: pair for k, pair in found.items() if not all(map(_is_built_in, pair, versions))}
+    return {"harness": versions} | others
+
+
+def _is_built_in(text: str, version: str) -> bool:
+    """Return True if a plugin's text in `run_environment` is of that version of the harness."""
+    return text.startswith((f"{DISTRIBUTION} {version} (", f"{FORMER_DISTRIBUTION} {version} ("))
 
 
 def compare_outcomes(a: RunOutcome, b: RunOutcome) -> list[Agreement]:

@@ -8,7 +8,13 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from harness.analysis.differences import RunOutcome, compare_outcomes, differing_items, verdict
+from harness.analysis.differences import (
+    RunOutcome,
+    compare_outcomes,
+    differing_environment,
+    differing_items,
+    verdict,
+)
 from harness.tracking.backend.uri import tracking_uri
 
 if TYPE_CHECKING:
@@ -41,7 +47,7 @@ def main(arguments: list[str]) -> int:
 def difference_rows(a: "Record", b: "Record") -> Iterator[Row]:
     """What differs, a line of a table each: settings, code, data, machine; then all finals."""
     config = differing_items(a.params, b.params, everything=True)
-    around = differing_items(a.surroundings, b.surroundings)
+    around = differing_environment(a.surroundings, b.surroundings)
     for title, pairs in (
         ("config", config),
         ("surroundings", around),

@@ -15,12 +15,13 @@ from harness.analysis.differences import (
     Curves,
     RunOutcome,
     compare_outcomes,
+    differing_environment,
     differing_items,
     run_environment,
     verdict,
 )
 from harness.commands.signals import tidy_signals
-from harness.config.build import build, forget_builds
+from harness.config.build import build
 from harness.contracts import Array
 from harness.engines.failures import failed_result
 from harness.errors import UsageError, is_interruption
@@ -31,6 +32,7 @@ from harness.sweeps.progress import LINE_SECONDS
 from harness.sweeps.provenance import current_numerics, dataset_inputs
 from harness.tracking.backend.name_limits import fit_name
 from harness.tracking.backend.uri import tracking_uri
+from harness.training.data import prepare
 from harness.training.runtime import single_threaded_numpy
 from harness.training.session import TrainingSession
 from harness.training.stack import Member
@@ -64,7 +66,7 @@ def main(arguments: list[str]) -> int:
     if recorded.end != left.end:
         said = f"different: recorded as {recorded.end}, and here {left.end}"
     else:
-        found = compare_outcomes(recorded, left)
+        found = compare_outcomes(recorded, only_recorded(left, recorded))
         for each in found:
             print(f"{each.what}: {each.told}")
         said = verdict(found)
@@ -97,11 +99,13 @@ def require_reproducible(record: "Record") -> Config:
 
 def recorded_changes(record: "Record", config: Config) -> dict[str, tuple[str, str]]:
     """What the numbers depend on that is not as recorded; PluginError if a plugin is gone."""
-    forget_builds()
+    prepare.cache_clear()
     plugins = [installed_plugin(plugin) for plugin in record.tagged("harness.plugins") or ()]
-    member = build(config)
-    now = run_environment(plugins, dataset_inputs(member, config), current_numerics(member.dtype))
-    return differing_items(record.params, recorded_params(config)) | differing_items(
+    built = build(config)
+    now = run_environment(
+        plugins, dataset_inputs(built, config), current_numerics(built.settings.dtype)
+    )
+    return differing_items(record.params, recorded_params(config)) | differing_environment(
         record.surroundings, now
     )
 
@@ -126,9 +130,19 @@ def last_epoch(curves: Curves) -> int:
     return int(curves["train/loss"][0][-1]) if "train/loss" in curves else 0
 
 
+def only_recorded(left: RunOutcome, recorded: RunOutcome) -> RunOutcome:
+    """Return a run's outcome without curves and finals that the record of it does not have.
+
+    A later version may measure more than the one that recorded the run.
+    """
+    curves = {key: curve for key, curve in left.curves.items() if key in recorded.curves}
+    finals = {key: value for key, value in left.finals.items() if key in recorded.finals}
+    return left._replace(curves=curves, finals=finals)
+
+
 def train_again(config: Config, record: "Record") -> RunOutcome:
     """What the run leaves here; where time or a search cut it off, it ends at that epoch."""
-    member = replace(build(config), timeout=None, checkpoint_seconds=None, max_seconds=None)
+    member = replace(build(config).member, timeout=None, checkpoint_seconds=None, max_seconds=None)
     if record.tags.get("harness.reason", "").startswith(CUT_OFF):
         last = last_epoch(record.curves)
         member = replace(member, last_epoch=last, max_seconds=None if last else 1e-9)

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.differences import differing_items, run_environment
-from harness.config.build import build, forget_builds
+from harness.analysis.differences import differing_environment, run_environment
+from harness.config.build import build
 from harness.config.registry import plugin_provenance
 from harness.errors import PluginError, UsageError
 from harness.store.manifest import Manifest, Planned
 from harness.sweeps.provenance import current_numerics, dataset_inputs
+from harness.training.data import prepare
 
 LISTED = 4  # differences
 
@@ -18,7 +19,7 @@ class CurrentEnvironment:
     """What is there now, to be compared with what a manifest recorded."""
 
     def __init__(self, manifest: Manifest) -> None:
-        forget_builds()  # a file may have changed since
+        prepare.cache_clear()  # a file may have changed since
         self._planned = manifest.numerics
         self._numerics = current_numerics(manifest.numerics["dtype"])
         self._inputs: dict[str, tuple[dict[str, Any], ...]] = {}
@@ -68,5 +69,10 @@ def installed_plugin(plugin: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _lines(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    pairs = differing_items(was, now).items()
-    return [f"{key}: planned {planned}, there is {found}" for key, (planned, found) in pairs]
+    pairs = differing_environment(was, now).items()
+    return [
+        f"planned by harness {planned}, this is {found}"
+        if key == "harness"
+        else f"{key}: planned {planned}, there is {found}"
+        for key, (planned, found) in pairs
+    ]
