@@ -6,6 +6,7 @@ import numpy as np
 
 from harness.config.build import predicting_parts
 from harness.contracts import Array, Arrays
+from harness.store.old_records import complete_config
 from harness.store.params import Config
 from harness.training.data import Prepared, Scaling, decode, scale
 from harness.training.stack import columns
@@ -23,7 +24,7 @@ def predictor(
 
     Needs the plugins of the config, and neither its dataset nor its training.
     """
-    model, activation, loss, dtype = predicting_parts(config)
+    model, activation, loss, dtype = predicting_parts(complete_config(config))
     one_activation, one_loss = columns([activation], 3, dtype), columns([loss], 3, dtype)
     known = Scaling(*(np.array(scaling[name], float) for name in Scaling._fields))
     layers = [np.asarray(array, dtype)[None] for array in weights]

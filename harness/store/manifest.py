@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from harness.errors import UsageError
 from harness.store.files import write_atomically
+from harness.store.old_records import complete_config
 from harness.store.params import flatten
 
 SCHEMA = 1
@@ -106,6 +107,8 @@ def read_manifest(directory: Path) -> Manifest:
             raise UsageError(f"{path}: changed since it was written; nothing is done by it")
         del content, text, fields["digest"]
         runs = tuple(planned_from_json(run) for run in fields.pop("runs"))
+        completed = complete_config({key: fields[key] for key in ("tracking", "figures")})
+        fields |= {key: completed[key] for key in ("tracking", "figures")}
         return Manifest(**fields | {"overrides": tuple(fields["overrides"])}, runs=runs)
     except FileNotFoundError:
         raise UsageError(f"{path}: no manifest; no run or sweep was started there") from None
@@ -120,6 +123,6 @@ def _sharing() -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 def planned_from_json(fields: dict[str, Any]) -> Planned:
-    """A run as it comes from JSON."""
-    lists = ("jobs", "overrides", "inputs", "plugins")
-    return Planned(**fields | {key: tuple(fields[key]) for key in lists})
+    """Return a run as it was planned, its config completed if an older version recorded it."""
+    lists = {key: tuple(fields[key]) for key in ("jobs", "overrides", "inputs", "plugins")}
+    return Planned(**fields | lists | {"config": complete_config(fields["config"])})

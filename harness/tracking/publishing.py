@@ -147,7 +147,7 @@ class Publishing:
     def _attach_model(self, run_id: str, planned: Planned, result: Result) -> None:
         if self.publisher.has_model(planned):
             return
-        prepared = prepare_for(build(planned.config))
+        prepared = prepare_for(build(planned.config).member)
         net = Trained(planned, result, prepared.data, scaling_as_lists(prepared))
         self.publisher.attach_model(run_id, net)
 

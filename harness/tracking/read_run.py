@@ -18,6 +18,7 @@ from harness.config import plugin_files
 from harness.contracts import Array, Arrays
 from harness.errors import TrackingError, UsageError
 from harness.store import npz
+from harness.store.old_records import complete_config
 from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.queries import experiment_ids, metric_history
 from harness.tracking.backend.sqlite import is_store
@@ -62,7 +63,7 @@ class Record:
         if not isinstance(config, dict):
             what = f"run {self.run_id} holds no config.yaml"
             raise UsageError(f"{what}: it is no run of harness, or not done")
-        return config
+        return complete_config(config)
 
     @property
     def surroundings(self) -> dict[str, str]:

@@ -65,7 +65,7 @@ class Forked:
 
 def start(*arguments: str, cwd: Path, env: dict[str, str], before: tuple[Any, ...] = ()) -> Forked:
     """Start `harness ARGUMENTS`; `before` is called first there: `module:function`, arguments."""
-    server, number = _server()
+    server, number = _server(env.get("OPENBLAS_CORETYPE", ""))
     files = [str(server.with_name(f"{next(number)}.{stream}")) for stream in ("out", "err")]
     asked = {"arguments": arguments, "cwd": str(cwd), "env": env, "before": before}
     return Forked(server, asked | {"files": files})
@@ -87,16 +87,23 @@ with socket.socket(socket.AF_UNIX) as line:
 """
 
 
+_KEPT: list[Any] = []  # servers end when their stdin does, and that is open while they are here
+
+
 @cache
-def _server() -> tuple[Path, "count[int]"]:
-    """The address of this process's server, which ends with it; a counter for names of files."""
+def _server(core: str = "") -> tuple[Path, "count[int]"]:
+    """Return the address of this process's server, and a counter for names of files.
+
+    It ends with this process. A type of core must be asked for before NumPy is imported.
+    """
     folder = TemporaryDirectory(prefix="forks")
     address = Path(folder.name, "socket")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "COV_"))}
     line = [sys.executable, "-m", "tests.support.forks", str(address)]
     root = Path(__file__).parents[2]
-    process = subprocess.Popen(line, cwd=root, env=kept | NO_THREADS, stdin=-1, stdout=-1)
-    _server.keep = folder, process  # type: ignore[attr-defined]  # its stdin is open while we live
+    env = kept | NO_THREADS | ({"OPENBLAS_CORETYPE": core} if core else {})
+    process = subprocess.Popen(line, cwd=root, env=env, stdin=-1, stdout=-1)
+    _KEPT.append((folder, process))
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return address, count()
