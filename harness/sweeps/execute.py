@@ -146,14 +146,14 @@ class SweepExecution:
 
     def _lost(self) -> HarnessError | None:
         """Why there is no going on, if the store is required."""
-        if not self.required or (error := self.publishing.error) is None:
+        if not self.required or (error := self.publishing.queue.error) is None:
             return None
         return type(error)(f"{error}\n  tracking.required=true: without it nothing is trained")
 
     def _trained(self) -> Iterator[list[Result]]:
         """Results as they come, as long as the store is there if it is required."""
         if self.required:
-            self.publishing.wait_until_open()
+            self.publishing.queue.wait_until_open()
         with closing(self.engine.train(self._works(), str(self.summary.directory))) as training:
             while self._lost() is None and (results := next(training, None)) is not None:
                 yield results
@@ -230,6 +230,6 @@ class SweepExecution:
         if self.whole:
             publishing.finish(summary.ranked, summary.counts, status, {*self.runs})
         publishing.close(within)
-        summary.parent_run_id = publishing.publisher.parent_run_id
-        summary.publishing_error = publishing.error
+        summary.parent_run_id = publishing.recorder.parent_run_id
+        summary.publishing_error = publishing.queue.error
         return summary

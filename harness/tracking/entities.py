@@ -75,12 +75,6 @@ def run_tags(planned: Planned, result: Result, parent: str | None) -> dict[str, 
     return tags | ({"mlflow.parentRunId": parent} if parent else {})
 
 
-def shown_tags(note: str) -> dict[str, str]:
-    """What makes the UI show the parent's leaderboard: as a text, and as a table."""
-    table = {"path": "leaderboard.json", "type": "table"}
-    return {"mlflow.note.content": note, "mlflow.loggedArtifacts": json.dumps([table])}
-
-
 def ranking_tags(manifest: Manifest) -> dict[str, str]:
     """What the UI ranks an experiment's runs by, as tags of the experiment."""
     greater = "true" if manifest.objective["direction"] == "maximize" else "false"

@@ -1,24 +1,25 @@
-"""Keeps a trained net as an MLflow model: its own code, its weights and its scaling, no pickle."""
+"""Keeps a trained net as an MLflow model: its code, weights and scaling, without pickle."""
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.config import plugin_files
+from harness.config.build import build
+from harness.config.predictor import scaling_as_lists
 from harness.config.registry import DISTRIBUTION, FORMER_DISTRIBUTION, plugin_sources
-from harness.contracts import Data
 from harness.store.manifest import Planned
 from harness.store.npz import pack_weights
 from harness.store.results import Result
 from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.mlflow_env import mlflow_settings
 from harness.tracking.entities import MODEL
+from harness.training.data import Prepared, prepare_for
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -29,82 +30,75 @@ NEEDED = ("model", "activation", "loss")  # the plugins that predicting needs
 EXAMPLE_ROWS = 3
 
 
-class Trained(NamedTuple):
-    """A trained net, and what there is to know of it."""
+def attach_model(
+    connection: Connection, experiment_id: str, run_id: str, planned: Planned, result: Result
+) -> None:
+    """Log a trained net as the model of its run, and write the model's id into a tag of the run.
 
-    planned: Planned
-    result: Result
-    data: Data
-    scaling: Mapping[str, list[float]]
-
-
-def attach_model(connection: Connection, experiment_id: str, run_id: str, net: Trained) -> None:
-    """Log the model as an output of its run, and say so in a tag of the run."""
+    Every step looks for its own traces first, so that all of it may be repeated.
+    """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
 
     client, ask = connection.client, connection.ask
 
-    def there() -> "LoggedModel | None":
+    def find_or_create() -> "LoggedModel":
         wanted = f"source_run_id = '{run_id}' and name = 'model'"
-        return next(iter(client.search_logged_models([experiment_id], wanted)), None)
+        found = client.search_logged_models([experiment_id], wanted)
+        return found[0] if found else client.create_logged_model(experiment_id, "model", run_id)
 
-    def made() -> "LoggedModel":
-        return there() or client.create_logged_model(experiment_id, "model", run_id)
-
-    def link() -> None:  # MLflow refuses what is linked already
+    def link() -> None:  # MLflow refuses to link a model that is linked already
         outputs = client.get_run(run_id).outputs
         if outputs is None or not outputs.model_outputs:
-            output = LoggedModelOutput(logged.model_id, step=net.result.last_epoch)
+            output = LoggedModelOutput(logged.model_id, step=result.last_epoch)
             client.log_outputs(run_id, [output])
 
-    logged = ask(made)
+    logged = ask(find_or_create)
     with TemporaryDirectory() as directory:
         saved = Path(directory) / "model"
         with mlflow_settings():
-            new = Model(run_id=run_id, model_id=logged.model_id)
-            save_model(saved, new, net)
-        ask(lambda: client.log_model_artifacts(logged.model_id, str(saved)))
-    ask(lambda: client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY))
+            save_model(saved, Model(run_id=run_id, model_id=logged.model_id), planned, result)
+        ask(client.log_model_artifacts, logged.model_id, str(saved))
+    ask(client.finalize_logged_model, logged.model_id, LoggedModelStatus.READY)
     ask(link)
-    ask(lambda: client.set_tag(run_id, MODEL, logged.model_id))
+    ask(client.set_tag, run_id, MODEL, logged.model_id)
 
 
-def save_model(path: Path, model: "Model", net: Trained) -> None:
-    """Write the model into a folder, as MLflow loads and serves it."""
+def save_model(path: Path, model: "Model", planned: Planned, result: Result) -> None:
+    """Write a trained net into a folder, as MLflow loads and serves it."""
     import pandas as pd
     from mlflow import pyfunc
 
-    about, planned = describe_model(net), net.planned
+    prepared = prepare_for(build(planned.config).member)
+    about, data = describe_model(planned, prepared), prepared.data
     aside = path.with_name("parts")
     aside.mkdir(exist_ok=True)
     (aside / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-    (aside / "weights.npz").write_bytes(pack_weights(net.result.weights))
+    (aside / "weights.npz").write_bytes(pack_weights(result.weights))
     for place, source in plugin_sources(planned.plugins).items():
         file = aside / "plugins" / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(source)
+    example = pd.DataFrame(data.x[:EXAMPLE_ROWS].astype(float), columns=about["features"])
     pyfunc.save_model(
         str(path),
         python_model=str(SERVED),
         artifacts={path.stem: str(path) for path in sorted(aside.iterdir())},
         signature=signature(len(about["features"]), about["outputs"]),
-        input_example=pd.DataFrame(
-            net.data.x[:EXAMPLE_ROWS].astype(float), columns=about["features"]
-        ),
+        input_example=example,
         pip_requirements=requirements(planned),
         metadata={"features": about["features"], "outputs": about["outputs"]},
         mlflow_model=model,
     )
 
 
-def describe_model(net: Trained) -> dict[str, Any]:
-    """What `model.json` says: what the net is made of, and what goes in and comes out."""
-    data = net.data
+def describe_model(planned: Planned, prepared: Prepared) -> dict[str, Any]:
+    """Return the content of `model.json`: the parts of the net, its inputs and outputs."""
+    data = prepared.data
     names = data.target_names if data.task == "regression" else data.class_names
     return {
-        "config": {key: net.planned.config[key] for key in (*NEEDED, "dtype")},
-        "scaling": dict(net.scaling),
+        "config": {key: planned.config[key] for key in (*NEEDED, "dtype")},
+        "scaling": scaling_as_lists(prepared),
         "task": data.task,
         "features": [str(name) for name in data.feature_names],
         "outputs": [str(name) for name in names],
@@ -112,7 +106,10 @@ def describe_model(net: Trained) -> dict[str, Any]:
 
 
 def signature(features: int, outputs: list[str]) -> Any:
-    """Numbers in, named numbers out. Inputs are counted, not named, so that arrays go in too."""
+    """Return the model's signature: numbers in, named numbers out.
+
+    Inputs are counted, not named, so that the model takes arrays as well as frames.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 

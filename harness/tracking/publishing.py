@@ -1,49 +1,38 @@
-"""From disk to MLflow, beside the training: draws and publishes each result as it comes."""
+"""Publishes a sweep from disk to MLflow, beside the training: each result as it comes."""
 
-import logging
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 
 from harness.analysis import leaderboard
-from harness.analysis.advice import advise
-from harness.analysis.leaderboard import RankedRun
+from harness.analysis.leaderboard import RankedRun, varying_params
 from harness.analysis.results import planned_result, sweep_result
-from harness.config.build import build, figures_for
-from harness.config.predictor import scaling_as_lists
-from harness.config.registry import find_plugin
+from harness.config.build import figures_for
 from harness.contracts import Figure
-from harness.errors import HarnessError
-from harness.figures import draw_all, film
-from harness.figures.film import LOGGED, step_images
 from harness.store.files import folder_lock
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import format_value, recorded_params
 from harness.store.results import Result, read_result
-from harness.tracking.artifacts import run_artifacts
+from harness.tracking.artifacts import Files, Tags, advice_and_film, draw_plots, run_artifacts
 from harness.tracking.backend.mlflow_env import rare_collections
-from harness.tracking.model import Trained
-from harness.tracking.parent_run import ParentRun
+from harness.tracking.parent_run import leaderboard_files, leaderboard_tags, sweep_metrics
 from harness.tracking.publish_queue import LAST, STOP, PublishQueue
 from harness.tracking.sweep_recorder import SweepRecorder
-from harness.training.data import prepare_for
 
-Files = dict[str, bytes]  # by their path in MLflow
-Tags = dict[str, str]
-log = logging.getLogger(__name__)
-
-FIRST_SNAPSHOT_SECONDS = (
-    1.0  # seconds until a run that goes on is shown: those that end before are spared it
-)
-RESULTS_IN_MEMORY = 256  # results held in memory until they are published; the others wait on disk
+FIRST_SNAPSHOT_SECONDS = 1.0  # until a run in training is shown; shorter runs are spared it
+RESULTS_IN_MEMORY = 256  # results held until they are published; further ones are read from disk
+LOOK_SECONDS = 3.0  # between two updates of the parent run, and at least
+SHARE = 20  # times the duration of the last update
 
 
 class Publishing:
-    """What is written to MLflow of each run and of the sweep, by a thread of its own.
+    """The publishing of a sweep or single run: what is written to MLflow.
 
-    What is not published when it is closed is left for `harness resume`. What is said of the
-    sweep as it goes on is left to others unless all its runs come from here (`whole`).
+    The queue says when, in a thread of its own; the recorder says how. What is not published when
+    it is closed is left for `harness resume`. Only with `whole`, when all runs of the sweep come
+    from here, the parent run shows a leaderboard while the sweep goes on.
     """
 
     def __init__(
@@ -54,191 +43,169 @@ class Publishing:
         patience: float | None = None,
         whole: bool = True,
     ) -> None:
-        self.manifest, self.directory = manifest, directory
-        self.publisher = SweepRecorder(uri, manifest, directory, patience)
-        self.run_ids: dict[str, str] = {}
+        self.manifest, self.directory, self.whole = manifest, directory, whole
+        self.recorder = SweepRecorder(uri, manifest, directory, patience)
+        self.run_ids: dict[str, str] = {}  # by fingerprint
         self._while_open = ExitStack()
         self._while_open.enter_context(rare_collections())
-        self._ended: set[str] = set()  # runs whose end was submitted: their snapshots are stale
-        self.overview = ParentRun(self.publisher, manifest, directory, self.run_ids, whole)
-        required = bool(manifest.tracking.get("required"))  # then training does not go on
-        self.outbox = PublishQueue(self._open, lambda: self.publisher.heard, quiet=required)
-
-    @property
-    def error(self) -> HarnessError | None:
-        """Why not all is published, if so."""
-        return self.outbox.error
+        self._submitted: set[str] = set()  # fingerprints: snapshots of these runs are stale
+        self._published: list[RankedRun] = []
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        required = bool(manifest.tracking.get("required"))  # then the sweep stops, and says so
+        connection = self.recorder.connection
+        self.queue = PublishQueue(self._open, lambda: connection.last_answer, quiet=required)
 
     def _open(self) -> None:
         with folder_lock(self.directory):  # other jobs of the sweep must not make a second parent
-            self.publisher.open()
-
-    def wait_until_open(self) -> None:
-        """Return when the store was reached, or could not be."""
-        self.outbox.wait_until_open()
+            self.recorder.open()
 
     def submit(self, planned: Planned, result: Result) -> None:
-        """Publish what a run left; it is on disk already, unless it was stopped."""
-        self._ended.add(planned.fingerprint)
+        """Queue the result of a run that ended; it is on disk, unless the run was stopped."""
+        self._submitted.add(planned.fingerprint)
         stopped = result.outcome == "stopped"
-        held = result if stopped or len(self.outbox) < RESULTS_IN_MEMORY else None
+        held = result if stopped or len(self.queue) < RESULTS_IN_MEMORY else None
         do = partial(self._publish_end, planned, held)
-        self.outbox.put(planned.fingerprint, do, urgent=stopped)
+        self.queue.put(planned.fingerprint, do, urgent=stopped)
 
     def show(self, snapshots: Sequence[tuple[Planned, Result]]) -> None:
-        """Publish how far runs are, soon."""
+        """Queue snapshots of runs in training."""
         for planned, result in snapshots:
-            if planned.fingerprint not in self._ended:
+            if planned.fingerprint not in self._submitted:
                 do = partial(self._publish_snapshot, planned, result)
-                self.outbox.put_passing(planned.fingerprint, do, FIRST_SNAPSHOT_SECONDS)
+                self.queue.put_snapshot(planned.fingerprint, do, FIRST_SNAPSHOT_SECONDS)
 
     def stop(self) -> None:
-        """Say before all else that no run goes on: somebody waits, and there may be thousands."""
-        self.outbox.put(STOP, self.publisher.stop, urgent=True)
+        """Queue, before all else, that no run goes on: a user waits, and runs may be thousands."""
+        self.queue.put(STOP, self.recorder.stop, urgent=True)
 
     def finish(
         self, ranked: list[RankedRun], counts: str, status: str, known: Collection[str]
     ) -> None:
-        """Write what is known of the sweep as a whole, after all that was submitted.
+        """Queue the end of the sweep, after all results.
 
-        Runs in MLflow that are none of those `known` are ghosts.
+        Runs of the sweep in MLflow whose fingerprints are not in `known` are then deleted.
         """
-        self.outbox.put(LAST, partial(self._finish, ranked, counts, status, known))
+        self.queue.put(LAST, partial(self._finish, ranked, counts, status, known))
 
     def close(self, within: float = float("inf")) -> None:
-        """Wait for all that was submitted; what was only to be shown is let go."""
-        self.outbox.close(within)
+        """Wait until all is published, at most about `within` seconds; drop snapshots."""
+        self.queue.close(within)
         self._while_open.close()
 
     def _publish_snapshot(self, planned: Planned, result: Result) -> None:
         self._publish(planned, result, {}, {})
-        self.overview.show()
+        self._show_progress()
 
     def _publish_end(self, planned: Planned, held: Result | None) -> None:
         result = held or read_result(self.directory, planned.fingerprint)
         if result is None:
             return
-        there = self.publisher.published(planned, result)
-        run_id = there or self._publish_whole(planned, result)
-        self.run_ids[planned.fingerprint] = run_id
-        if result.weights and self._keeps_model:
-            self._attach_model(run_id, planned, result)
-        self.overview.add(leaderboard.ranked_run(planned, result))
-        self.overview.show()
-
-    def _publish_whole(self, planned: Planned, result: Result) -> str:
-        files, tags = self._in_full(planned, result) if self.manifest.single else ({}, {})
-        return self._publish(planned, result, self._files(planned, result) | files, tags)
-
-    def _publish(self, planned: Planned, result: Result, files: Files, more: Tags) -> str:
-        tags = {**more, **self._tags(planned, result)}
-        run_id = self.publisher.publish(
-            planned, result, files, recorded_params(planned.config), tags
-        )
-        self.run_ids[planned.fingerprint] = run_id
-        return run_id
-
-    @property
-    def _keeps_model(self) -> bool:
-        """Whether that of each run is kept."""
+        if run_id := self.recorder.published(planned, result):
+            self.run_ids[planned.fingerprint] = run_id
+        else:
+            files, tags = self._in_full(planned, result) if self.manifest.single else ({}, {})
+            files |= run_artifacts(planned, result) | self._plots(planned, result, self._figures)
+            self._publish(planned, result, files, tags)
         kept = self.manifest.tracking.get("model")
-        return kept == "all" or (kept == "best" and self.manifest.single)
+        if result.weights and (kept == "all" or (kept == "best" and self.manifest.single)):
+            self.recorder.attach_model(planned, result)
+        self._published.append(leaderboard.ranked_run(planned, result))
+        self._show_progress()
 
-    def _attach_model(self, run_id: str, planned: Planned, result: Result) -> None:
-        if self.publisher.has_model(planned):
-            return
-        prepared = prepare_for(build(planned.config).member)
-        net = Trained(planned, result, prepared.data, scaling_as_lists(prepared))
-        self.publisher.attach_model(run_id, net)
-
-    def _tags(self, planned: Planned, result: Result) -> dict[str, str]:
-        tags = {str(k): format_value(v) for k, v in planned.config["tracking"]["tags"].items()}
-        return tags | ({"harness.reason": result.reason} if result.reason else {})
+    def _publish(self, planned: Planned, result: Result, files: Files, tags: Tags) -> None:
+        own = {str(k): format_value(v) for k, v in planned.config["tracking"]["tags"].items()}
+        reason = {"harness.reason": result.reason} if result.reason else {}
+        params = recorded_params(planned.config)
+        run_id = self.recorder.publish(planned, result, files, params, {**tags, **own, **reason})
+        self.run_ids[planned.fingerprint] = run_id
 
     def _in_full(self, planned: Planned, result: Result) -> tuple[Files, Tags]:
-        """Files and tags of a run that ended and is shown in full: its film, and advice."""
-        if not result.weights:
-            return {}, {}
-        seen = planned_result(planned, result, None, self.directory)
-        said = advise(seen)
-        note = "\n".join(f"- {sentence}" for sentence in said)
-        tags = {"harness.advice": "\n".join(said), "mlflow.note.content": note} if said else {}
-        if not self.manifest.figures["timeline"]:
-            return {}, tags
-        if not (frames := film.film_frames(seen)):
-            log.warning("figures.timeline: %s: %s", planned.name or "the run", film.WHY_NONE)
-            return {}, tags
-        files = step_images("timeline", frames, result)
-        return files | {"plots/timeline.html": film.film_page(seen.name, frames)}, tags | LOGGED
-
-    def _files(self, planned: Planned, result: Result) -> dict[str, bytes]:
-        """A run's artifacts by their path in MLflow."""
-        files = run_artifacts(planned, result)
-        return files | self._plots(planned, result, self._figures)
+        timeline = self.manifest.figures["timeline"]
+        return advice_and_film(planned, result, self.directory, timeline)
 
     @cached_property
     def _figures(self) -> Mapping[str, Figure]:
-        """What is drawn of every run."""
+        """The figures that are drawn of every run."""
         shown = self.manifest.figures
         return figures_for(shown["names"] if self.manifest.single else shown["members"], "run")
 
     @cached_property
     def _figures_of_best(self) -> Mapping[str, Figure]:
-        """What is drawn of a sweep's best runs besides."""
+        """The further figures that are drawn of a sweep's best runs."""
         every = figures_for(self.manifest.figures["names"], "run")
         return {name: every[name] for name in every if name not in self._figures}
 
-    def _plots(
-        self, planned: Planned, result: Result, figures: Mapping[str, Figure]
-    ) -> dict[str, bytes]:
+    def _plots(self, planned: Planned, result: Result, figures: Mapping[str, Figure]) -> Files:
         if not figures or not result.curves:
             return {}
-        seen = planned_result(
-            planned, result, self.run_ids.get(planned.fingerprint), self.directory
-        )
-        return _plots(*draw_all(figures, seen), planned.name)
+        run_id = self.run_ids.get(planned.fingerprint)
+        shown = planned_result(planned, result, run_id, self.directory)
+        return draw_plots(figures, shown, planned.name)
+
+    @cached_property
+    def _varying(self) -> list[str] | None:
+        """The params that vary; looked up once, for there may be many thousands of runs."""
+        return varying_params(self.manifest.runs) if self.manifest.runs else None
+
+    def _show_progress(self) -> None:
+        """Show on the parent run how far the sweep is, if it is time to."""
+        began = time.monotonic()
+        if began < self._next_look or self.manifest.single or self.recorder.finished:
+            return
+        trained = sum(1 for _ in (self.directory / "results").glob("*.npz"))  # by other jobs, too
+        metrics, tags = {"sweep/trained": float(trained)}, {}
+        if self.whole:
+            ranked = leaderboard.rank(self._published, self.manifest.objective)
+            planned = len(self.manifest.runs)  # a search does not know how many there will be
+            done = f"{len(ranked)} of {planned}" if planned else f"{len(ranked)}"
+            counts = f"{done} runs done: {leaderboard.format_counts(ranked)}"
+            metrics |= sweep_metrics(ranked, self.manifest.objective)
+            tags = self._leaderboard_tags(ranked, counts, self._varying)
+        self.recorder.show_progress(metrics, tags)
+        now = time.monotonic()
+        self._next_look = now + max(LOOK_SECONDS, SHARE * (now - began))
+
+    def _leaderboard_tags(
+        self, ranked: list[RankedRun], counts: str, keys: list[str] | None = None
+    ) -> Tags:
+        where = self.recorder.writer.experiment_id
+        return leaderboard_tags(ranked, self.manifest, counts, self.run_ids, where, keys)
 
     def _finish(
         self, ranked: list[RankedRun], counts: str, status: str, known: Collection[str]
     ) -> None:
-        self.publisher.keep(known)
-        if self.publisher.finished:
+        self.recorder.discard_unknown(known)
+        if self.recorder.finished:
             return
-        drawn = {}
-        if status == "FINISHED":  # else there is more to come, and somebody waits
+        files, tags = leaderboard_files(ranked, self.manifest.objective, self.run_ids)
+        if status == "FINISHED":  # else there is more to come, and a user waits
             self._show_best(ranked)
-            drawn = self._sweep_plots(ranked)
-        self.overview.finish(ranked, counts, status, drawn)
+            files |= self._sweep_plots(ranked)
+        metrics = sweep_metrics(ranked, self.manifest.objective)
+        self.recorder.finish(status, metrics, tags | self._leaderboard_tags(ranked, counts), files)
 
-    def _sweep_plots(self, ranked: list[RankedRun]) -> dict[str, bytes]:
+    def _sweep_plots(self, ranked: list[RankedRun]) -> Files:
         figures = figures_for(self.manifest.figures["names"], "sweep")
         if not figures:
             return {}
-        parent = self.publisher.parent_run_id
+        parent = self.recorder.parent_run_id
         result = sweep_result(self.manifest, self.directory, ranked, self.run_ids, parent)
-        return _plots(*draw_all(figures, result), self.manifest.name)
+        return draw_plots(figures, result, self.manifest.name)
 
     def _show_best(self, ranked: list[RankedRun]) -> None:
-        """The other figures for the best runs, and the best one's model."""
-        for place, s in enumerate(ranked[: max(self.manifest.figures["best"], 1)]):
-            result = read_result(self.directory, s.planned.fingerprint)
-            run_id = self.run_ids.get(s.planned.fingerprint)
-            if result is None or run_id is None or s.outcome != "ok":
+        """Publish the further figures of the best runs, and the best run's model."""
+        count = self.manifest.figures["best"]
+        for place, run in enumerate(ranked[: max(count, 1)]):
+            result = read_result(self.directory, run.planned.fingerprint)
+            if (
+                result is None
+                or run.planned.fingerprint not in self.run_ids
+                or run.outcome != "ok"
+            ):
                 continue
-            if place < self.manifest.figures["best"]:
-                plots = self._plots(s.planned, result, self._figures_of_best)
-                files, tags = self._in_full(s.planned, result)
-                self.publisher.add_files(run_id, plots | files)
-                self.publisher.add_tags(run_id, tags)
+            if place < count:
+                files, tags = self._in_full(run.planned, result)
+                files |= self._plots(run.planned, result, self._figures_of_best)
+                self.recorder.add(run.planned, files, tags)
             if place == 0 and self.manifest.tracking.get("model") == "best":
-                self._attach_model(run_id, s.planned, result)
-
-
-def _plots(
-    drawn: Mapping[str, bytes], failed: Mapping[str, BaseException], of: str
-) -> dict[str, bytes]:
-    """Artifacts of what was drawn; a warning for what was not."""
-    for name, error in failed.items():
-        where, kind = find_plugin("figure", name), type(error).__name__
-        log.warning("%s failed in draw for %s: %s: %s", where, of, kind, error)
-    return {f"plots/{file}": content for file, content in drawn.items()}
+                self.recorder.attach_model(run.planned, result)

@@ -1,4 +1,4 @@
-"""What the store is known to hold of a run."""
+"""The state of a run in MLflow, as far as it is known here."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Recorded:
-    """What the store is known to hold of one run."""
+    """What MLflow is known to hold of one run, so that nothing is sent twice."""
 
     run_id: str
-    artifacts: str  # where its files go
+    artifacts: str  # the address of its files
     started: int  # milliseconds since 1970
     begun: bool = False  # whether its params, inputs and tags are there
     ended: bool = False
-    published: str = ""
-    model: bool = False
+    published: str = ""  # when the result ended that is there as a whole
+    model: bool = False  # whether its model is there
     unread: tuple[str, ...] = ()  # metrics whose points are there but not known here
     points: dict[entities.Point, float] = field(default_factory=dict)
 
 
 def recorded_run(run: "Run") -> Recorded:
-    """What a run from the store says of itself."""
+    """Return what a run read from MLflow holds."""
     ended = run.info.status != "RUNNING"
     tags = run.data.tags
     return Recorded(

@@ -40,7 +40,7 @@ def check(folder):
 
 def test_a_clock_that_is_set_back_again_and_again(place, capsys, monkeypatch):
     calls, now = count(), time.time()
-    monkeypatch.setattr("harness.tracking.parent_run.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("harness.tracking.publishing.LOOK_SECONDS", 0.0)
     monkeypatch.setattr("time.time", lambda: now - 60 * next(calls))
     assert harness(capsys, "-m", "seed=1,2", *SHORT, "hydra.sweep.dir=here").code == 0
     check(place / "here")
@@ -50,7 +50,7 @@ def test_a_clock_that_is_set_back_between_start_and_resume(launched, capsys, mon
     folder, now = launched("-m", "seed=1,2"), time.time()
     unfinish(folder)
     before = points(folder)
-    monkeypatch.setattr("harness.tracking.parent_run.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("harness.tracking.publishing.LOOK_SECONDS", 0.0)
     monkeypatch.setattr("time.time", lambda: now - 1e6)
     assert harness(capsys, "resume", str(folder)).code == 0
     check(folder)

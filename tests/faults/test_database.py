@@ -25,7 +25,7 @@ def publish(publisher):
 
 def ended(publisher):
     runs = publisher._search(role="run")
-    client = MlflowClient(publisher._connection.uri)
+    client = MlflowClient(publisher.connection.uri)
     points = [len(client.get_metric_history(run.info.run_id, "train/loss")) for run in runs]
     return sorted(run.info.status for run in runs), points
 

@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from harness.errors import DiskError, TrackingError
 from harness.store.results import Curve
 from harness.tracking.backend import connection
+from harness.tracking.backend.name_limits import fit_lines
 from harness.tracking.backend.uri import sqlite_uri
 from harness.tracking.read_run import read_run
 from harness.tracking.sweep_recorder import SweepRecorder
@@ -87,7 +88,7 @@ def test_a_store_that_comes_back_is_waited_for(tmp_path):
     publisher = SweepRecorder(uri, manifest(tmp_path), tmp_path)
     publisher.open()
     [run, *_] = publisher._manifest.runs
-    client, tries = publisher._connection.client, []
+    client, tries = publisher.connection.client, []
     log_batch = client.log_batch
 
     def flaky(*arguments, **options):
@@ -106,7 +107,7 @@ def test_a_lost_answer_leaves_one_run(tmp_path, single):
     uri, sweep = sqlite_uri(tmp_path / "mlflow.db"), manifest(tmp_path, 1, single)
     publisher = SweepRecorder(uri, sweep, tmp_path)
     publisher.open()
-    client, late = publisher._connection.client, []
+    client, late = publisher.connection.client, []
     create_run = client.create_run
 
     def unanswered(*arguments, **options):
@@ -120,8 +121,8 @@ def test_a_lost_answer_leaves_one_run(tmp_path, single):
     client.create_run = unanswered
     [run] = sweep.runs
     run_id = publisher.publish(run, result(run), files(result(run)), PARAMS, {})
-    publisher.finish("", {}, {}, {}, {}, "FINISHED")
-    found = client.search_runs([publisher.experiment_id], "tags.`harness.role` = 'run'")
+    publisher.finish("FINISHED", {}, {}, {})
+    found = client.search_runs([publisher.writer.experiment_id], "tags.`harness.role` = 'run'")
     assert [(one.info.run_id, one.info.status) for one in found] == [(run_id, "FINISHED")]
 
 
@@ -141,7 +142,8 @@ def test_what_mlflow_would_refuse_is_changed_visibly(tmp_path, caplog):
     publisher.open()
     files = {"../../outside.txt": b"", "plots/in.png": b""}
     run_id = publisher.publish(run, made, files, params, {"note": "y" * 9000, "t@g": "v"})
-    publisher.finish("| row |\n" * 3000, {}, {}, {}, {}, "FINISHED")
+    note = fit_lines("| row |\n" * 3000)
+    publisher.finish("FINISHED", {}, {"mlflow.note.content": note}, {})
     data = MlflowClient(uri).get_run(run_id).data
     assert len(data.params) == 251
     assert data.params["long"].endswith("… (cut)")

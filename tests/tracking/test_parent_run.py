@@ -20,15 +20,15 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
-    monkeypatch.setattr("harness.tracking.parent_run.LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("harness.tracking.parent_run.SHARE", 0)
-    notes, add = [], SweepRecorder.add_tags
+    monkeypatch.setattr("harness.tracking.publishing.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("harness.tracking.publishing.SHARE", 0)
+    notes, show = [], SweepRecorder.show_progress
 
-    def noted(self, run_id, tags):
+    def noted(self, metrics, tags):
         notes.extend(re.findall(r"(\d) of 3 runs done", tags.get("mlflow.note.content", "")))
-        add(self, run_id, tags)
+        show(self, metrics, tags)
 
-    monkeypatch.setattr(SweepRecorder, "add_tags", noted)
+    monkeypatch.setattr(SweepRecorder, "show_progress", noted)
     assert main(["-m", "seed=1,2,3", "epochs=3", "figures=none", "tracking.model=none"]) == 0
     client = client_of(f"sqlite:///{workplace}/mlflow.db")
     parents, _ = runs_of(client)
@@ -44,13 +44,16 @@ def test_the_parent_shows_how_far_a_sweep_is(workplace, monkeypatch):
 def test_one_job_of_a_sweep_says_nothing_of_what_others_do(place, launched, monkeypatch, whole):
     folder = launched("-m", "seed=1,2")
     unfinish(folder)
-    monkeypatch.setattr("harness.tracking.parent_run.LOOK_SECONDS", 0.0)
-    notes = []
-    monkeypatch.setattr(SweepRecorder, "add_tags", lambda self, run_id, tags: notes.append(tags))
+    monkeypatch.setattr("harness.tracking.publishing.LOOK_SECONDS", 0.0)
+    shown = []
+    monkeypatch.setattr(SweepRecorder, "show_progress", lambda self, *what: shown.append(what))
     manifest = read_manifest(folder)
     at_work = Publishing(sweep_store_uri(manifest), manifest, folder, whole=whole)
     [run, _] = manifest.runs
     at_work.submit(run, replace(read_result(folder, run.fingerprint), ended=1))
     at_work.close()
-    assert at_work.error is None
-    assert ["1 of 2 runs done" in tags["mlflow.note.content"] for tags in notes] == [True] * whole
+    assert at_work.queue.error is None
+    [(metrics, tags)] = shown
+    assert metrics["sweep/trained"] == 1
+    assert ("1 of 2 runs done" in tags.get("mlflow.note.content", "")) == whole
+    assert ("sweep/finished" in metrics) == whole

@@ -113,10 +113,10 @@ def test_while_the_store_is_away_only_the_latest_snapshot_of_a_run_is_kept(store
     store.away = True
     box, threads = made(), threading.active_count()
     for number in range(1000):
-        box.put_passing(f"run{number % 3}", store.task(f"seen{number}"), 0.0)
+        box.put_snapshot(f"run{number % 3}", store.task(f"seen{number}"), 0.0)
     assert (len(box), threading.active_count()) == (4, threads)
     box.put("run0", store.task("end0"))
-    box.put_passing("run0", store.task("late"), 0.0)
+    box.put_snapshot("run0", store.task("late"), 0.0)
     store.away = False
     until(lambda: not len(box))
     assert sorted(store.done) == ["end0", "open", "seen997", "seen998"]

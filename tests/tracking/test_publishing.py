@@ -70,7 +70,7 @@ def test_a_run_is_published_with_its_picture(publishing, tmp_path):
     [run] = publishing.manifest.runs
     publishing.submit(run, result(run))
     publishing.close()
-    assert publishing.error is None
+    assert publishing.queue.error is None
     assert run.fingerprint in publishing.run_ids
     assert len([*(tmp_path / "mlartifacts").rglob("plots/loss.png")]) == 1
     [config] = (tmp_path / "mlartifacts").rglob("config.yaml")

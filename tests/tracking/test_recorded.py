@@ -19,7 +19,7 @@ def test_a_run_cut_short_after_its_creation_is_not_taken_for_published(tmp_path)
     def killed(*arguments, **options):
         raise KeyboardInterrupt
 
-    first._connection.client.log_batch = killed
+    first.connection.client.log_batch = killed
     with pytest.raises(KeyboardInterrupt):
         first.publish(run, result(run), {}, PARAMS, {})
     again = SweepRecorder(uri, sweep, tmp_path)

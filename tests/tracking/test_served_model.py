@@ -24,7 +24,7 @@ from harness.config.predictor import predictor, scaling_as_lists
 from harness.config.registry import plugin_provenance
 from harness.engines.worker import train_stack
 from harness.tracking.backend.uri import sqlite_uri
-from harness.tracking.model import Trained, requirement, requirements
+from harness.tracking.model import requirement, requirements
 from harness.tracking.sweep_recorder import SweepRecorder
 from harness.training.data import prepare_for
 from tests.conftest import make_config
@@ -56,7 +56,8 @@ def keep(tmp_path):
         run_id = publisher.publish(run, result, {}, {}, {})
         scaling = scaling_as_lists(prepared)
         for _ in range(2):
-            publisher.attach_model(run_id, Trained(run, result, prepared.data, scaling))
+            publisher._runs[run.fingerprint].model = False  # as if the tag had not been written
+            publisher.attach_model(run, result)
         return run_id, prepared.data, predictor(config, result.weights, scaling)
 
     return kept

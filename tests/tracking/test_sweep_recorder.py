@@ -1,5 +1,6 @@
 """What a sweep leaves in MLflow, once: in SQLite, in PostgreSQL, and over HTTP in either."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from mlflow import MlflowClient
 
 from harness.errors import TrackingError, UsageError
 from harness.tracking.backend.uri import sqlite_uri
+from harness.tracking.entities import table_json
+from harness.tracking.parent_run import TABLE
 from harness.tracking.read_run import read_run
 from harness.tracking.sweep_recorder import SweepRecorder
 from tests.support.recorded import PARAMS, QUIET, START, files, manifest, planned, result
@@ -29,14 +32,19 @@ def publish_all(uri, tmp_path, sweep, outcome="ok"):
         "run": [run.name for run in sweep.runs],
         "loss": [0.1, float("nan"), 0.3][: len(sweep.runs)],
     }
-    publisher.finish("| a |\n|---|\n", {"leaderboard.csv": b"run\n"}, table, {}, {}, "FINISHED")
+    leaderboard = {"leaderboard.csv": b"run\n", "leaderboard.json": table_json(table)}
+    tags = {
+        "mlflow.note.content": "| a |\n|---|\n",
+        "mlflow.loggedArtifacts": json.dumps([TABLE]),
+    }
+    publisher.finish("FINISHED", {}, tags, leaderboard)
     return publisher
 
 
 def runs_of(publisher):
-    client = MlflowClient(publisher._connection.uri)
+    client = MlflowClient(publisher.connection.uri)
     wanted = f"tags.`harness.sweep` = '{publisher._manifest.sweep_id}'"
-    found = client.search_runs([publisher.experiment_id], wanted)
+    found = client.search_runs([publisher.writer.experiment_id], wanted)
     parents = [run for run in found if run.data.tags["harness.role"] == "sweep"]
     children = [run for run in found if run.data.tags["harness.role"] == "run"]
     return client, parents, sorted(children, key=lambda run: run.data.tags["harness.fingerprint"])
@@ -163,10 +171,12 @@ def test_the_status_is_true(server, tmp_path, outcome, status):
 def test_the_parent_shows_the_leaderboard(uri, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # load_table asks there
     publisher = publish_all(uri, tmp_path, manifest(tmp_path))
-    publisher.progress({"runs/finished": 3.0, "runs/none": float("inf")})
+    publisher.show_progress({"runs/finished": 3.0, "runs/none": float("inf")}, {})
     client, [parent], _ = runs_of(publisher)
     assert parent.data.tags["mlflow.note.content"] == "| a |\n|---|\n"
-    table = client.load_table(publisher.experiment_id, "leaderboard.json", [parent.info.run_id])
+    table = client.load_table(
+        publisher.writer.experiment_id, "leaderboard.json", [parent.info.run_id]
+    )
     assert table["run"].tolist() == ["seed=0", "seed=1", "seed=2"]
     assert table["loss"].isna().tolist() == [False, True, False]
     assert {file.path for file in client.list_artifacts(parent.info.run_id)} == {
@@ -174,7 +184,7 @@ def test_the_parent_shows_the_leaderboard(uri, tmp_path, monkeypatch):
         "leaderboard.json",
     }
     assert parent.data.metrics == {"runs/finished": 3.0}
-    tags = client.get_experiment(publisher.experiment_id).tags
+    tags = client.get_experiment(publisher.writer.experiment_id).tags
     assert tags["mlflow.experiment.primaryMetric.name"] == "val/best_loss"
 
 
@@ -182,9 +192,9 @@ def test_what_the_user_said_of_the_experiment_stays(tmp_path):
     uri, sweep = sqlite_uri(tmp_path / "mlflow.db"), manifest(tmp_path)
     publisher = publish_all(uri, tmp_path, sweep)
     key = "mlflow.experiment.primaryMetric.name"
-    MlflowClient(uri).set_experiment_tag(publisher.experiment_id, key, "val/r2")
+    MlflowClient(uri).set_experiment_tag(publisher.writer.experiment_id, key, "val/r2")
     publish_all(uri, tmp_path, sweep)
-    assert MlflowClient(uri).get_experiment(publisher.experiment_id).tags[key] == "val/r2"
+    assert MlflowClient(uri).get_experiment(publisher.writer.experiment_id).tags[key] == "val/r2"
 
 
 def test_files_lie_beside_the_database(tmp_path):
@@ -207,7 +217,7 @@ def test_an_unknown_run_is_told(uri, tmp_path):
 def test_a_deleted_experiment_is_told(tmp_path):
     uri = sqlite_uri(tmp_path / "mlflow.db")
     publisher = publish_all(uri, tmp_path, manifest(tmp_path, 1, single=True))
-    MlflowClient(uri).delete_experiment(publisher.experiment_id)
+    MlflowClient(uri).delete_experiment(publisher.writer.experiment_id)
     with pytest.raises(TrackingError, match="'trying' is deleted"):
         SweepRecorder(uri, manifest(tmp_path), tmp_path).open()
 

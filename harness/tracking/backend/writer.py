@@ -1,7 +1,6 @@
-"""The calls that write to one experiment: each is bounded in time, and safe to be repeated."""
+"""The calls that write to one experiment: each is bounded in time, and may be repeated."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,26 +12,27 @@ from harness.tracking.backend.name_limits import NAME, Fit
 from harness.tracking.backend.queries import metric_history, search_runs
 from harness.tracking.backend.sqlite import artifacts_beside
 from harness.tracking.backend.uri import database_file
+from harness.tracking.recorded import Recorded
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Experiment, Metric, Run
+    from mlflow.entities import Experiment, Metric, Run
 
-PARAMS, METRICS = 100, 1000  # that MLflow takes in one call
+PARAMS, METRICS = 100, 1000  # the most that MLflow takes in one call
 
 
 class Writer:
-    """Writes runs into one experiment of one store."""
+    """The writer of runs into one experiment of one store."""
 
-    def __init__(self, connection: Connection, fit: Fit) -> None:
-        self.connection, self.fit = connection, fit
+    def __init__(self, connection: Connection) -> None:
+        self.connection, self.fit = connection, Fit()
         self.experiment_id = ""
 
     def open(self, experiment: str, tags: Mapping[str, str]) -> None:
-        """Find or make the experiment, and tag it where it has no such tag yet."""
+        """Find or make the experiment; add the tags that it does not have yet."""
         client, ask = self.connection.client, self.connection.ask
-        found = ask(lambda: client.get_experiment_by_name(experiment))
+        found = ask(client.get_experiment_by_name, experiment)
         if found is None:
-            found = ask(lambda: self._new_experiment(experiment))
+            found = ask(self._new_experiment, experiment)
         if found.lifecycle_stage != "active":
             raise TrackingError(
                 f"the experiment {experiment!r} is deleted in MLflow\n"
@@ -40,78 +40,79 @@ class Writer:
             )
         self.experiment_id = str(found.experiment_id)
         for key in tags.keys() - found.tags.keys():
-            ask(partial(client.set_experiment_tag, self.experiment_id, key, tags[key]))
+            ask(client.set_experiment_tag, self.experiment_id, key, tags[key])
 
     def search(self, wanted: str) -> "list[Run]":
-        """All runs that a filter finds, the oldest first."""
-        return search_runs(self.connection.client, [self.experiment_id], wanted)
+        """Return all runs that a filter finds, the oldest first."""
+        client = self.connection.client
+        return self.connection.ask(search_runs, client, [self.experiment_id], wanted)
 
     def create(self, name: str, started: int, tags: Mapping[str, str], same: str) -> "Run":
-        """A new run, or, when an answer was lost, the one that the filter `same` finds."""
+        """Make a run or, when an answer was lost, return the run that the filter `same` finds."""
         fitting = self.fit.tags(tags)
         short = self.fit.text(name, NAME, "the run's name")
 
         def create() -> "Run":
             return self.connection.client.create_run(self.experiment_id, started, fitting, short)
 
-        return self.connection.ask(create, lambda: next(iter(self.search(same)), None) or create())
+        def find_or_create() -> "Run":
+            found = search_runs(self.connection.client, [self.experiment_id], same)
+            return found[0] if found else create()
 
-    def batch(
+        return self.connection.ask(create, again=find_or_create)
+
+    def log(
         self,
         run_id: str,
         metrics: "Sequence[Metric]" = (),
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Metrics, params and tags of a run in as few calls as MLflow allows, tags last."""
+        """Write metrics, params and tags of a run in as few calls as possible, the tags last."""
         from mlflow.entities import Param, RunTag
 
         settings = [Param(key, value) for key, value in self.fit.params(params or {}).items()]
         labels = [RunTag(key, value) for key, value in self.fit.tags(tags or {}).items()]
         room = METRICS - len(labels) - min(len(settings), PARAMS)
-        log = self.connection.client.log_batch
+        ask, log = self.connection.ask, self.connection.client.log_batch
         while len(metrics) > room or len(settings) > PARAMS:
-            head, metrics = metrics[:room], metrics[room:]
-            some, settings = settings[:PARAMS], settings[PARAMS:]
-            self.connection.ask(partial(log, run_id, head, some, synchronous=True))
+            ask(log, run_id, metrics[:room], settings[:PARAMS], synchronous=True)
+            metrics, settings = metrics[room:], settings[PARAMS:]
         if metrics or settings or labels:
-            self.connection.ask(lambda: log(run_id, metrics, settings, labels, synchronous=True))
+            ask(log, run_id, metrics, settings, labels, synchronous=True)
 
-    def inputs(self, run_id: str, datasets: "list[DatasetInput]") -> None:
-        if datasets:
-            self.connection.ask(lambda: self.connection.client.log_inputs(run_id, datasets))
-
-    def save(self, run_id: str, artifacts: str, files: Mapping[str, bytes]) -> None:
-        """Write a run's files where it keeps them; beside our own SQLite file without detour."""
-        if not files:
-            return
-        place = urlsplit(artifacts)
+    def save(self, run: Recorded, files: Mapping[str, bytes]) -> None:
+        """Write a run's files where the run keeps them, by their paths."""
+        place = urlsplit(run.artifacts)
         if database_file(self.connection.uri) and place.scheme == "file":
-            root = Path(unquote(place.path))
-            self.connection.ask(lambda: _write(root, files))
-            return
-        with TemporaryDirectory() as aside:
-            _write(Path(aside), files)
-            self.connection.ask(lambda: self.connection.client.log_artifacts(run_id, aside))
+            # Beside our own SQLite file: through MLflow's client it takes 5 ms a file.
+            self.connection.ask(_write, Path(unquote(place.path)), files)
+        elif files:
+            with TemporaryDirectory() as aside:
+                _write(Path(aside), files)
+                self.connection.ask(self.connection.client.log_artifacts, run.run_id, aside)
 
-    def end(self, run_id: str, status: str, ended: int) -> None:
-        self.connection.ask(lambda: self.connection.client.set_terminated(run_id, status, ended))
+    def end(self, run: Recorded, status: str, ended: int) -> None:
+        """End a run; `ended` is in milliseconds since 1970."""
+        self.connection.ask(self.connection.client.set_terminated, run.run_id, status, ended)
+        run.ended = True
 
-    def go_on(self, run_id: str) -> None:
-        """A run that had ended is going on."""
-        self.connection.ask(lambda: self.connection.client.update_run(run_id, "RUNNING"))
+    def reopen(self, run: Recorded) -> None:
+        """Make a run RUNNING that had ended: more of it is to come."""
+        self.connection.ask(self.connection.client.update_run, run.run_id, "RUNNING")
+        run.ended = False
 
     def discard(self, run_id: str) -> None:
-        """Delete a run that is there twice: the first answer to its creation was lost."""
+        """Delete a run that no longer counts, such as one that a lost answer left twice."""
         client = self.connection.client
-        self.connection.ask(lambda: client.set_terminated(run_id, "KILLED"))
-        self.connection.ask(lambda: client.delete_run(run_id))
+        self.connection.ask(client.set_terminated, run_id, "KILLED")
+        self.connection.ask(client.delete_run, run_id)
 
-    def latest(self, run: "Run") -> int:
-        """When the last was said of a run, in milliseconds since 1970."""
-        told: list[int] = [run.info.start_time, run.info.end_time or 0]
-        shown = metric_history(self.connection, run.info.run_id, run.data.metrics)
-        return max([*told, *(point.timestamp for point in shown)])
+    def latest_time(self, run: "Run") -> int:
+        """Return the latest time in a run's record, in milliseconds since 1970."""
+        points = metric_history(self.connection, run.info.run_id, run.data.metrics)
+        times = [run.info.start_time, run.info.end_time or 0, *(p.timestamp for p in points)]
+        return int(max(times))
 
     def _new_experiment(self, name: str) -> "Experiment":
         from mlflow.exceptions import MlflowException
