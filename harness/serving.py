@@ -1,4 +1,4 @@
-"""What a saved model imports, and nothing else: these four names stay as they are for ever."""
+"""The only module that a saved model imports: its four names stay as they are for ever."""
 
 from harness.config.plugin_files import use_recorded_folders as recall
 from harness.config.predictor import predictor

@@ -1,4 +1,4 @@
-"""A run's training as a film: one picture after another, and a page that plays them."""
+"""Films a run's training: one picture after another, and a page that plays them."""
 
 import base64
 import io
@@ -13,27 +13,30 @@ from harness.contracts import RunResult
 from harness.figures import draw
 from harness.store.results import Result
 
-PICTURES = ("decision_map", "surface", "response")  # the first that applies is filmed
+PICTURES = ("decision_map", "surface", "response")  # the first figure that applies is filmed
 FEATURES = 2  # of the data, at most
+SQUARE = 1280  # pixels: the UI centres a picture in a square as wide as the list of parameters
+LOGGED = {"mlflow.loggedImages": "True"}  # the tag without which the UI looks for no images
 WHY_NONE = f"nothing to show: that takes data of up to {FEATURES} features, and some training"
 
 
 def film_frames(result: RunResult) -> dict[int, bytes]:
-    """A PNG for each epoch of a run's timeline; none if there is nothing to be shown."""
+    """Return a PNG for each epoch of a run's timeline; {} if no picture applies."""
     if len(result.timeline) < 2 or result.data.x.shape[1] > FEATURES:
         return {}
     figures = figures_for(PICTURES, "run")
     for name in PICTURES:
         if figures[name].applies(result):
-            told = [
-                replace(r, name=f"epoch {r.best_epoch}   {result.name}") for r in result.timeline
-            ]
-            return {frame.best_epoch: draw(figures[name], name, frame)[1] for frame in told}
+            frames = {}
+            for shown in result.timeline:
+                titled = replace(shown, name=f"epoch {shown.best_epoch}   {result.name}")
+                frames[shown.best_epoch] = draw(figures[name], name, titled)[1]
+            return frames
     return {}
 
 
 def as_webp(picture: bytes, side: int | None = None) -> bytes:
-    """A PNG as WEBP, which takes a tenth of the room; in a corner of an empty square, if asked."""
+    """Return a PNG as WEBP, a tenth as large; with `side`, in the corner of an empty square."""
     from PIL import Image
 
     buffer, shown = io.BytesIO(), Image.open(io.BytesIO(picture))
@@ -44,7 +47,7 @@ def as_webp(picture: bytes, side: int | None = None) -> bytes:
 
 
 def film_page(name: str, frames: Mapping[int, bytes]) -> bytes:
-    """A page with a slider that shows the pictures, and plays them; nothing else is asked for."""
+    """Return a page that shows the pictures with a slider, plays them, and loads nothing else."""
     shown = [
         [epoch, "data:image/webp;base64," + base64.b64encode(as_webp(png)).decode()]
         for epoch, png in frames.items()
@@ -54,14 +57,8 @@ def film_page(name: str, frames: Mapping[int, bytes]) -> bytes:
     return template.replace("{{content}}", text).encode("utf-8", errors="replace")
 
 
-LOGGED = {"mlflow.loggedImages": "True"}  # the tag without which the UI does not look for any
-
-
-SQUARE = 1280  # pixels: the UI centres a picture in a square as wide as the list of parameters
-
-
 def step_images(key: str, frames: Mapping[int, bytes], result: Result) -> dict[str, bytes]:
-    """Files of a run: each PNG by its step, and what the UI shows of it."""
+    """Return a run's files: each PNG under its step, and beside it the WEBP that the UI shows."""
     found = {}
     for step, png in frames.items():
         name = uuid5(NAMESPACE_OID, f"{result.fingerprint} {key} {step}")

@@ -1,10 +1,10 @@
-"""Two ways to draw a picture with the same pixels: all of it, or only what differs.
+"""Draws a picture in one of two ways with the same pixels: all of it, or only what differs.
 
-A figure that is drawn for every run of a sweep may offer its `draw` in two parts:
+A figure that is drawn for every run of a sweep may divide its `draw` into two parts:
 
-    def backdrop(self, result) -> Hashable            # all that the still part depends on
+    def backdrop(self, result) -> Hashable            # what the still part depends on
     def draw_backdrop(self, backdrop, figure) -> None # axes, limits, ticks, grid, legend
-    def draw_over(self, result, figure) -> list       # artists: curves, title; above all the rest
+    def draw_over(self, result, figure) -> list       # artists: curves, title; above the rest
 
 `draw` is then the one after the other. Ticks and labels, which take most of the time, come from
 a picture kept for each different backdrop.
@@ -29,7 +29,7 @@ PARTS = ("backdrop", "draw_backdrop", "draw_over")
 
 
 class Stage(NamedTuple):
-    """A figure with its backdrop drawn, and the pixels of that."""
+    """A figure whose backdrop is drawn, and the pixels of the backdrop."""
 
     figure: Figure
     canvas: Any
@@ -37,7 +37,7 @@ class Stage(NamedTuple):
 
 
 def paint_quickly(plugin: Any, result: Any) -> bytes | None:
-    """PNG bytes; None if this is not for the fast path or anything at all is unusual."""
+    """Draw with a kept backdrop; return PNG bytes, or None if `paint` must draw the picture."""
     if not all(hasattr(plugin, part) for part in PARTS):
         return None
     try:
@@ -68,7 +68,7 @@ def _stage(plugin: Any, backdrop: Hashable) -> Stage:
 
 
 def paint(plugin: Any, result: Any) -> str | bytes:
-    """PNG bytes, or the HTML page that the plugin returns."""
+    """Draw the whole picture; return PNG bytes, or the HTML page that the plugin returns."""
     with style():
         figure = blank_figure()
         try:
@@ -81,4 +81,4 @@ def paint(plugin: Any, result: Any) -> str | bytes:
             canvas.draw()
             return encode_png(np.asarray(canvas.buffer_rgba()), figure.dpi)
         finally:
-            figure.clear()  # breaks its cycles, so that it is freed now and not at some collection
+            figure.clear()  # breaks its cycles, so that it is freed now

@@ -1,4 +1,4 @@
-"""How pictures look: one style for built-in and foreign figures, whatever matplotlibrc says."""
+"""The style of pictures: one for built-in and foreign figures, independent of matplotlibrc."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _one_at_a_time = RLock()  # matplotlib's settings belong to the process
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Our settings for the time of one picture; the user's come back afterwards."""
+    """Context manager: our settings for one picture, then the user's again."""
     from matplotlib import rc_context, rcParams
 
     with _one_at_a_time, warnings.catch_warnings(), rc_context():
@@ -61,7 +61,7 @@ def style() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _settings() -> dict[Any, Any]:
-    """matplotlib's own defaults with ours over them, but never another backend."""
+    """Return matplotlib's own defaults, overridden by ours, without the backend."""
     from cycler import cycler
     from matplotlib import rcParamsDefault
 
@@ -70,7 +70,7 @@ def _settings() -> dict[Any, Any]:
 
 
 def blank_figure() -> Figure:
-    """An empty figure on a canvas of its own; pyplot, which would keep it alive, is not asked."""
+    """Return an empty figure on a canvas of its own; pyplot would keep it alive."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""What is said of a sweep and of a run in MLflow's own words: tags, metrics, dataset inputs."""
+"""A sweep and a run as MLflow's entities: tags, metrics, dataset inputs."""
 
 import getpass
 import json
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.analysis.leaderboard import finite_or_none
 from harness.store.manifest import Manifest, Planned
 from harness.store.results import Curve, Result
 from harness.tracking.backend.name_limits import DATASET, Fit
@@ -28,13 +29,13 @@ STATUS = {
     "failed": "FAILED",
     "stopped": "KILLED",
 }
-PUBLISHED = "harness.published"  # when the result ended that the run holds, once it holds it all
+PUBLISHED = "harness.published"  # when the result ended that the run holds as a whole
 MODEL = "harness.model"  # the id of the model that is kept
 Point = tuple[str, int]  # a metric's name and a step
 
 
 def sweep_tags(manifest: Manifest, directory: Path) -> dict[str, str]:
-    """What every run of a sweep, and its parent, is tagged with."""
+    """Return the tags of every run of a sweep and of its parent."""
     tags = {
         "harness.sweep": manifest.sweep_id,
         "harness.folder": str(directory.absolute()),
@@ -49,7 +50,7 @@ def sweep_tags(manifest: Manifest, directory: Path) -> dict[str, str]:
 
 
 def parent_tags(manifest: Manifest) -> dict[str, str]:
-    """What the parent is tagged with besides."""
+    """Return the further tags of the parent."""
     objective = manifest.objective
     return {
         "harness.role": "sweep",
@@ -59,7 +60,7 @@ def parent_tags(manifest: Manifest) -> dict[str, str]:
 
 
 def run_tags(planned: Planned, result: Result, parent: str | None) -> dict[str, str]:
-    """What one run is tagged with besides; how it ended counts only once the run has ended."""
+    """Return the further tags of one run; only a run that has ended has an outcome."""
     plugins = result.drift.get("plugins", planned.plugins)
     tags = {
         "harness.role": "run",
@@ -76,7 +77,7 @@ def run_tags(planned: Planned, result: Result, parent: str | None) -> dict[str, 
 
 
 def ranking_tags(manifest: Manifest) -> dict[str, str]:
-    """What the UI ranks an experiment's runs by, as tags of the experiment."""
+    """Return tags of an experiment: the metric by which the UI ranks its runs."""
     greater = "true" if manifest.objective["direction"] == "maximize" else "false"
     name = "mlflow.experiment.primaryMetric"
     return {f"{name}.name": manifest.objective["metric"], f"{name}.greaterIsBetter": greater}
@@ -111,11 +112,12 @@ def git_tags(directory: Path) -> dict[str, str]:
 
 
 def metric_points(result: Result, fit: Fit, there: Mapping[Point, float]) -> list["Metric"]:
-    """The points of the curves, and once the run has ended its finals, that are not there yet.
+    """Return the points of the curves, and of an ended run its final metrics, not `there` yet.
 
-    Times come from the result, so that the same point sent twice is stored once. A final may
-    follow a curve's point at the same step: the curve's is then left out.
+    A curve's point is left out where a final metric has the same name and step.
     """
+    # MLflow stores a point once that it gets twice with one timestamp, twice with another: hence
+    # the times come from the result. It stores ±inf as ±1.8e308: only finite values are sent.
     from mlflow.entities import Metric
 
     finals = {} if result.outcome == RUNNING else finite_only(result.metrics)
@@ -142,7 +144,7 @@ def _points(curve: Curve) -> Iterable[tuple[int, float, int]]:
 
 
 def dataset_entities(parts: Iterable[Mapping[str, Any]], fit: Fit) -> list["DatasetInput"]:
-    """The parts of the data as dataset inputs, each with its own digest."""
+    """Return the parts of the data as dataset inputs, each with its own digest."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     return [
@@ -161,15 +163,15 @@ def dataset_entities(parts: Iterable[Mapping[str, Any]], fit: Fit) -> list["Data
 
 
 def finite_only(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values that are finite."""
     return {key: float(value) for key, value in values.items() if math.isfinite(value)}
 
 
 def table_json(table: Mapping[str, list[Any]]) -> bytes:
-    """A table as the UI shows it: columns, and rows with null where there is no finite number."""
-
-    def cell(value: Any) -> Any:
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    rows = [[cell(value) for value in row] for row in zip(*table.values(), strict=True)]
+    """Return a table as JSON that the UI shows, with null for numbers that are not finite."""
+    rows = [
+        [finite_or_none(value) if isinstance(value, float) else value for value in row]
+        for row in zip(*table.values(), strict=True)
+    ]
     content = {"columns": list(table), "data": rows}
     return json.dumps(content, ensure_ascii=False, default=str).encode()

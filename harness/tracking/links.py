@@ -1,4 +1,4 @@
-"""Links into the MLflow UI that open on the last sweep's (or single run's) curves."""
+"""Links into the MLflow UI: the curves of the last sweep or single run, its leaderboard."""
 
 import json
 from typing import TYPE_CHECKING
@@ -11,21 +11,19 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-COMPARED = 10  # runs
+COMPARED = 10  # runs, at most
 TRAINING = {"workflowType": "machine_learning"}  # else the UI opens in its mode for LLM apps
 
 
 def links(connection: Connection, base: str) -> dict[str, str]:
-    """`sweep`, `best`, `compare` and `leaderboard`, as far as there is such a thing."""
-    return connection.ask(lambda: _links(connection.client, base.rstrip("/")))
+    """Return the links `sweep`, `best`, `compare` and `leaderboard` that exist."""
+    return connection.ask(_links, connection.client, base.rstrip("/"))
 
 
 def sweep_link(base: str, experiment_id: str, sweep_id: str, metric: str, ascending: bool) -> str:
-    """A sweep's runs as charts, the best ones shown.
-
-    Sorted by a metric, the runs stand alone; sorted by time the UI folds them into their parent,
-    and its charts are empty. Without `/runs` in the path it drops the query.
-    """
+    """Return the link to a sweep's runs as charts, the best runs shown."""
+    # Sorted by a metric, the runs stand alone; sorted by time the UI folds them into their parent,
+    # and its charts are empty. Without `/runs` in the path it drops the query.
     query = {
         **TRAINING,
         "compareRunsMode": "CHART",
@@ -37,19 +35,19 @@ def sweep_link(base: str, experiment_id: str, sweep_id: str, metric: str, ascend
 
 
 def run_link(base: str, experiment_id: str, run_id: str) -> str:
-    """One run's charts."""
+    """Return the link to a run's charts."""
     path = f"experiments/{experiment_id}/runs/{run_id}/model-metrics"
     return f"{base}/#/{path}?{urlencode(TRAINING)}"
 
 
 def leaderboard_link(base: str, experiment_id: str, parent_id: str) -> str:
-    """The parent's leaderboard as a table, with the sweep's figures beside it."""
+    """Return the link to the parent's leaderboard, with the sweep's figures beside it."""
     path = f"experiments/{experiment_id}/runs/{parent_id}/artifacts/leaderboard.json"
     return f"{base}/#/{path}?{urlencode(TRAINING)}"
 
 
 def compare_link(base: str, experiment_id: str, run_ids: list[str]) -> str:
-    """Runs side by side: parallel coordinates, and a table of what differs."""
+    """Return the link to a comparison of runs: parallel coordinates, a table of differences."""
     query = {"runs": json.dumps(run_ids), "experiments": json.dumps([experiment_id]), **TRAINING}
     return f"{base}/#/compare-runs?{urlencode(query, quote_via=quote)}"
 
@@ -81,7 +79,7 @@ def _links(client: "MlflowClient", base: str) -> dict[str, str]:
 
 
 def _newest(client: "MlflowClient") -> "Run | None":
-    """The run of ours that started last, in whatever experiment."""
+    """Return the run of ours that started last, in any experiment; None if there is none."""
     order = ["attributes.start_time DESC"]
     runs = client.search_runs(experiment_ids(client), "tags.`harness.sweep` != ''", 1, 1, order)
     return runs[0] if runs else None

@@ -1,11 +1,10 @@
-"""Reads a recorded run back from MLflow: its settings, curves, config and weights."""
+"""Reads a recorded run from MLflow: its settings, curves, config and weights."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -27,17 +26,17 @@ from harness.tracking.backend.uri import database_file, without_credentials
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-READ_SECONDS = 10.0  # seconds; who reads is waiting
-LISTED = 3  # runs
+READ_SECONDS = 10.0  # that a store may be away: a user waits for what is read
+LISTED = 3  # runs in a message, at most
 SHORTENED = re.compile(r"[0-9a-f]{3,32}")  # an id or a fingerprint
 WANTED = ("config.yaml", "weights.npz", "plugins")
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-NO_CURVES = ("/best_loss", "/best_epoch", "/seconds")  # numbers that never are curves
+NO_CURVES = ("/best_loss", "/best_epoch", "/seconds")  # ends of metrics that are never curves
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run as MLflow holds it."""
+    """A run, read from MLflow."""
 
     run_id: str
     name: str
@@ -50,11 +49,11 @@ class Record:
     config: str | None  # the text of config.yaml
     weights: Arrays  # empty if there is no weights.npz
     inputs: list[dict[str, Any]]  # the parts of the data: source, context, digest, rows
-    sources: dict[str, bytes]  # its plugins of one file: `kind/name.py` and what is in it
+    sources: dict[str, bytes]  # its plugins of one file: content by `kind/name.py`
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Its config; UsageError if it has none that can be read."""
+        """The run's config; UsageError if it has none that can be read."""
         try:
             config = yaml.safe_load(self.config or "")
         except yaml.YAMLError as error:
@@ -67,19 +66,19 @@ class Record:
 
     @property
     def surroundings(self) -> dict[str, str]:
-        """What its numbers depend on besides its config, as far as that is known."""
+        """What the run's numbers depend on besides its config: plugins, data, versions."""
         plugins, numerics = self.tagged("harness.plugins"), self.tagged("harness.numerics")
         return run_environment(plugins or (), self.inputs, numerics or {})
 
     def tagged(self, name: str) -> Any:
-        """As `tagged` tells."""
+        """Return the content of a JSON tag; None if there is none, or it was cut."""
         return json_tag(self.tags, name)
 
     @contextmanager
     def plugins_at_hand(self) -> Iterator[None]:
-        """Meanwhile the plugins of one file are there that the run brought with it.
+        """Context manager: offer the plugins of one file that were recorded with the run.
 
-        A folder of the same name that is asked for comes first.
+        A plugin folder of the same name that the user has asked for comes first.
         """
         folders = {
             f"{plugin['kind']}/{plugin['name']}.py": Path(plugin["distribution"]).name
@@ -97,7 +96,7 @@ class Record:
 
 
 def json_tag(tags: Mapping[str, str], name: str) -> Any:
-    """What a tag holds as JSON; None if there is no such tag, or it was cut."""
+    """Return the content of a JSON tag; None if there is no such tag, or it was cut."""
     try:
         return json.loads(tags[name])
     except (KeyError, ValueError):
@@ -105,7 +104,7 @@ def json_tag(tags: Mapping[str, str], name: str) -> Any:
 
 
 def connect_store(uri: str) -> Connection:
-    """A store that is there; UsageError if a database file is asked for that is not."""
+    """Open a connection to read from; UsageError if the store's database file is not there."""
     path = database_file(uri)
     if path is not None and not is_store(path):
         raise UsageError(f"no MLflow store at {path}: nothing has been recorded there")
@@ -115,9 +114,9 @@ def connect_store(uri: str) -> Connection:
 
 
 def read_run(uri: str, asked: str) -> Record:
-    """A run by its id, the beginning of its id, or its fingerprint.
+    """Return a run by its id, its fingerprint, or the beginning of either.
 
-    UsageError if there is not exactly one such, TrackingError if the store is out of reach.
+    Raises UsageError if not exactly one run is found, TrackingError if the store is out of reach.
     """
     connection = connect_store(uri)
     run = find_run(connection, asked)
@@ -146,14 +145,14 @@ def read_run(uri: str, asked: str) -> Record:
 
 
 def find_run(connection: Connection, asked: str) -> "Run":
-    """The one run that is asked for; UsageError if there is none, or several."""
+    """Find the one run that `asked` names; UsageError if there is none, or several."""
     client, where = connection.client, without_credentials(connection.uri)
     try:
-        return connection.ask(lambda: client.get_run(asked))
+        return connection.ask(client.get_run, asked)
     except TrackingError as error:
         if getattr(error.__cause__, "error_code", "") not in UNKNOWN:
             raise
-        found = _alike(connection, asked) if SHORTENED.fullmatch(asked) else []
+        found = _find_by_prefix(connection, asked) if SHORTENED.fullmatch(asked) else []
         if not found:
             raise UsageError(f"there is no run {asked!r} in {where}") from error
     if len(found) > 1:
@@ -162,29 +161,27 @@ def find_run(connection: Connection, asked: str) -> "Run":
     return found[0]
 
 
-def _alike(connection: Connection, asked: str) -> "list[Run]":
-    """Runs whose id begins so or, if there are none, whose fingerprint does."""
+def _find_by_prefix(connection: Connection, asked: str) -> "list[Run]":
+    """Find runs by the beginning of their id or, if there are none, of their fingerprint."""
     client, found = connection.client, list["Run"]()
-    for what in ("attributes.run_id", "tags.`harness.fingerprint`"):
-        every = connection.ask(partial(experiment_ids, client))
-        search = partial(client.search_runs, every, f"{what} LIKE '{asked}%'", max_results=9)
-        found = found or connection.ask(search)
+    every = connection.ask(experiment_ids, client)
+    for key in ("attributes.run_id", "tags.`harness.fingerprint`"):
+        wanted = f"{key} LIKE '{asked}%'"
+        found = found or connection.ask(client.search_runs, every, wanted, max_results=9)
     return found
 
 
 def _inputs(run: "Run") -> list[dict[str, Any]]:
-    """The parts of the data, as they were planned.
-
-    The run's own params say where they came from: MLflow keeps data of one name and digest once
-    in an experiment, with the source that was the first.
-    """
+    """Return the parts of the data, as they were planned."""
+    # MLflow keeps data of one name and digest once in an experiment, with the source that was
+    # recorded first: the path among the run's own params is right.
     path, found = run.data.params.get("dataset.path"), []
     for part in run.inputs.dataset_inputs if run.inputs else ():
         tags = {tag.key: tag.value for tag in part.tags}
         try:
             source = json.loads(part.dataset.source)["tags"]["source"]
             rows = json.loads(part.dataset.profile or "")["num_rows"]
-        except (ValueError, TypeError, KeyError):  # another program's
+        except (ValueError, TypeError, KeyError):  # recorded by another program
             source, rows = part.dataset.name, None
         about = {"source": path or source, "rows": rows, "digest": part.dataset.digest}
         found.append(about | {"context": tags.get("mlflow.data.context", "")})
@@ -196,8 +193,8 @@ def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]
     for key in run.data.metrics:
         if key.endswith(NO_CURVES):
             continue
-        told = metric_history(connection, run.info.run_id, [key])
-        found = {point.step: point.value for point in sorted(told, key=lambda p: p.timestamp)}
+        points = metric_history(connection, run.info.run_id, [key])
+        found = {point.step: point.value for point in sorted(points, key=lambda p: p.timestamp)}
         if len(found) > 1:
             steps = sorted(found)
             curves[key] = np.array(steps), np.array([found[step] for step in steps])
@@ -205,12 +202,12 @@ def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]
 
 
 def run_files(connection: Connection, run_id: str, wanted: Sequence[str]) -> dict[str, bytes]:
-    """Files and folders of a run, by the path of each file: those that are there."""
+    """Return the files of a run by path: the files and folders in `wanted` that exist."""
     client, found = connection.client, dict[str, bytes]()
-    there = {file.path for file in connection.ask(lambda: client.list_artifacts(run_id))}
+    there = {file.path for file in connection.ask(client.list_artifacts, run_id)}
     with TemporaryDirectory() as aside:
         for name in there.intersection(wanted):
-            place = connection.ask(partial(client.download_artifacts, run_id, name, aside))
+            place = connection.ask(client.download_artifacts, run_id, name, aside)
             files = [path for path in [Path(place), *Path(place).rglob("*")] if path.is_file()]
             found |= {str(path.relative_to(aside)): path.read_bytes() for path in files}
     return found

@@ -1,4 +1,4 @@
-"""Reads a recorded sweep back from MLflow: a manifest and results without weights and curves."""
+"""Reads a recorded sweep from MLflow: a manifest, results without weights and curves."""
 
 import re
 import shlex
@@ -17,31 +17,34 @@ from harness.tracking.read_run import connect_store, find_run, json_tag, run_fil
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-CURVES = ("train/loss", "val/loss")  # whose last value is no result
+CURVES = ("train/loss", "val/loss")  # metrics whose last value is no result
 SHOWN = ("plots", "config.yaml")
 GIT = "mlflow.source."
 
 
 @dataclass(frozen=True)
 class RecordedSweep:
-    """A sweep, or a single run, as far as MLflow tells."""
+    """A sweep or a single run, read from MLflow."""
 
     connection: Connection
     manifest: Manifest
-    runs: list[tuple[Planned, Result]]  # a config is what the params say, dotted and flat
+    runs: list[tuple[Planned, Result]]  # a config holds the params, dotted and flat
     run_ids: dict[str, str]  # by fingerprint
-    advice: dict[str, str]  # likewise
+    advice: dict[str, str]  # by fingerprint
     top: str  # the run id of the parent, or of the single run
     ended: bool
     git: dict[str, str]  # commit and branch, if they are known
 
     def files(self, run_id: str) -> dict[str, bytes]:
-        """A run's pictures and config by their paths; TrackingError if they are out of reach."""
+        """Return a run's pictures and config by path; TrackingError if they are out of reach."""
         return run_files(self.connection, run_id, SHOWN)
 
 
 def read_sweep(uri: str, asked: str) -> RecordedSweep:
-    """A sweep by its id or its parent's run id, or a run by its run id; UsageError if none is."""
+    """Return a sweep by its id or its parent's run id, or a single run by its run id.
+
+    Raises UsageError if there is none.
+    """
     connection = connect_store(uri)
     runs = _search(connection, tag_filter(sweep=_safe(asked)))
     if not runs:
@@ -55,7 +58,7 @@ def read_sweep(uri: str, asked: str) -> RecordedSweep:
     members = [run for run in runs if _tag(run, "role") == "run"]
     top = (parents or runs)[0]
     tags = top.data.tags
-    experiment = connection.ask(lambda: connection.client.get_experiment(top.info.experiment_id))
+    experiment = connection.ask(connection.client.get_experiment, top.info.experiment_id)
     return RecordedSweep(
         connection=connection,
         manifest=_manifest(top, experiment.name, without_credentials(uri), single=not parents),
@@ -74,12 +77,12 @@ def _tag(run: "Run", name: str) -> str:
 
 
 def _safe(text: str) -> str:
-    """What may stand in a filter: nothing else is an id."""
+    """Return the text if it may be an id, else an empty text: it becomes part of a filter."""
     return text if re.fullmatch(r"[\w-]+", text) else ""
 
 
 def _search(connection: Connection, wanted: str) -> "list[Run]":
-    """The runs of all experiments that a filter finds, the oldest first."""
+    """Return the runs of all experiments that a filter finds, the oldest first."""
     client = connection.client
     return connection.ask(lambda: search_runs(client, experiment_ids(client), wanted))
 
@@ -105,11 +108,11 @@ def _manifest(top: "Run", experiment: str, uri: str, *, single: bool) -> Manifes
 
 
 def _objective(run: "Run") -> tuple[str, str]:
-    """Metric and direction: a parent has them as a tag, a run among its params."""
-    said, _, way = run.data.tags.get("harness.objective", "").partition(" ")
+    """Return metric and direction: a parent has them as a tag, a run among its params."""
+    tagged, _, way = run.data.tags.get("harness.objective", "").partition(" ")
     params = run.data.params
-    metric = said or params.get("objective.metric", "val/best_loss")
-    if not said and metric not in run.data.metrics:  # nothing was held out
+    metric = tagged or params.get("objective.metric", "val/best_loss")
+    if not tagged and metric not in run.data.metrics:  # nothing was held out
         metric = metric.replace("val/", "train/", 1)
     return metric, way or params.get("objective.direction", "minimize")
 

@@ -1,4 +1,4 @@
-"""MLflow's surroundings while the harness talks to it: quiet, quick to fail, put back after."""
+"""Environment variables and log levels for calls to MLflow: quiet, and quick to fail."""
 
 import gc
 import logging
@@ -9,28 +9,29 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What the user has set stays. A lost answer to a POST that MLflow repeats makes a second run, so
-# its own retries are off: a Connection looks first and then tries again.
+# Variables that the user has set stay. MLflow's own retries are off: it would repeat a POST whose
+# answer was lost, and make a second run. A Connection looks for the first before it tries again.
 SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # which it shows wherever tqdm is installed
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # shown wherever tqdm is installed
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "PGCONNECT_TIMEOUT": "10",
 }
 LEVELS = {"mlflow": logging.CRITICAL, "alembic": logging.WARNING}
 ALLOCATIONS = 5_000  # between two collections: about 1 MB, which a cache holds
-_room, _inside = threading.RLock(), False
+_lock, _inside = threading.RLock(), False
 
 
 @contextmanager
 def mlflow_settings() -> Iterator[None]:
-    """MLflow's settings and log levels as the harness needs them; one thread at a time.
+    """Context manager: MLflow's settings and log levels as the harness needs them, then as before.
 
-    Inside of another it is free: changing a level makes Python forget what every logger lets pass.
+    One thread at a time. Inside of another it does nothing, for each change of a level makes
+    Python forget which messages every logger lets pass.
     """
     global _inside
-    with _room:
+    with _lock:
         if _inside:
             yield
             return
@@ -49,7 +50,7 @@ def mlflow_settings() -> Iterator[None]:
 
 
 def _import_mlflow() -> None:
-    """The first import, without what tqdm says of it in notebooks that lack its widgets."""
+    """Import MLflow, without tqdm's warning in notebooks that lack its widgets."""
     if "mlflow" in sys.modules:
         return
     with warnings.catch_warnings():
@@ -59,9 +60,9 @@ def _import_mlflow() -> None:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Python looks for garbage in cycles less often: that is 5 to 10 % of publishing's time.
+    """Context manager: have Python look for garbage in cycles less often.
 
-    MLflow makes thousands of objects a run, and they are freed without that.
+    MLflow makes thousands of objects a run, which are freed without it: 5 to 10 % of publishing.
     """
     before = gc.get_threshold()
     gc.set_threshold(max(before[0], ALLOCATIONS), *before[1:])
@@ -73,6 +74,7 @@ def rare_collections() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
+    """Context manager: raise the log levels of LEVELS, unless the user has set MLflow's."""
     if "MLFLOW_LOGGING_LEVEL" in os.environ:
         yield
         return

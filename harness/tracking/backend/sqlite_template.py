@@ -1,6 +1,7 @@
-"""An empty MLflow store, kept in the user's cache: copying it spares the migrations of a new one.
+"""Keeps an empty MLflow store in the user's cache, to be copied instead of made anew.
 
-It is never needed. One that is damaged, or of another make, is not used and made again.
+MLflow's migrations of an empty file take 0.6 to 0.75 s, a copy takes 0.03 s. The template is never
+needed: one that is damaged, or made by other versions, is not used and is made again.
 """
 
 import gzip
@@ -15,12 +16,12 @@ from harness.errors import DiskError
 from harness.store.files import write_atomically
 
 LARGEST = 64 << 20  # bytes
-EMPTY = ("experiments", "runs")  # tables that nothing may be in
+EMPTY = ("experiments", "runs")  # tables that must have no row
 _DAMAGE = (OSError, EOFError, zlib.error, sqlite3.Error, MemoryError)
 
 
 def template_path() -> Path:
-    """Where the template is: one for all that decides what MLflow makes of an empty file."""
+    """Return the template's path, which names the versions that decide what a new store holds."""
     root = Path(os.environ.get("XDG_CACHE_HOME", ""))
     root = root if root.is_absolute() else Path("~/.cache").expanduser()
     makers = {name: version(name) for name in ("mlflow", "sqlalchemy")}
@@ -30,7 +31,7 @@ def template_path() -> Path:
 
 
 def copy_template(path: Path) -> bool:
-    """Write a copy of the template to `path`; False, and nothing there, if there is no good one.
+    """Write a copy of the template to `path`; return False if there is no good template.
 
     The copy has no experiment yet: MLflow makes its first one when the copy is opened.
     """
@@ -49,7 +50,7 @@ def copy_template(path: Path) -> bool:
 
 
 def keep_template(made: Path) -> None:
-    """Make the template of a store just made; without its experiment, which knows its folder."""
+    """Make a new store the template, without its first experiment, which knows its folder."""
     with suppress(*_DAMAGE, RuntimeError, DiskError), _in_memory(made.read_bytes()) as base:
         base.execute("DELETE FROM experiments")
         base.commit()
@@ -57,7 +58,7 @@ def keep_template(made: Path) -> None:
 
 
 def _in_memory(content: bytes) -> closing[sqlite3.Connection]:
-    """A database that is in these bytes; it must not be in WAL mode."""
+    """Return a database read from bytes; it must not be in WAL mode."""
     base = sqlite3.connect(":memory:")
     base.deserialize(content)
     return closing(base)

@@ -1,4 +1,4 @@
-"""Where runs are recorded: the address of the MLflow store and the name of the experiment."""
+"""The address of the MLflow store, and the name of the experiment."""
 
 import os
 import posixpath
@@ -20,9 +20,9 @@ _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.DOTALL)
 
 
 def tracking_uri(asked: str | None, cwd: Path) -> str:
-    """The store: as asked, else MLFLOW_TRACKING_URI, else `mlflow.db` in the directory `cwd`.
+    """Return the store's address: `asked`, MLFLOW_TRACKING_URI, or `mlflow.db` in `cwd`.
 
-    Paths come back absolute; UsageError if it is no address of a store that can be used.
+    Paths are returned absolute. Raises UsageError if no such store can be used.
     """
     uri = asked or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     source = "tracking.uri" if asked else "MLFLOW_TRACKING_URI"
@@ -43,12 +43,12 @@ def tracking_uri(asked: str | None, cwd: Path) -> str:
 
 
 def experiment_name(asked: str | None) -> str:
-    """The experiment: as asked, else MLFLOW_EXPERIMENT_NAME, else `harness`."""
+    """Return the experiment's name: `asked`, MLFLOW_EXPERIMENT_NAME, or `harness`."""
     return asked or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
 
 
 def without_credentials(uri: str) -> str:
-    """The same address without user and password, fit for a file or a screen."""
+    """Return the address without user and password, fit for a file or a screen."""
     if uri_scheme(uri) in SERVERS:
         parts = urlsplit(uri)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -59,24 +59,24 @@ def without_credentials(uri: str) -> str:
 
 
 def has_password(uri: str) -> bool:
-    """Whether an address tells a secret."""
+    """Return whether an address contains a password."""
     user = uri.partition("://")[2].partition("/")[0].rpartition("@")[0]
     return ":" in user or without_credentials(uri).partition("?")[2] != uri.partition("?")[2]
 
 
 def database_file(uri: str) -> Path | None:
-    """The file of a SQLite store; None if the store is of another kind."""
+    """Return the file of a SQLite store; None if the store is of another kind."""
     match = _SQLITE.match(uri)
     return Path(unquote(match[2])) if match else None
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of a store in a file, whatever characters its absolute path has."""
+    """Return the address of a store in a file; its absolute path may have any characters."""
     return f"sqlite:///{_quoted(path)}"
 
 
 def uri_scheme(uri: str) -> str:
-    """`sqlite`, `http`, …, in lower case and without a driver; empty for a bare path."""
+    """Return `sqlite`, `http`, … in lower case and without a driver; empty for a bare path."""
     if uri in HOSTED:
         return uri
     kind = re.match(r"([A-Za-z][\w+.-]*):", uri)
@@ -105,10 +105,10 @@ def _folder(uri: str, kind: str, cwd: Path, source: str) -> str:
 
 
 def sweep_store_uri(manifest: Manifest) -> str:
-    """The store of a sweep, with the credentials that the environment has for it."""
-    for said in (manifest.tracking.get("uri"), None):  # as it was asked for; as for a new run
+    """Return the address of a sweep's store, with the credentials that the environment has."""
+    for asked in (manifest.tracking.get("uri"), None):  # as planned, and as for a new run
         with suppress(UsageError):
-            uri = tracking_uri(resolve_environment({"uri": said})["uri"], Path(manifest.cwd))
+            uri = tracking_uri(resolve_environment({"uri": asked})["uri"], Path(manifest.cwd))
             if without_credentials(uri) == manifest.tracking_uri:
                 return uri
     return manifest.tracking_uri

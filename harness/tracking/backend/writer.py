@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from harness.errors import TrackingError
 from harness.tracking.backend.connection import Connection
-from harness.tracking.backend.name_limits import NAME, Fit
+from harness.tracking.backend.name_limits import NAME, PARAM, TAG, Fit
 from harness.tracking.backend.queries import metric_history, search_runs
 from harness.tracking.backend.sqlite import artifacts_beside
 from harness.tracking.backend.uri import database_file
@@ -49,7 +49,7 @@ class Writer:
 
     def create(self, name: str, started: int, tags: Mapping[str, str], same: str) -> "Run":
         """Make a run or, when an answer was lost, return the run that the filter `same` finds."""
-        fitting = self.fit.tags(tags)
+        fitting = self.fit.pairs(tags, TAG)
         short = self.fit.text(name, NAME, "the run's name")
 
         def create() -> "Run":
@@ -71,8 +71,10 @@ class Writer:
         """Write metrics, params and tags of a run in as few calls as possible, the tags last."""
         from mlflow.entities import Param, RunTag
 
-        settings = [Param(key, value) for key, value in self.fit.params(params or {}).items()]
-        labels = [RunTag(key, value) for key, value in self.fit.tags(tags or {}).items()]
+        settings = [
+            Param(key, value) for key, value in self.fit.pairs(params or {}, PARAM).items()
+        ]
+        labels = [RunTag(key, value) for key, value in self.fit.pairs(tags or {}, TAG).items()]
         room = METRICS - len(labels) - min(len(settings), PARAMS)
         ask, log = self.connection.ask, self.connection.client.log_batch
         while len(metrics) > room or len(settings) > PARAMS:
