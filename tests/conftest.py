@@ -11,8 +11,7 @@ from hypothesis import settings
 from harness.tracking.backend.uri import sqlite_uri
 from tests.support.browsing import chromium
 from tests.support.commands import SHORT, harness
-from tests.support.recorded import served
-from tests.support.servers import cluster
+from tests.support.servers import cluster, tracking_server
 
 settings.register_profile("here", deadline=None)  # how long an example takes is the machine's
 settings.load_profile("here")
@@ -117,7 +116,7 @@ def launched(place, capsys):
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """A real tracking server for many tests, artifacts through it."""
-    with served(tmp_path_factory.mktemp("server")) as uri:
+    with tracking_server(tmp_path_factory.mktemp("server")) as uri:
         yield uri
 
 
@@ -125,7 +124,7 @@ def server(tmp_path_factory):
 def server_on_postgresql(tmp_path_factory, postgresql):
     """The same, with a database of its own behind it."""
     folder = tmp_path_factory.mktemp("behind")
-    with served(folder, postgresql.database("behind")) as uri:
+    with tracking_server(folder, postgresql.database("behind")) as uri:
         yield uri
 
 

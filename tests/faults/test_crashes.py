@@ -8,7 +8,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from tests.support.crashes import CRASHES, Disturbed
+from tests.support.crashes import Disturbed
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
@@ -27,18 +27,20 @@ DURABLE = {
     "grid": ("seed=1,2",),
     "search": ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", LEARNING_RATES),
 }
-SHARES = {"grid": 0.5, "batches": 0.3, "search": 0.15, "processes": 0.05}  # of the kills
+KILLS = {"grid": 6, "batches": 4, "search": 3, "processes": 2}  # at least
+SOAK = {"grid": 200, "batches": 120, "search": 60, "processes": 20}
+ROUNDS = [*KILLS.items(), *(pytest.param(*each, marks=pytest.mark.soak) for each in SOAK.items())]
 
 
-@pytest.mark.parametrize("kind", SWEEPS)
-def test_a_sweep_killed_at_random_moments_does_each_run_once(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "wanted"), ROUNDS)
+def test_a_sweep_killed_at_random_moments_does_each_run_once(tmp_path, kind, wanted):
     print(f"CRASH_SEED={SEED}")
     chance = random.Random(f"{SEED} {kind}")
     undisturbed = Disturbed(tmp_path / "calm", *SWEEPS[kind])
     takes = used(undisturbed.start(), 120)
     calm = undisturbed.results() if kind != "search" else None
     kills, number = 0, 0
-    while kills < CRASHES * SHARES[kind]:
+    while kills < wanted:
         sweep = Disturbed(tmp_path / str(number), *SWEEPS[kind])
         kills, number = kills + killed(sweep, chance, takes), number + 1
         sweep.check(6, calm)
@@ -72,9 +74,10 @@ def used(going, limit):
     raise AssertionError(f"it hangs: {going.said()}")
 
 
+@pytest.mark.parametrize("steps", [(8, 40), pytest.param((1, 1), marks=pytest.mark.soak)], ids=str)
 @pytest.mark.parametrize("kind", DURABLE)
-def test_a_sweep_killed_at_any_durable_write_does_each_run_once(tmp_path, kind):
-    """Each kill is at a later write than the one before; every write, if CRASHES asks for many."""
+def test_a_sweep_killed_at_any_durable_write_does_each_run_once(tmp_path, kind, steps):
+    """Each kill is at a later write than the one before, by a random step: at every one by 1."""
     print(f"CRASH_SEED={SEED}")
     chance, line = random.Random(f"{SEED} {kind}"), (*DURABLE[kind], "epochs=3")
     undisturbed = Disturbed(tmp_path / "calm", *line)
@@ -82,7 +85,7 @@ def test_a_sweep_killed_at_any_durable_write_does_each_run_once(tmp_path, kind):
     calm = undisturbed.results() if kind != "search" else None
     number = kills = 0
     while True:
-        number += 1 if CRASHES >= 200 else chance.randint(1, 20)
+        number += chance.randint(*steps)
         sweep = Disturbed(tmp_path / str(number), *line)
         if sweep.start("tests.support.crashes:die_at_write", number).wait() == 0:
             break

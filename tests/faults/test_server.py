@@ -1,7 +1,6 @@
 """A tracking server that is slow, errs, hangs up or dies, and that records all the same once."""
 
 import os
-import signal
 from collections import Counter
 from pathlib import Path
 
@@ -9,48 +8,22 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.cli import main
-from harness.commands import ui
-from harness.tracking.backend.uri import sqlite_uri
 from tests.support.commands import harness
 from tests.support.proxy import proxy_of
 from tests.support.recorded import QUIET
-from tests.support.servers import free_port
+from tests.support.servers import TrackingServer
 
 pytestmark = QUIET
 SHORT = ["epochs=3", "dataset.samples=20", "figures=none"]
 SWEEP = ["-m", "seed=1,2", *SHORT, "hydra.sweep.dir=here"]
 
 
-class Server:
-    """A tracking server that can be killed and started again on the same store."""
-
-    def __init__(self, folder):
-        self.uri, self.port = sqlite_uri(folder / "mlflow.db"), free_port()
-        self.base, self.log = f"http://{ui.HOST}:{self.port}", (folder / "log").open("wb")
-
-    def start(self):
-        self._running = ui.running_server(self.uri, self.port, self.log)
-        self.process = self._running.__enter__()
-        ui.wait_until_it_answers(self.process, self.base)
-        assert self.process.poll() is None
-
-    def kill(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self):
-        self._running.__exit__(None, None, None)
-        self.log.close()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "mlflow-artifacts:/")
-        there = Server(tmp_path_factory.mktemp("server"))
-        there.start()
+    there = TrackingServer(tmp_path_factory.mktemp("server"))
+    there.start()
     yield there
-    there.stop()
+    there.kill()
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +34,11 @@ def proxy(server):
 
 @pytest.fixture
 def here(proxy, workplace, monkeypatch, request):
-    """An empty folder to train in, with the server behind the proxy as the store."""
+    """An empty folder to train in, with the server behind the proxy as the store.
+
+    A call is tried again soon: each of some forty is harmed once, and waited for.
+    """
+    monkeypatch.setattr("harness.tracking.backend.connection.LONGEST_PAUSE_SECONDS", 0.2)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.uri)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", request.node.name)
     monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -23,7 +23,7 @@ from harness.store.manifest import read_manifest
 from harness.store.results import read_result, result_path
 from harness.sweeps import execute
 from harness.tracking.sweep_recorder import SweepRecorder
-from tests.support.crashes import CRASHES, alike
+from tests.support.crashes import alike
 from tests.support.recorded import client_and_runs
 
 pytestmark = pytest.mark.filterwarnings(
@@ -134,9 +134,10 @@ class Sweep(RuleBasedStateMachine):
         self.disk.cleanup()
 
 
-def test_a_sweep_in_any_state_is_resumed_to_the_same_end(launched):
+@pytest.mark.parametrize("examples", [6, pytest.param(100, marks=pytest.mark.soak)])
+def test_a_sweep_in_any_state_is_resumed_to_the_same_end(launched, examples):
     folder = launched("-m", "seed=1,2,3", "hydra.output_subdir=null", name="calm")
     manifest = read_manifest(folder)
     calm = {run.fingerprint: read_result(folder, run.fingerprint) for run in manifest.runs}
-    few = settings(max_examples=CRASHES // 13, stateful_step_count=5, deadline=None, database=None)
+    few = settings(max_examples=examples, stateful_step_count=5, deadline=None, database=None)
     run_state_machine_as_test(lambda: Sweep(manifest, calm), settings=few)

@@ -50,10 +50,10 @@ def sleepy(tmp_path, monkeypatch):
 
 
 def test_a_run_that_hangs_fails_alone_and_the_others_keep_their_bits(sleepy, place, capsys):
-    code, out, err = harness(capsys, *SWEEP, "run.timeout=8")
+    code, out, err = harness(capsys, *SWEEP, "run.timeout=4")
     assert code == 3
     assert "runs: 5 finished, 0 diverged, 1 failed" in out
-    reason = "run.timeout=8: no epoch ended in that time, twice"
+    reason = "run.timeout=4: no epoch ended in that time, twice"
     assert f"failed: activation.awake=0: {reason}\n" in err
     assert workers() == []
     for run in read_manifest(Path("here")).runs:
@@ -68,7 +68,7 @@ def test_a_run_that_hangs_fails_alone_and_the_others_keep_their_bits(sleepy, pla
 
 def test_a_run_that_hangs_on_ray_is_killed_too(sleepy, tmp_path):
     configs = [make_config(activation={"name": "sleepy", "awake": a}) for a in (0.0, 1.0)]
-    work = Work(("asleep", "awake"), tuple(configs), timeout=4.0)
+    work = Work(("asleep", "awake"), tuple(configs), timeout=3.0)
     came = [r for results in Engine("ray", workers=1).train([work], "") for r in results]
     ended = {r.fingerprint: r.outcome for r in came if r.outcome != "running"}
     assert ended == {"asleep": "failed", "awake": "ok"}

@@ -15,7 +15,6 @@ from harness.tracking.backend.uri import sqlite_uri
 from tests.support import forks
 from tests.support.commands import SHORT, Done, variables
 
-CRASHES = int(os.environ.get("CRASHES", "52"))  # in all; more of them for a longer hunt
 CALM = ("hydra.sweep.dir=here", "hydra.output_subdir=null", *SHORT)
 
 

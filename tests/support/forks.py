@@ -5,6 +5,7 @@ and opens no connection, so that what it forks is as good as new, but for the se
 take.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -14,12 +15,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import traceback
 from functools import cache
 from importlib import import_module, invalidate_caches
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NoReturn
 
 HEAVY = (
     "alembic.command", "filelock", "hydra._internal.hydra", "hydra._internal.utils",
@@ -71,13 +74,17 @@ def start(*arguments: str, cwd: Path, env: dict[str, str], before: tuple[Any, ..
     return Forked(server, asked | {"files": files})
 
 
-def command(python: Path, packages: Path) -> str:
-    """A script that is `harness` where these packages are installed, besides ours."""
+def command(python: Path, packages: Path, script: bool = False) -> str:
+    """Return a script that is `harness` where these packages are installed, besides ours.
+
+    With `script` it is `python` instead, and runs the file that is its first argument.
+    """
     server, _ = _server()
     return f"""#!{python} -IS
 import json, os, socket, sys
 files = [f"/proc/{{os.getpid()}}/fd/{{number}}" for number in (1, 2)]
 asked = {{"arguments": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}}
+asked["script"] = {script}
 with socket.socket(socket.AF_UNIX) as line:
     line.connect({str(server)!r})
     before = ["site:addsitedir", {str(packages)!r}]
@@ -148,7 +155,7 @@ def reap(lines: dict[int, socket.socket]) -> None:
                 line.sendall(b"%d" % status)
 
 
-def become(line: socket.socket) -> None:
+def become(line: socket.socket) -> NoReturn:
     """In the child: be what was asked for, as if just started; it never returns."""
     with line, line.makefile() as file:
         asked = json.loads(file.readline())
@@ -160,17 +167,49 @@ def become(line: socket.socket) -> None:
         line.sendall(b"%d" % os.getpid())
     mine, theirs = (e.get("PYTHONPATH", "").split(":") for e in (os.environ, asked["env"]))
     sys.path[:] = [asked["cwd"], *theirs, *(path for path in sys.path[1:] if path not in mine)]
-    sys.argv = ["harness", *asked["arguments"]]
+    sys.argv = [*([] if asked.get("script") else ["harness"]), *asked["arguments"]]
     os.environ.clear()
     os.environ.update(asked["env"])
     os.chdir(asked["cwd"])
     say_into(*asked["files"])
     invalidate_caches()
-    if asked["before"]:
-        where, *arguments = asked["before"]
-        module, _, name = where.partition(":")
-        getattr(import_module(module), name)(*arguments)
-    runpy.run_module("harness", run_name="__main__", alter_sys=True)
+    end(exit_code(asked))
+
+
+def exit_code(asked: dict[str, Any]) -> int:
+    """Run the program to its end and return its exit code, as Python would."""
+    try:
+        if asked["before"]:
+            where, *arguments = asked["before"]
+            module, _, name = where.partition(":")
+            getattr(import_module(module), name)(*arguments)
+        if asked.get("script"):
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        else:
+            runpy.run_module("harness", run_name="__main__", alter_sys=True)
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+        return int(error.code or 0) if not isinstance(error.code, str) else 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def end(code: int) -> NoReturn:
+    """End this process with all that Python does then, but for freeing every module.
+
+    That takes 0.13 s of CPU, of 0.17 s for `harness --version`, and is nothing that a user sees.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or 120  # so does Python
+    os._exit(code)
 
 
 def say_into(*files: str) -> None:

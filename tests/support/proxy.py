@@ -29,7 +29,7 @@ class Proxy:
             self.seen.append(request)
             harm = self.fault(self, request)
         if harm == "late":
-            time.sleep(2)
+            time.sleep(0.5)
         elif harm == "500":
             handler.send_error(500)
             return

@@ -1,22 +1,16 @@
-"""Manifests and results made by hand, and a real MLflow server, for the tests of tracking."""
+"""Manifests and results made by hand for the tests of tracking, and what MLflow then has."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.commands import ui
 from harness.store.manifest import Manifest, Planned, read_manifest
 from harness.store.npz import pack_weights
 from harness.store.results import Curve, Result
-from harness.tracking.backend.uri import sqlite_uri
-from tests.support.servers import free_port
 
 # What MLflow's own code warns of when it is used as documented.
 QUIET = [
@@ -97,21 +91,6 @@ def files(made: Result) -> dict[str, bytes]:
         "weights.npz": pack_weights(made.weights),
         "plots/loss.png": b"\x89PNG a picture",
     }
-
-
-@contextmanager
-def served(directory: Path, behind: str | None = None) -> Iterator[str]:
-    """The address of an `mlflow server`; what it keeps, files too, is in this folder."""
-    port = free_port()
-    uri, base = behind or sqlite_uri(directory / "mlflow.db"), f"http://{ui.HOST}:{port}"
-    with TemporaryFile() as output, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "mlflow-artifacts:/")
-        patch.setenv("MLFLOW_ARTIFACTS_DESTINATION", (directory / "mlartifacts").as_uri())
-        with ui.running_server(uri, port, output) as process:
-            ui.wait_until_it_answers(process, base)
-            assert process.poll() is None
-            patch.undo()
-            yield base
 
 
 def client_and_runs(uri, folder, role="run"):

@@ -13,7 +13,6 @@ from harness.tracking.backend import sqlite, sqlite_template
 from harness.tracking.backend.uri import sqlite_uri
 from tests.support import forks
 from tests.support.commands import variables
-from tests.support.crashes import CRASHES
 from tests.support.recorded import QUIET
 
 pytestmark = QUIET
@@ -176,11 +175,12 @@ def test_two_programs_make_one_store_and_one_template(tmp_path, cache, start, na
     assert dump(made(tmp_path / "c")) == dump(paths[0]) == dump(paths[1])
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(None, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("filled", [False, True], ids=["cold", "warm"])
 def test_a_store_whose_making_was_killed_at_any_step_is_made_again(
-    tmp_path, cache, good, start, filled
+    tmp_path, cache, good, start, filled, kills
 ):
-    """Some steps, chosen anew each time; every one, if CRASHES asks for many."""
+    """Some steps, chosen anew each time; every one in the soak."""
     right = dump(made(tmp_path / "calm"))
     if not filled:
         cache.unlink()
@@ -188,7 +188,7 @@ def test_a_store_whose_making_was_killed_at_any_step_is_made_again(
     assert calm.wait() == 0, calm.said()
     steps = int(calm.said()[0])
     chosen = range(1, steps + 1)
-    for last in chosen if CRASHES >= 200 else random.sample(chosen, 5):
+    for last in random.sample(chosen, kills) if kills else chosen:
         cache.unlink(missing_ok=True)
         if filled:
             cache.write_bytes(good)

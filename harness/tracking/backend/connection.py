@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 T = TypeVar("T")
+# Seconds between two tries of a call, at most.
+LONGEST_PAUSE_SECONDS = 3.0
 # Seconds that a store may be away, in all, before it counts as out of reach.
 AWAY_SECONDS = 20.0
 # Seconds that another program may hold a SQLite file: the file is there, and will be free again.
@@ -101,7 +103,7 @@ class Connection:
                     self.down, self.last_answer = False, time.monotonic()
                     return answer
                 time.sleep(wait)
-                wait = min(2 * wait, 3.0)
+                wait = min(2 * wait, LONGEST_PAUSE_SECONDS)
                 attempt, self.repeated = again or attempt, True
 
     def _patience_with(self, error: Exception) -> float:
