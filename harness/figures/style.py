@@ -9,6 +9,8 @@ from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -51,7 +53,8 @@ def style() -> Iterator[None]:
     """Context manager: our settings for one picture, then the user's again."""
     from matplotlib import rc_context, rcParams
 
-    with _one_at_a_time, warnings.catch_warnings(), rc_context():
+    quiet = np.errstate(all="ignore")  # numbers of a run that exploded overflow
+    with _one_at_a_time, warnings.catch_warnings(), quiet, rc_context():
         # Setting validates, which takes longer than comparing.
         differ = {key: value for key, value in _settings().items() if rcParams[key] != value}
         rcParams.update(differ)

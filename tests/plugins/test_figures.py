@@ -40,6 +40,13 @@ def broken_norms():
     return {"gradient": values, "change": values, "weights": values, "epoch": np.array([1, 2])}
 
 
+def exploding(top=1e285, last=100):
+    """The curves of a run whose loss grows by the same factor at each epoch."""
+    steps = np.arange(0.0, last + 1)
+    curve = steps, top ** (steps / last)
+    return {"curves": {"train/loss": curve, "val/loss": curve}}
+
+
 GONE = {"curves": {}, "weights": [], "x": {}, "y": {}, "outcome": "failed", "best_epoch": -1}
 # A result, and the figures that can be drawn of it.
 CASES = {
@@ -83,6 +90,10 @@ CASES = {
     ),
     "norms not finite, and nothing to look into": (
         regression(**trained(2, 4, 1) | {"norms": broken_norms(), "look": None}),
+        "loss prediction surface surface3d network diagnostics",
+    ),
+    "exploded": (
+        regression(predictor=lambda x: 1e308 * x[:, :1], **exploding(), **trained(2, 4, 1)),
         "loss prediction surface surface3d network diagnostics",
     ),
     "failed at once": (regression(**GONE), ""),
@@ -135,6 +146,15 @@ def test_odd_names_are_drawn_as_they_are(make, name):
     assert len(files) >= 4
 
 
+def test_each_class_is_in_the_legend_whatever_its_name():
+    run, names = classification(4), ("_hidden", "$x_1$ and $", "", "__")
+    run.data = run.data._replace(class_names=names)
+    figure = Figure()
+    DecisionMap().draw(run, figure)
+    listed = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert listed[-4:] == [plain(name) for name in names]
+
+
 def test_dollars_and_long_names_are_made_fit_to_print():
     assert plain("$a$ b\n") == r"\$a\$ b "
     assert shorten("learning_rate=0.1 " * 9 + "seed=7", 30).endswith("seed=7")
@@ -151,6 +171,26 @@ def test_the_loss_axis_is_logarithmic_where_that_shows_more():
     assert [name for name, log in scales.items() if log] == ["logarithmic", "tiny"]
     assert LossCurve(log=True).backdrop(regression()).log
     assert not LossCurve(log=True).backdrop(regression(curves=CURVES["negative"])).log
+
+
+@pytest.mark.parametrize("top", [1e120, 1e200, 1e285, 1.7e308, 1e-300])
+def test_the_loss_axis_holds_all_of_a_curve_however_far_it_goes(top):
+    figure = Figure()
+    LossCurve().draw(regression(**exploding(top)), figure)
+    [axes], curve = figure.axes, exploding(top)["curves"]["train/loss"]
+    for (low, high), values in zip((axes.get_xlim(), axes.get_ylim()), curve, strict=True):
+        assert low <= values.min() < values.max() <= high
+    assert 3 <= len(axes.get_yticks()) <= 9
+
+
+def test_the_epochs_of_a_loss_that_is_no_number_are_on_the_axis():
+    backdrop = LossCurve().backdrop(regression(curves={"train/loss": ([0, 50, 100], [1, 2, NAN])}))
+    assert backdrop.last == 100
+
+
+def test_a_very_bad_fit_is_said_in_few_characters():
+    run = regression(predictor=lambda x: 1e150 * x[:, :1])
+    assert max(map(len, texts(Prediction(), run))) < 30
 
 
 def test_the_best_epoch_is_told_unless_a_run_diverged():

@@ -69,6 +69,22 @@ def test_the_page_draws_the_data_and_the_surface_and_asks_for_nothing(look):
     assert page.heard == []
 
 
+@pytest.mark.parametrize("size", [(1440, 900), (400, 800), (900, 400)])
+def test_nothing_is_cut_off_at_the_edges(look, size):
+    run = regression()
+    run.data = run.data._replace(feature_names=("first " * 8, "second " * 8))
+    page = look(page_of(run))
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    for turns in ([], ["ArrowUp"] * 6, ["ArrowDown"] * 16):
+        for key in turns:
+            page.locator("#data").press(key)
+        page.evaluate("() => document.activeElement.blur()")
+        for name in ("data", "learned"):
+            image = picture(page, name)
+            edges = [image[1], image[-2], image[:, 1], image[:, -2]]
+            assert min(edge.min() for edge in edges) == 255
+
+
 def test_dragging_one_view_turns_both_and_a_double_click_resets(look):
     page = look(page_of(regression()))
     before = [picture(page, name) for name in ("data", "learned")]

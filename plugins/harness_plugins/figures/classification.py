@@ -13,6 +13,7 @@ from harness_plugins.figures.theme import (
     INK,
     PART_MARKERS,
     colours,
+    drawable,
     few,
     headline,
     left_a_net,
@@ -45,12 +46,15 @@ class DecisionMap:
         for part in parts(result):
             _examples(axes, result, part, palette)
         names = class_names(result, classes)[:LISTED]
-        for name, colour in zip(names, palette, strict=False):
-            axes.scatter([], [], color=colour, marker="s", s=60, label=name)
+        for k, colour in enumerate(palette[: len(names)]):
+            axes.scatter([], [], color=colour, marker="s", s=60, label=f"class {k}")
         first, second = (plain(name) for name in result.data.feature_names)
         axes.set(xlabel=first, ylabel=second, xlim=(a[0], a[-1]), ylim=(b[0], b[-1]))
         axes.grid(visible=False)
-        figure.legend(loc="outside right center", fontsize=9)
+        legend = figure.legend(loc="outside right center", fontsize=9)
+        # matplotlib leaves out what is labelled "" or "_…": the names come in afterwards.
+        for text, name in zip(legend.get_texts()[-len(names) :], names, strict=True):
+            text.set_text(name)
 
 
 def _regions(axes: Any, a: Array, b: Array, probabilities: Array, palette: list[str]) -> None:
@@ -70,7 +74,10 @@ def _regions(axes: Any, a: Array, b: Array, probabilities: Array, palette: list[
 def _examples(axes: Any, result: RunResult, part: str, palette: list[str]) -> None:
     """Dots in their class's colour; those the net takes for another have a dark edge."""
     shown = few(len(result.x[part]))
-    x, codes = result.x[part][shown], np.asarray(result.y[part]).astype(int).ravel()[shown]
+    x, codes = (
+        drawable(result.x[part])[shown],
+        np.asarray(result.y[part]).astype(int).ravel()[shown],
+    )
     wrong = np.asarray(result.prediction[part])[shown].argmax(axis=1) != codes
     marker = PART_MARKERS[part]
     own = np.array(palette)[codes]

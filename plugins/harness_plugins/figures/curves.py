@@ -9,14 +9,22 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from harness.contracts import Array, RunResult
-from harness_plugins.figures.theme import INK, LONGEST_TITLE, PART_COLOURS, QUIET, plain, round_up
+from harness_plugins.figures.theme import (
+    INK,
+    LARGEST,
+    LONGEST_TITLE,
+    PART_COLOURS,
+    QUIET,
+    log_axis,
+    plain,
+    round_up,
+)
 
 CURVES = {"train/loss": "train", "val/loss": "validation"}
 LEFT, BOTTOM, WIDTH, HEIGHT = 0.105, 0.105, 0.875, 0.755
 HEADER = {"x": LEFT, "ha": "left", "va": "baseline"}
 DECADES = 2  # of loss, from which on a logarithmic axis shows more
 FINE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
-LARGEST = 1e200  # beyond it there is no room for an axis; nan and infinity are beyond, too
 FEW = 30  # points, each of which gets a dot
 
 
@@ -54,7 +62,7 @@ class LossCurve:
         """All that the still part depends on; harness.figures keeps one picture for each."""
         curves = _curves(result)
         values = np.concatenate([values for _, values in curves.values()])
-        last = round_up(max(1.0, *(steps.max() for steps, _ in curves.values())), FINE)
+        last = round_up(max(1.0, _last_epoch(result)), FINE)
         positive = values[values > 0]
         log = self.log
         if log is None:
@@ -70,9 +78,11 @@ class LossCurve:
         """Axes, ticks, grid and legend, at places that do not depend on their texts."""
         figure.set_layout_engine("none")
         axes = figure.add_axes((LEFT, BOTTOM, WIDTH, HEIGHT))
+        axes.set(xlabel="epoch", ylabel=backdrop.label)
         if backdrop.log:
-            axes.set_yscale("log", nonpositive="mask")
-        axes.set(xlabel="epoch", ylabel=backdrop.label, ylim=(backdrop.low, backdrop.high))
+            log_axis(axes, backdrop.low, backdrop.high)
+        else:
+            axes.set_ylim(backdrop.low, backdrop.high)
         axes.set_xlim(-0.01 * backdrop.last, 1.01 * backdrop.last)
         axes.xaxis.get_major_locator().set_params(integer=True)
         for part in backdrop.parts:
@@ -100,14 +110,20 @@ class LossCurve:
 
 
 def _curves(result: RunResult) -> dict[str, tuple[Array, Array]]:
-    """The points of each loss curve that can be drawn, if there are any, by part."""
+    """Return the finite points of each loss curve that has some, by part."""
     found = {}
     for key, part in CURVES.items():
         steps, values = (np.asarray(a, float) for a in result.curves.get(key, ((), ())))
-        finite = np.abs(values) < LARGEST
+        finite = np.isfinite(values)
         if finite.any():
             found[part] = steps[finite], values[finite]
     return found
+
+
+def _last_epoch(result: RunResult) -> float:
+    """Return the last epoch of which a loss is known, though it be infinite or NaN."""
+    found = (np.asarray(result.curves[key][0], float) for key in CURVES if key in result.curves)
+    return max((steps[-1] for steps in found if len(steps)), default=0.0)
 
 
 def _best(result: RunResult, curves: dict[str, tuple[Array, Array]]) -> tuple[float, float, str]:
@@ -126,14 +142,13 @@ def _best(result: RunResult, curves: dict[str, tuple[Array, Array]]) -> tuple[fl
 
 def _decades(positive: Array) -> tuple[float, float]:
     """Limits of a logarithmic axis: a power of ten below; above, 1, 2 or 5 times one."""
-    lowest, highest = np.clip([positive.min(), positive.max()], 1e-300, 1e299)
-    low = math.floor(math.log10(lowest))
-    return float(f"1e{low}"), max(round_up(highest), float(f"1e{low + 1}"))
+    low = math.floor(math.log10(positive.min()))
+    return float(f"1e{low}"), max(round_up(positive.max()), float(f"1e{low + 1}"))
 
 
 def _round_limits(values: Array) -> tuple[float, float]:
     """Limits of a linear axis: whole steps, from 0 unless that would flatten the curve."""
-    low, high = (float(v) for v in np.clip([values.min(), values.max()], -1e300, 1e300))
+    low, high = (float(v) for v in np.clip([values.min(), values.max()], -LARGEST, LARGEST))
     if 0 <= low < high / 2:
         low = 0.0
     step = round_up(max((high - low) / 5, 0.01 * max(abs(low), abs(high)), 1e-300))

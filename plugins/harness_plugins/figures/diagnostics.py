@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.contracts import Array, Inside, RunResult
-from harness_plugins.figures.theme import INK, QUIET, matrix_name, plain
+from harness_plugins.figures.theme import INK, QUIET, drawable, matrix_name, plain
 
 LAYERS = 7  # drawn at most, at equal distances
 BINS = 30
@@ -68,7 +68,7 @@ def _title(axes: Any, text: str) -> None:
 
 def _lines(axes: Any, epochs: Array, values: Array, names: list[str], palette: list[str]) -> None:
     """A line a layer, by powers of ten; what is not positive and finite is left out."""
-    known = np.log10(np.where((values > 0) & (values < 1e150), values, np.nan))
+    known = np.log10(np.where((values > 0) & np.isfinite(values), values, np.nan))
     few = "." if len(epochs) < 10 else None
     for k, name in enumerate(names):
         axes.plot(epochs, known[:, k], color=palette[k], label=name, linewidth=1.6, marker=few)
@@ -114,9 +114,9 @@ def _weights(
     axes: Any, result: RunResult, inside: Inside | None, shown: Sequence[int], palette: list[str]
 ) -> None:
     """Each layer's weights as a hill, one above the other; those before training as a line."""
-    arrays = [np.asarray(result.weights[k], float).ravel() for k in shown]
+    arrays = [drawable(result.weights[k]).ravel() for k in shown]
     before = [
-        a if inside is None else inside.initial[k].ravel()
+        a if inside is None else drawable(inside.initial[k]).ravel()
         for k, a in zip(shown, arrays, strict=True)
     ]
     every = np.concatenate([*arrays, *before])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.contracts import Array, RunResult
-from harness_plugins.figures.theme import parts
+from harness_plugins.figures.theme import drawable, parts
 
 MARGIN = 0.06  # of the data's range, on each side
 
@@ -34,7 +34,7 @@ def plane(result: RunResult, columns: tuple[int, int], size: int) -> Plane:
     a, b = (_ticks(x[:, k], size) for k in columns)
     points = np.tile(typical(result), (size * size, 1))
     points[:, columns[0]], points[:, columns[1]] = (m.ravel() for m in np.meshgrid(a, b))
-    answers = np.asarray(result.predict(points), float).reshape(size, size, -1)
+    answers = drawable(result.predict(points)).reshape(size, size, -1)
     return Plane(columns, a, b, answers)
 
 
@@ -53,7 +53,7 @@ def _examples(result: RunResult) -> Array:
     """Training examples, or whatever there is."""
     named = parts(result)
     part = "train" if "train" in named else named[0]
-    return np.asarray(result.x[part], float)
+    return drawable(result.x[part])
 
 
 def _ticks(values: Array, size: int) -> Array:

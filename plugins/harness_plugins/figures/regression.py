@@ -14,6 +14,7 @@ from harness_plugins.figures.theme import (
     PART_COLOURS,
     PART_MARKERS,
     QUIET,
+    drawable,
     few,
     headline,
     left_a_net,
@@ -56,8 +57,12 @@ def _pairs(result: RunResult, part: str, target: int) -> tuple[Array, Array]:
 
 def _scatter(left: Any, right: Any, part: str, truth: Array, prediction: Array) -> None:
     residual = truth - prediction
-    spread = ((truth - truth.mean()) ** 2).sum() if len(truth) else 0.0
-    label = f"{part}, R² {1 - (residual**2).sum() / spread:.3f}" if spread > 0 else part
+    largest = np.abs(truth - truth.mean()).max(initial=0.0) if len(truth) else 0.0
+    label = part
+    if largest > 0:  # divided by the largest first, for squares may overflow
+        spread = (((truth - truth.mean()) / largest) ** 2).sum()
+        fit = 1 - ((residual / largest) ** 2).sum() / spread
+        label = f"{part}, R² {fit:.3f}" if abs(fit) < 1000 else f"{part}, R² {fit:.0e}"
     shown = few(len(truth))
     look = {"s": 20, "color": PART_COLOURS[part], "marker": PART_MARKERS[part], "alpha": 0.65}
     left.scatter(truth[shown], prediction[shown], linewidths=0, label=label, **look)
@@ -120,7 +125,7 @@ def _contours(
     look: dict[str, Any] = {"cmap": "viridis", "vmin": levels[0], "vmax": levels[-1]}
     beyond = "both" if result.timeline else "neither"  # the same colours in every picture
     filled = axes.contourf(response.a, response.b, height, levels=levels, extend=beyond, **look)
-    first, second = (np.asarray(result.x[part])[:, k] for k in response.columns)
+    first, second = (drawable(result.x[part])[:, k] for k in response.columns)
     shown = few(len(truth))
     edge = {"edgecolors": "white", "linewidths": 0.7, "s": 26}
     axes.scatter(first[shown], second[shown], c=truth[shown], **edge, **look)
@@ -144,7 +149,7 @@ class ResponseCurve:
         headline(figure, result)
         names = target_names(result)[:TARGETS]
         figure.set_size_inches(8, max(4.5, 2.6 * len(names)))
-        x = np.concatenate([np.asarray(result.x[part], float) for part in parts(result)])
+        x = np.concatenate([drawable(result.x[part]) for part in parts(result)])
         margin = 0.04 * (float(np.ptp(x)) or 1.0)
         along = np.linspace(x.min() - margin, x.max() + margin, 301)
         answers = columns(result.predict(along[:, None]))
@@ -154,7 +159,7 @@ class ResponseCurve:
                 truth = columns(result.y[part])[:, target]
                 shown = few(len(truth))
                 look = {"s": 20, "color": PART_COLOURS[part], "marker": PART_MARKERS[part]}
-                at = np.asarray(result.x[part])[shown, 0]
+                at = drawable(result.x[part])[shown, 0]
                 axes.scatter(at, truth[shown], alpha=0.5, linewidths=0, label=part, **look)
             limits = axes.get_ylim()
             axes.plot(along, answers[:, target], color=INK, linewidth=2, label="learned")
@@ -175,8 +180,8 @@ def _levels(values: Array) -> Array:
 
 
 def columns(values: Array) -> Array:
-    """(N, targets) of (N, targets) or (N,)."""
-    return np.asarray(values, float).reshape(len(values), -1)
+    """Return (N, targets) numbers that can be drawn, of (N, targets) or (N,)."""
+    return drawable(values).reshape(len(values), -1)
 
 
 def target_names(result: RunResult) -> list[str]:

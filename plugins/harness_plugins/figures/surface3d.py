@@ -13,7 +13,7 @@ import numpy as np
 from harness.contracts import Array, RunResult
 from harness_plugins.figures.grid import moving_features, plane
 from harness_plugins.figures.regression import columns
-from harness_plugins.figures.theme import few, left_a_net, parts
+from harness_plugins.figures.theme import drawable, few, left_a_net, parts
 
 SIZE = 41  # ticks along each side of the surface
 POINTS = 1000  # drawn at most
@@ -92,6 +92,7 @@ def _legend(named: list[str], shown: int, total: int) -> str:
 
 def _numbers(values: Array) -> Any:
     """Nested lists, four digits of the range that they span; None for what is not finite."""
+    values = drawable(values)
     finite = values[np.isfinite(values)]
     spread = float(np.ptp(finite)) if len(finite) else 0.0
     digits = DIGITS - 1 - math.floor(math.log10(spread)) if spread > 0 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from harness.contracts import Array, RunResult, SweepResult
 from harness_plugins.figures.sweep_axes import space
-from harness_plugins.figures.theme import INK, PALETTE, QUIET, plain
+from harness_plugins.figures.theme import INK, PALETTE, QUIET, drawable, log_axis, plain
 from harness_plugins.ranges import at_least
 
 
@@ -37,9 +38,7 @@ class Curves:
         if median != best:
             self._emphasise(axes, result.runs[median], "median setting", PALETTE[1])
         self._emphasise(axes, result.runs[best], "best run", PALETTE[0])
-        lowest = min(line.get_ydata().min() for line in axes.lines)
-        if lowest > 0:
-            axes.set_yscale("log")
+        _limit(axes, np.concatenate([line.get_ydata() for line in axes.lines]))
         count = "all" if len(shown) == len(well) else f"{len(shown)} of"
         axes.set_title(f"{count} {len(well)} runs that ended well", loc="left", color=INK)
         held_out = "val/loss" in result.runs[best].curves
@@ -61,5 +60,21 @@ def median_setting(result: SweepResult) -> int:
 
 
 def curve(run: RunResult) -> tuple[Array, Array]:
-    """Epochs and losses: of the validation part if there is one."""
-    return run.curves.get("val/loss", run.curves["train/loss"])
+    """Return epochs and finite losses, of the validation part if there is one."""
+    steps, values = run.curves.get("val/loss", run.curves["train/loss"])
+    finite = np.isfinite(values)
+    return np.asarray(steps)[finite], np.asarray(values, float)[finite]
+
+
+def _limit(axes: Any, values: Array) -> None:
+    """Set a logarithmic axis around positive values, else a linear one."""
+    if not len(values):
+        return
+    low, high = float(values.min()), float(values.max())
+    if low > 0:
+        margin = 0.05 * (math.log10(high) - math.log10(low)) or 0.1
+        log_axis(axes, low * 10**-margin, high * 10**margin)
+        return
+    low, high = drawable(np.array([low, high]))
+    margin = 0.05 * (high - low) or 0.1
+    axes.set_ylim(low - margin, high + margin)

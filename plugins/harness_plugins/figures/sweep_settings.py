@@ -50,9 +50,8 @@ class Importance:
         order = np.argsort(-drop, kind="stable")[: self.most][::-1]
         axes = figure.subplots()
         look = {"color": PALETTE[0], "ecolor": QUIET, "height": 0.6}
-        axes.barh(
-            [plain(found.axes[i].key) for i in order], drop[order], xerr=spread[order], **look
-        )
+        axes.barh(range(len(order)), drop[order], xerr=spread[order], **look)
+        axes.set_yticks(range(len(order)), [plain(found.axes[i].key) for i in order])
         axes.grid(visible=False, axis="y")
         axes.set_xlim(left=min(0.0, float(drop.min())))
         axes.set_xlabel(f"loss of R² in predicting {plain(result.objective[0])} when shuffled")
@@ -148,7 +147,7 @@ class HeatMap:
         for i, j in np.ndindex(shape):
             text = f"{means[i, j]:.3g}" if count[i, j] else ""
             text += f"\n× {lost[i, j]:.0f}" if lost[i, j] else ""
-            dark = count[i, j] and ((picture[i, j] < middle) == (best == "viridis"))
+            dark = count[i, j] and ((picture[i, j] <= middle) == (best == "viridis"))
             look = {"color": "white" if dark else INK, "fontsize": 9}
             axes.text(j, i, text.strip(), ha="center", va="center", **look)
         axes.set_yticks(range(shape[0]), heads)

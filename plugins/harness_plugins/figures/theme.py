@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import colorsys
 import math
+import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from harness.contracts import RunResult
+import numpy as np
+
+from harness.contracts import Array, RunResult
 
 # The harness's own cycle of colours, here as numbers that a picture can blend.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#555555")
@@ -16,6 +19,9 @@ PART_COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
 PART_MARKERS = {"train": "o", "validation": "s", "test": "^"}
 INK, QUIET = "#111827", "#6b7280"
 LONGEST_TITLE = 62  # columns, of a figure eight inches wide
+LARGEST = 1e300  # on a linear axis: matplotlib adds margins, which must not overflow
+SMALL, GREAT = 1e-100, 1e100  # between them matplotlib's own ticks of a logarithmic axis are good
+MARKS = 7  # on a logarithmic axis that needs ticks of its own
 POINTS = 2000  # of a part, drawn at most
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -76,6 +82,31 @@ def few(count: int, most: int = POINTS) -> slice:
 def matrix_name(k: int) -> str:
     """W₁ of the first."""
     return f"W{k + 1}".translate(SUBSCRIPTS)
+
+
+def drawable(values: Array) -> Array:
+    """Return the values as floats, finite ones cut off at ±1e300, where a linear axis ends."""
+    array = np.asarray(values, float)
+    return np.where(np.isfinite(array), np.clip(array, -LARGEST, LARGEST), array)
+
+
+def log_axis(axes: Any, low: float, high: float) -> None:
+    """Make the y axis logarithmic from `low` to `high`, two positive numbers of any size.
+
+    matplotlib looks for ticks some steps beyond the limits. Beyond 1e308 they are infinite, and
+    it raises OverflowError: an axis that reaches so far gets ticks of its own.
+    """
+    low, high = max(low, 5e-324), min(high, sys.float_info.max)
+    axes.set_autoscaley_on(False)
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_ylim(low, high)
+    if low > SMALL and high < GREAT:
+        return
+    first, last = math.log10(low), math.log10(high)
+    step = max(1, int(round_up((last - first) / MARKS)))
+    powers = range(step * math.ceil(first / step), math.floor(last) + 1, step)
+    axes.set_yticks([float(f"1e{power}") for power in powers])
+    axes.minorticks_off()
 
 
 def round_up(value: float, digits: Sequence[float] = (1, 2, 5, 10, 20)) -> float:
