@@ -68,7 +68,7 @@ def configs(
 
 
 def member(config: dict[str, Any]) -> Member:
-    return build(config).member
+    return build(config)
 
 
 def starts(case: Case, runs: int, dtype: str = "float64", validation: float = 0.0) -> list[Start]:

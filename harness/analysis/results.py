@@ -32,7 +32,7 @@ def run_result(
 
     The data is loaded again, which is quick: prepared data is kept for the next run.
     """
-    member = build(config).member
+    member = build(config)
     prepared = prepare_for(member)
     raw = {part: prepared.raw(part) for part in prepared.rows}
     result = RunResult(

@@ -21,7 +21,7 @@ from harness.analysis.differences import (
     verdict,
 )
 from harness.commands.signals import tidy_signals
-from harness.config.build import build
+from harness.config.build import build, forget_builds
 from harness.contracts import Array
 from harness.engines.failures import failed_result
 from harness.errors import UsageError, is_interruption
@@ -32,7 +32,6 @@ from harness.sweeps.progress import LINE_SECONDS
 from harness.sweeps.provenance import current_numerics, dataset_inputs
 from harness.tracking.backend.name_limits import fit_name
 from harness.tracking.backend.uri import tracking_uri
-from harness.training.data import prepare
 from harness.training.runtime import single_threaded_numpy
 from harness.training.session import TrainingSession
 from harness.training.stack import Member
@@ -99,12 +98,10 @@ def require_reproducible(record: "Record") -> Config:
 
 def recorded_changes(record: "Record", config: Config) -> dict[str, tuple[str, str]]:
     """What the numbers depend on that is not as recorded; PluginError if a plugin is gone."""
-    prepare.cache_clear()
+    forget_builds()
     plugins = [installed_plugin(plugin) for plugin in record.tagged("harness.plugins") or ()]
-    built = build(config)
-    now = run_environment(
-        plugins, dataset_inputs(built, config), current_numerics(built.settings.dtype)
-    )
+    member = build(config)
+    now = run_environment(plugins, dataset_inputs(member, config), current_numerics(member.dtype))
     return differing_items(record.params, recorded_params(config)) | differing_environment(
         record.surroundings, now
     )
@@ -142,7 +139,7 @@ def only_recorded(left: RunOutcome, recorded: RunOutcome) -> RunOutcome:
 
 def train_again(config: Config, record: "Record") -> RunOutcome:
     """What the run leaves here; where time or a search cut it off, it ends at that epoch."""
-    member = replace(build(config).member, timeout=None, checkpoint_seconds=None, max_seconds=None)
+    member = replace(build(config), timeout=None, checkpoint_seconds=None, max_seconds=None)
     if record.tags.get("harness.reason", "").startswith(CUT_OFF):
         last = last_epoch(record.curves)
         member = replace(member, last_epoch=last, max_seconds=None if last else 1e-9)

@@ -1,13 +1,16 @@
 """From a composed config to plugins ready to train."""
 
+import hashlib
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
+from harness.config import plugin_files
 from harness.config.record import resolve_environment
 from harness.config.registry import (
     DISTRIBUTION,
@@ -23,43 +26,47 @@ from harness.config.validate import build_dataclass
 from harness.contracts import Activation, Data, DataError, Figure, Loss, Metric, Model
 from harness.errors import PluginError, UsageError, require, require_known
 from harness.store.params import Config, format_value
-from harness.training.data import Prepared, prepare_for
+from harness.training.data import Prepared, prepare, prepare_for
 from harness.training.stack import Member
 
 log = logging.getLogger(__name__)
 
 METRICS = {"regression": ("r2", "rmse", "mae"), "classification": ("accuracy", "f1")}
 LOSSES = {"regression": ("regression",), "classification": ("binary", "multiclass")}
+KEPT = 20_000  # members
+
+# Building takes about a millisecond, and a run is built for its plan, its stack, its training and
+# its publishing: eleven times in all for a single run, and 87 % of what a run of a large sweep
+# costs besides training. The key is a digest of the config with its environment values in place,
+# so that another value of a variable is another run and no secret is kept in it.
+_members: dict[bytes, Member] = {}
 
 
-@dataclass(frozen=True)
-class Built:
-    """One run, validated and ready: what training needs, and how it is to be recorded."""
+def build(config: Config) -> Member:
+    """Build the run that a recorded config describes, or return it if it was built before.
 
-    member: Member
-    settings: Settings
-    plugins: tuple[dict[str, str], ...]  # provenance of each
-
-    @property
-    def objectives(self) -> list[tuple[str, str]]:
-        """(metric, direction) of each; runs are ranked by the first.
-
-        Without a validation part it is the metric of the training part that is meant.
-        """
-        pairs = self.settings.objective.pairs
-        if self.member.validation:
-            return pairs
-        return [(metric.replace("val/", "train/", 1), direction) for metric, direction in pairs]
-
-
-def build(config: Config) -> Built:
-    """A run from plain values; UsageError or PluginError if any of it cannot be.
-
-    The dataset is loaded (once per distinct dataset) to see that loss and metrics fit it.
+    The dataset is loaded (once per distinct dataset) to check that loss and metrics fit it.
+    Raises UsageError, PluginError or DataError if the run cannot be built.
     """
     values = resolve_environment(config)
-    plain = {key: value for key, value in values.items() if key not in GROUPS}
-    settings: Settings = build_dataclass(Settings, plain, "")
+    text = f"{os.environ.get(plugin_files.VARIABLE)}{values!r}".encode(errors="surrogatepass")
+    key = hashlib.blake2b(text, digest_size=16).digest()
+    member = _members.get(key)
+    if member is None:
+        if len(_members) >= KEPT:
+            _members.clear()
+        member = _members[key] = _build(values)
+    return member
+
+
+def forget_builds() -> None:
+    """Forget all built members and loaded data: a file may have changed since."""
+    prepare.cache_clear()
+    _members.clear()
+
+
+def _build(values: Config) -> Member:
+    settings = build_settings(values)
     missing = [kind for kind in GROUPS if not isinstance(values.get(kind), Mapping)]
     require(not missing, f"{', '.join(missing)}: a plugin must be chosen")
     chosen = {kind: build_plugin(kind, values[kind]) for kind in GROUPS}
@@ -68,14 +75,25 @@ def build(config: Config) -> Built:
     require_fitting_loss(member, values, data)
     metrics = _metrics(settings.metrics, data.data.task)
     _check_figures(settings)
-    shown = member.timeline and data.data.x.shape[1] <= 2
-    member = replace(member, metrics=metrics, timeline=shown)
-    used = [(kind, values[kind]["name"]) for kind in GROUPS]
-    used += [("metric", name) for name, _ in metrics]
-    built = Built(member, settings, tuple(plugin_provenance(*each) for each in used))
-    for metric, _ in built.objectives:
+    timeline = member.timeline and data.data.x.shape[1] <= 2
+    member = replace(member, metrics=metrics, timeline=timeline)
+    for metric, _ in settings.objectives:
         require_known("objective.metric", metric, final_names(member))
-    return built
+    return member
+
+
+def build_settings(config: Config) -> Settings:
+    """Build the settings of a recorded config that belong to no plugin."""
+    plain = {key: value for key, value in config.items() if key not in GROUPS}
+    settings: Settings = build_dataclass(Settings, resolve_environment(plain), "")
+    return settings
+
+
+def used_plugins(config: Config, member: Member) -> tuple[dict[str, str], ...]:
+    """Return the provenance of each plugin that a run uses."""
+    used = [(kind, config[kind]["name"]) for kind in GROUPS]
+    used += [("metric", name) for name, _ in member.metrics]
+    return tuple(plugin_provenance(*each) for each in used)
 
 
 def _loaded(member: Member, name: str) -> Prepared:

@@ -62,11 +62,6 @@ class Objective:
         for direction in directions:
             require_known("objective.direction", direction, ["minimize", "maximize"])
 
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """(metric, direction) of each objective."""
-        return [*zip(_listed(self.metric), _listed(self.direction), strict=True)]
-
 
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else [*value]
@@ -148,6 +143,17 @@ class Settings:
         else:
             text = "at least 0 (null only with rng=single)"
             require(seed is not None and seed >= 0, f"data_seed={format_value(seed)}: {text}")
+
+    @property
+    def objectives(self) -> list[tuple[str, str]]:
+        """(metric, direction) of each objective; runs are ranked by the first.
+
+        Without a validation part a metric of it is read as that of the training part.
+        """
+        metrics, directions = _listed(self.objective.metric), _listed(self.objective.direction)
+        if not self.validation:
+            metrics = [metric.replace("val/", "train/", 1) for metric in metrics]
+        return [*zip(metrics, directions, strict=True)]
 
 
 def _positive(value: float | None) -> bool:

@@ -8,7 +8,7 @@ import re
 import time
 from traceback import format_exception, walk_tb
 
-from harness.config.build import build
+from harness.config.build import build, used_plugins
 from harness.config.registry import Origin, find_plugin, load_plugin
 from harness.errors import HarnessError
 from harness.store.params import Config
@@ -40,7 +40,7 @@ def explain_failure(error: BaseException, config: Config | None = None) -> str:
 
 
 def _at_fault(error: BaseException, config: Config) -> str:
-    plugins = build(config).plugins
+    plugins = used_plugins(config, build(config))
     used = {load_plugin(p["kind"], p["name"]): find_plugin(p["kind"], p["name"]) for p in plugins}
     found = _working(error, used)
     return f"{found[0]} failed in {found[1]}: " if found else ""

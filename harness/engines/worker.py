@@ -110,7 +110,7 @@ def train_stack(
         try:
             training = None
             with single_threaded_numpy():
-                members = [build(config).member for _, config in waiting]
+                members = [build(config) for _, config in waiting]
                 training = TrainingSession(members, [f for f, _ in waiting], slots, prune, latest)
                 for results in training.results():
                     told |= {r.fingerprint for r in results if r.outcome != "running"}

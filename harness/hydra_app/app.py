@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.errors import ConfigCompositionException, HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.registry import plugin_names
@@ -75,6 +75,12 @@ class Composer(Hydra):
 def set_current_config(cfg: DictConfig) -> None:
     """Make a config the one that `${hydra:…}` refers to, without the copies set_config makes."""
     HydraConfig.instance().cfg = cast(Any, cfg)
+
+
+def set_output_folder(cfg: DictConfig, folder: Path) -> None:
+    """Set the folder that a job's files go to, as `${hydra:runtime.output_dir}` has it."""
+    with read_write(cfg.hydra.runtime), open_dict(cfg.hydra.runtime):
+        cfg.hydra.runtime.output_dir = str(folder)
 
 
 @contextmanager

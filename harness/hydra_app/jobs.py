@@ -9,18 +9,18 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from harness.analysis.leaderboard import RankedRun, setting_value
 from harness.config.record import record_config, select_keys
 from harness.errors import require
-from harness.hydra_app.app import config_errors, set_current_config
+from harness.hydra_app.app import config_errors, set_current_config, set_output_folder
 from harness.hydra_app.launch import JobFailed, Task, launcher_settings
 from harness.hydra_app.output_files import Outputs
 from harness.store.files import write_atomically
-from harness.store.manifest import Manifest
+from harness.store.manifest import Manifest, Planned
 from harness.sweeps import execute
-from harness.sweeps.plan import Job, plan
+from harness.sweeps.plan import plan, requested_run
 from harness.sweeps.progress import Progress
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Jobs:
         """Plan them all, then make the sweep's folder with `multirun.yaml` and the manifest."""
         self.begin_with(
             plan(
-                (self.job(number, lines) for number, lines in enumerate(combinations, first)),
+                (self.request(number, lines) for number, lines in enumerate(combinations, first)),
                 command=self.task.command,
                 single=False,
                 launcher=launcher_settings(self.config)._asdict(),
@@ -73,8 +73,9 @@ class Jobs:
         set_current_config(self.config)
         return execute.begin_sweep(self.folder, manifest)
 
-    def job(self, number: int, lines: Sequence[str]) -> Job:
-        return Job(number, tuple(lines), record_config(self.compose(number, lines)))
+    def request(self, number: int, lines: Sequence[str]) -> Planned:
+        """Compose job `number` and return it as a run to plan."""
+        return requested_run(number, lines, record_config(self.compose(number, lines)))
 
     def launch(self, combinations: Combinations, first: int) -> list[JobReturn]:
         """Train them as stacks; one JobReturn each, in order."""
@@ -118,7 +119,7 @@ class Jobs:
     def _configure_log(self) -> None:
         """As for any job of Hydra's, but with one file for all, in the sweep's folder."""
         config = deepcopy(self.config)
-        _place(config, self.folder)
+        set_output_folder(config, self.folder)
         configure_log(config.hydra.job_logging, config.hydra.verbose)
 
     def compose(self, number: int, lines: Sequence[str]) -> DictConfig:
@@ -133,7 +134,7 @@ class Jobs:
         with open_dict(cfg.hydra.job):
             cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
         set_current_config(cfg)
-        _place(cfg, self.folder / str(cfg.hydra.sweep.subdir))
+        set_output_folder(cfg, self.folder / str(cfg.hydra.sweep.subdir))
         return cfg
 
     def start(self, number: int, lines: Sequence[str]) -> None:
@@ -167,12 +168,6 @@ class Jobs:
             self.context.callbacks.on_job_end(config=cfg, job_return=job)
             job.cfg = job.hydra_cfg = None
         return job
-
-
-def _place(cfg: DictConfig, folder: Path) -> None:
-    """Say where a job's files go."""
-    with read_write(cfg.hydra.runtime), open_dict(cfg.hydra.runtime):
-        cfg.hydra.runtime.output_dir = str(folder)
 
 
 def _parts(cfg: DictConfig) -> tuple[DictConfig, DictConfig]:

@@ -7,28 +7,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import env_override
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from harness.analysis.leaderboard import setting_value
+from harness.config.build import build, forget_builds
 from harness.config.record import record_config
 from harness.config.registry import DISTRIBUTION
 from harness.config.validate import convert
 from harness.engines import Engine
 from harness.errors import require
-from harness.hydra_app.app import Composer, open_composer
+from harness.hydra_app.app import Composer, open_composer, set_output_folder
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
 from harness.sweeps import execute
-from harness.sweeps.plan import Job, plan
+from harness.sweeps.plan import plan, requested_run
 from harness.sweeps.progress import Progress
 from harness.sweeps.summary import Summary
 from harness.tracking.backend.uri import has_password
-from harness.training.data import prepare
 
 ADDRESS = "HARNESS_TRACKING_URI"  # the variable for a store's address that tells a secret
 
@@ -46,17 +47,16 @@ class Task:
     config_dir: str | None
     config_name: str
     accept_drift: bool | None
+    manifest: Manifest | None = None  # of a single run, which is planned before Hydra starts it
     summary: Summary | None = None
 
     def __call__(self, cfg: DictConfig) -> Any:
         """Train one composed config; the objective's value, or None if it did not end well."""
-        hydra = HydraConfig.get()
-        single = hydra.mode != RunMode.MULTIRUN
-        number = 0 if single else int(hydra.job.num)
-        if not single:
-            prepare.cache_clear()  # this process may have done another sweep's job before
-        job = Job(number, tuple(hydra.overrides.task), record_config(cfg))
-        manifest = plan([job], command=self.command, single=single)
+        hydra, manifest = HydraConfig.get(), self.manifest
+        single = manifest is not None
+        if manifest is None:
+            forget_builds()  # this process may have done another sweep's job before
+            manifest = plan_job(int(hydra.job.num), hydra, cfg, self.command, single=False)
         directory = Path(hydra.runtime.output_dir if single else hydra.sweep.dir).absolute()
         execute.begin_sweep(directory, manifest)
         only = None if single else {run.fingerprint for run in manifest.runs}
@@ -68,6 +68,15 @@ class Task:
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: not what belongs to this one."""
         return vars(self) | {"summary": None}
+
+
+def plan_job(
+    number: int, hydra: Any, cfg: DictConfig, command: Sequence[str], *, single: bool
+) -> Manifest:
+    """Return the manifest of one composed job, its overrides as they were typed."""
+    lines = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    run = requested_run(number, map(str, cast(list[Any], lines)), record_config(cfg))
+    return plan([run], command=command, single=single)
 
 
 def launch(
@@ -87,7 +96,7 @@ def launch(
     """
     for text in (*overrides, str(Path.cwd())):
         require(_is_text(text), f"{text!a} is no valid UTF-8, and could not be recorded")
-    prepare.cache_clear()  # a file may have changed since
+    forget_builds()  # a file may have changed since
     command = tuple(map(hide_password, overrides))
     task = Task(command, quiet, config_dir, config_name, accept_drift)
     lines = [*command, *place]
@@ -142,12 +151,15 @@ def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     _allow(cfg)
     for key in ("plan", "zip", "exclude"):
         require(not cfg.hydra.sweeper.get(key), f"hydra.sweeper.{key} is for sweeps: add -m")
-    job = Job(0, tuple(lines), record_config(cfg))
-    planned = plan([job], command=lines, single=True)
+    # As in Hydra's run_job: the config may refer to the folder, and to these variables.
+    set_output_folder(cfg, Path(str(cfg.hydra.run.dir)).absolute())
+    build(record_config(cfg))  # without these variables, too: results are read without them
+    with env_override(cfg.hydra.job.env_set):
+        task.manifest = plan_job(0, cfg.hydra, cfg, task.command, single=True)
     if (there := _manifest_in(cfg.hydra.run.dir)) is not None:
         if there.overrides == task.command:
             _require_own_version(there, Path(cfg.hydra.run.dir))
-        same = {run.fingerprint for run in there.runs} == {planned.runs[0].fingerprint}
+        same = {run.fingerprint for run in there.runs} == {task.manifest.runs[0].fingerprint}
         require(same, f"{cfg.hydra.run.dir} holds another run: choose another hydra.run.dir")
     hydra.run(task.config_name, task, lines, with_log_configuration=not task.quiet)
     assert task.summary is not None

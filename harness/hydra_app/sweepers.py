@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from omegaconf import OmegaConf
 
-from harness.config.build import build
+from harness.config.build import build, build_settings
 from harness.config.record import record_config, select_unresolved
 from harness.errors import HarnessError, UsageError, require
 from harness.hydra_app.grid import Exclusion, grid_combinations
@@ -15,7 +15,7 @@ from harness.hydra_app.launch import launcher_settings, uses_stack_launcher
 from harness.store.manifest import Planned
 from harness.store.params import flatten
 from harness.sweeps.grouping import group_into_stacks
-from harness.sweeps.plan import Job, make_manifest, name_run, plan_runs, plan_trial
+from harness.sweeps.plan import make_manifest, name_run, plan_runs
 from harness.sweeps.search.optuna_search import Search
 from harness.sweeps.search.space import Space
 from harness.sweeps.search.storage import recorded_url
@@ -54,7 +54,7 @@ def preview_lines(jobs: Jobs, kept: Sequence[Sequence[str]], excluded: int) -> s
     asked, invalid = 0, []
     for number, lines in enumerate(kept):
         try:
-            found = plan_runs([jobs.job(number, lines)], single=False)
+            found = plan_runs([jobs.request(number, lines)], single=False)
         except HarnessError as error:
             invalid.append(f"invalid: {str(error).replace(chr(10), ';')}")
             continue
@@ -93,16 +93,17 @@ class Trials:
     def plan(self, trial: Any) -> tuple[Planned, ...]:
         """The runs of one trial."""
         lines = self.space.suggest(trial, self.has)
-        runs = plan_trial(self.jobs.job(trial.number, lines), self.space.fixed)
+        found = plan_runs([self.jobs.request(trial.number, lines)], single=False)
+        runs = tuple(name_run(run, {*self.space.fixed}) for run in found)
         self.jobs.start(trial.number, lines)
         self.started[trial.number] = lines
         return runs
 
-    def first(self) -> Job:
+    def first(self) -> Planned:
         """A setting that can be trained; UsageError if there is none, or a name is wrong."""
         good, wrong = None, ""
         for lines in self.space.probes(self.has):
-            job = self.jobs.job(0, lines)
+            job = self.jobs.request(0, lines)
             try:
                 build(job.config)
             except HarnessError as error:
@@ -122,24 +123,18 @@ def run_search(jobs: Jobs, arguments: Sequence[str]) -> Any:
     space = Space(jobs.parsed(arguments), loader.repository.group_exists)
     trials, engine = Trials(jobs, space), launcher_settings(jobs.config)
     public = recorded_url(select_unresolved(jobs.config, "hydra.sweeper.storage"))
-    example = trials.first()
-    built = build(example.config)
-    told = {key: settings[key] for key in RECORDED} | {"storage": public}
-    told |= {"seed": built.member.seed, "repeats": built.settings.repeats}
-    told |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
-    check_search(told, len(built.objectives))
+    example = trials.first().config
+    plain = build_settings(example)
+    recorded = {key: settings[key] for key in RECORDED} | {"storage": public}
+    recorded |= {"seed": plain.seed, "repeats": plain.repeats}
+    recorded |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
+    check_search(recorded, len(plain.objectives))
     planned = make_manifest(
-        example.config,
-        built,
-        (),
-        jobs.task.command,
-        single=False,
-        launcher=engine._asdict(),
-        search=told,
+        example, (), jobs.task.command, single=False, launcher=engine._asdict(), search=recorded
     )
     storage, url = None, settings["storage"]
     if url is not None:
-        storage = open_storage(url, settings["study_name"], [d for _, d in built.objectives])
+        storage = open_storage(url, settings["study_name"], [d for _, d in plain.objectives])
     manifest = jobs.begin_with(planned)
     search = partial(Search, manifest, jobs.folder, storage, engine.width, trials.plan)
     return jobs.finish(trials.started, search)

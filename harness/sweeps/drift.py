@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.differences import differing_environment, run_environment
-from harness.config.build import build
+from harness.config.build import build, forget_builds
 from harness.config.registry import plugin_provenance
 from harness.errors import PluginError, UsageError
 from harness.store.manifest import Manifest, Planned
 from harness.sweeps.provenance import current_numerics, dataset_inputs
-from harness.training.data import prepare
 
 LISTED = 4  # differences
 
@@ -19,7 +18,7 @@ class CurrentEnvironment:
     """What is there now, to be compared with what a manifest recorded."""
 
     def __init__(self, manifest: Manifest) -> None:
-        prepare.cache_clear()  # a file may have changed since
+        forget_builds()  # a file may have changed since
         self._planned = manifest.numerics
         self._numerics = current_numerics(manifest.numerics["dtype"])
         self._inputs: dict[str, tuple[dict[str, Any], ...]] = {}

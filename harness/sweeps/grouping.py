@@ -22,7 +22,7 @@ def group_into_stacks(
     """Stacks that fit the cache, and of each signature at least one for each worker."""
     groups: dict[Hashable, tuple[Member, list[Planned]]] = {}
     for run in runs:
-        member = build(run.config).member
+        member = build(run.config)
         groups.setdefault(signature(member), (member, []))[1].append(run)
     for member, group in groups.values():
         share = -(-len(group) // engine.width)

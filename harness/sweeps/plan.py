@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from harness.config import plugin_files
-from harness.config.build import Built, build
+from harness.config.build import build, build_settings, used_plugins
 from harness.config.record import intern_parts, resolve_environment
 from harness.config.validate import convert
 from harness.errors import HarnessError, require
@@ -24,6 +24,7 @@ from harness.tracking.backend.uri import (
     without_credentials,
 )
 from harness.training.data import derived_seed
+from harness.training.stack import Member
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +32,13 @@ NAME = 200  # characters
 READ = ("required", "model")  # of `tracking`, when it is planned: the environment may say them
 
 
-class Job(NamedTuple):
-    """One composed job: its number, its overrides, and its config as recorded."""
-
-    number: int
-    overrides: tuple[str, ...]
-    config: Config
+def requested_run(number: int, overrides: Iterable[str], config: Config) -> Planned:
+    """Return job `number` as a run that is not planned yet: without fingerprint and name."""
+    return Planned((number,), "", "", tuple(overrides), config)
 
 
 def plan(
-    jobs: Iterable[Job],
+    requested: Iterable[Planned],
     *,
     command: Sequence[str],
     single: bool,
@@ -51,46 +49,42 @@ def plan(
     Raises UsageError, PluginError or DataError for the first job that cannot be, before anything
     is created.
     """
-    found = plan_runs(jobs, single)
+    found = plan_runs(requested, single)
     require(bool(found), "nothing to do: the sweep has no runs")
     every = [run.overrides for run in found]
     common = set(every[0]).intersection(*every[1:]) if len(every) > 1 else set()
-    config, built = found[0].config, build(found[0].config)
     runs = tuple(name_run(run, common) for run in found)
-    if single and built.settings.tracking.run_name:
-        runs = (replace(found[0], name=built.settings.tracking.run_name),)
-    return make_manifest(config, built, runs, command, single=single, launcher=launcher)
+    return make_manifest(found[0].config, runs, command, single=single, launcher=launcher)
 
 
-def plan_trial(job: Job, common: Iterable[str]) -> tuple[Planned, ...]:
-    """The runs of one setting that a search asks for; named by what is not `common`."""
-    return tuple(name_run(run, {*common}) for run in plan_runs([job], single=False))
-
-
-def plan_runs(jobs: Iterable[Job], single: bool) -> list[Planned]:
+def plan_runs(requested: Iterable[Planned], single: bool) -> list[Planned]:
     """The distinct runs, without names yet; each knows all jobs that ask for it."""
     found: dict[str, Planned] = {}
     numbers: dict[str, list[int]] = {}
     parts: dict[str, Any] = {}  # runs of a large sweep share what is equal in their configs
-    for job in jobs:
+    for job in requested:
         try:
-            for repeat in repeat_job(job):
+            for repeat in repeat_seeds(job):
                 run = plan_run(repeat, parts)
                 found.setdefault(run.fingerprint, run)
-                numbers.setdefault(run.fingerprint, []).append(job.number)
+                numbers.setdefault(run.fingerprint, []).extend(job.jobs)
         except HarnessError as error:
-            where = "" if single else f"\n  in job {job.number}: {' '.join(job.overrides)}"
+            where = "" if single else f"\n  in job {job.jobs[0]}: {' '.join(job.overrides)}"
             raise type(error)(f"{error}{where}") from error
     return [replace(run, jobs=tuple(numbers[run.fingerprint])) for run in found.values()]
 
 
-def plan_run(job: Job, parts: dict[str, Any]) -> Planned:
-    """One run, built to see that it can be; raises as `build` does."""
-    built, config = build(job.config), job.config
-    inputs = dataset_inputs(built, config)
-    identity = fingerprint(config, inputs, built.plugins)
-    shared = intern_parts(config, parts)
-    return Planned((job.number,), identity, "", job.overrides, shared, inputs, built.plugins)
+def plan_run(run: Planned, parts: dict[str, Any]) -> Planned:
+    """Build a requested run, and return it with what it will be trained with."""
+    config, member = run.config, build(run.config)
+    inputs, plugins = dataset_inputs(member, config), used_plugins(config, member)
+    return replace(
+        run,
+        fingerprint=fingerprint(config, inputs, plugins),
+        config=intern_parts(config, parts),
+        inputs=inputs,
+        plugins=plugins,
+    )
 
 
 def name_run(run: Planned, common: set[str]) -> Planned:
@@ -100,18 +94,18 @@ def name_run(run: Planned, common: set[str]) -> Planned:
     return replace(run, name=name)
 
 
-def repeat_job(job: Job) -> Iterator[Job]:
-    """A setting under K seeds: its own seed, and K - 1 that are derived from it."""
-    count = _whole(job.config, "repeats")
+def repeat_seeds(run: Planned) -> Iterator[Planned]:
+    """Yield a requested run under K seeds: its own, and K - 1 that are derived from it."""
+    count = _whole(run.config, "repeats")
     if count <= 1:
-        yield job
+        yield run
         return
-    kept = tuple(line for line in job.overrides if not line.startswith(("seed=", "repeats=")))
-    first = _whole(job.config, "seed")
+    kept = tuple(line for line in run.overrides if not line.startswith(("seed=", "repeats=")))
+    first = _whole(run.config, "seed")
     for number in range(count):
         seed = derived_seed(first, number)
-        config = job.config | {"seed": seed, "repeats": 1}
-        yield Job(job.number, (*kept, f"seed={seed}"), config)
+        config = run.config | {"seed": seed, "repeats": 1}
+        yield replace(run, overrides=(*kept, f"seed={seed}"), config=config)
 
 
 def _whole(config: Config, key: str) -> int:
@@ -121,10 +115,10 @@ def _whole(config: Config, key: str) -> int:
     return number
 
 
-def _warn_of_direction(built: Built) -> None:
-    """Ranking by a metric the wrong way round is hardly ever meant."""
-    greater = {name: metric.greater_is_better for name, metric in built.member.metrics}
-    for metric, direction in built.objectives:
+def _warn_of_direction(objectives: Sequence[tuple[str, str]], member: Member) -> None:
+    """Log a warning if runs are ranked by a metric the wrong way round: hardly ever meant."""
+    greater = {name: metric.greater_is_better for name, metric in member.metrics}
+    for metric, direction in objectives:
         name = metric.partition("/")[2]
         if greater.get(name, direction == "maximize") != (direction == "maximize"):
             better = "greater" if greater[name] else "smaller"
@@ -134,7 +128,6 @@ def _warn_of_direction(built: Built) -> None:
 
 def make_manifest(
     config: Config,
-    built: Built,
     runs: tuple[Planned, ...],
     command: Sequence[str],
     *,
@@ -142,13 +135,16 @@ def make_manifest(
     launcher: Mapping[str, Any] | None = None,
     search: dict[str, Any] | None = None,
 ) -> Manifest:
-    """What is asked for as a whole; `config` and `built` are of any one of its runs."""
-    settings = built.settings
-    _warn_of_direction(built)
+    """Return the manifest of a sweep; `config` is that of any one of its runs."""
+    settings = build_settings(config)
+    objectives, own_name = settings.objectives, settings.tracking.run_name
+    _warn_of_direction(objectives, build(config))
     uri = tracking_uri(settings.tracking.uri, Path.cwd())
     secret = has_password(str(config["tracking"]["uri"]))
     require(not secret, "tracking.uri has a password: name a variable instead, ${oc.env:STORE}")
-    (metric, direction), *others = built.objectives
+    (metric, direction), *others = objectives
+    if single and own_name:
+        runs = tuple(replace(run, name=own_name) for run in runs)
     return Manifest(
         sweep_id=hashlib.sha256(os.urandom(16)).hexdigest()[:12],
         single=single,
@@ -156,7 +152,7 @@ def make_manifest(
         cwd=str(Path.cwd()),
         tracking_uri=without_credentials(uri),
         experiment=experiment_name(settings.tracking.experiment),
-        name=settings.tracking.run_name or shorten(" ".join(command)) or "sweep",
+        name=own_name or shorten(" ".join(command)) or "sweep",
         overrides=tuple(command),
         objective={"metric": metric, "direction": direction, "others": others},
         tracking=config["tracking"] | {key: getattr(settings.tracking, key) for key in READ},

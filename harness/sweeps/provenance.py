@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from harness.config.build import Built
 from harness.config.record import resolve_environment
 from harness.config.registry import DISTRIBUTION
 from harness.store.params import NOT_RECORDED, Config
 from harness.training.data import Prepared, prepare_for
+from harness.training.stack import Member
 
 
-def dataset_inputs(built: Built, config: Config) -> tuple[dict[str, Any], ...]:
+def dataset_inputs(member: Member, config: Config) -> tuple[dict[str, Any], ...]:
     """The parts of a run's data."""
     name = config["dataset"]["name"]
     source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
-    return inputs_of(prepare_for(built.member), name, source)
+    return inputs_of(prepare_for(member), name, source)
 
 
 @lru_cache(maxsize=16)

@@ -69,7 +69,7 @@ def save_model(path: Path, model: "Model", planned: Planned, result: Result) -> 
     import pandas as pd
     from mlflow import pyfunc
 
-    prepared = prepare_for(build(planned.config).member)
+    prepared = prepare_for(build(planned.config))
     about, data = describe_model(planned, prepared), prepared.data
     aside = path.with_name("parts")
     aside.mkdir(exist_ok=True)

@@ -23,7 +23,7 @@ def looked(**changes):
     """A run's config, its result, what it learned from, and what is inside."""
     config = make_config(epochs=20, **changes)
     [result] = last(train_stack(["r"], [config]))
-    member = build(config).member
+    member = build(config)
     prepared = prepare_for(member)
     x, y = prepared.ready("train", member.loss.task, member.dtype)
     return member, result, x, y, inspect_net(member, prepared, result.weights)

@@ -12,14 +12,14 @@ from harness.analysis.leaderboard import (
     rank,
     setting_value,
 )
-from harness.sweeps.plan import Job, plan, repeat_job
+from harness.sweeps.plan import plan, repeat_seeds, requested_run
 from tests.conftest import make_config
 
 OBJECTIVE = {"metric": "val/best_loss", "direction": "minimize", "others": []}
 
 
 def manifest(*changes):
-    jobs = [Job(i, (f"n={i}",), make_config(**each)) for i, each in enumerate(changes)]
+    jobs = [requested_run(i, (f"n={i}",), make_config(**each)) for i, each in enumerate(changes)]
     return plan(jobs, command=("all",), single=False)
 
 
@@ -70,11 +70,13 @@ def test_a_setting_is_worth_the_mean_of_its_runs_if_all_ended_well():
 
 
 def test_repeats_are_the_same_setting_under_seeds_of_their_own():
-    job = Job(7, ("seed=3", "repeats=4", "epochs=5"), make_config(seed=3, repeats=4, epochs=5))
-    every = [*repeat_job(job)]
+    job = requested_run(
+        7, ("seed=3", "repeats=4", "epochs=5"), make_config(seed=3, repeats=4, epochs=5)
+    )
+    every = [*repeat_seeds(job)]
     seeds = [each.config["seed"] for each in every]
     assert seeds[0] == 3
     assert len({*seeds}) == 4
     assert [each.overrides for each in every] == [("epochs=5", f"seed={seed}") for seed in seeds]
     assert {each.config["repeats"] for each in every} == {1}
-    assert [*repeat_job(job)] == every
+    assert [*repeat_seeds(job)] == every

@@ -16,7 +16,7 @@ from harness.analysis.significance import (
 )
 from harness.analysis.sweep_note import write_sweep_note
 from harness.store.manifest import Planned
-from harness.sweeps.plan import Job, plan
+from harness.sweeps.plan import plan, requested_run
 from tests.conftest import make_config
 
 LEAST = {"metric": "val/best_loss", "direction": "minimize"}
@@ -146,7 +146,7 @@ def test_a_number_has_as_many_digits_as_are_known(pair, expected):
 
 
 def test_the_note_says_the_answer_first_and_leads_to_the_runs():
-    planned = plan([Job(0, ("x=1",), make_config())], command=("x=a,b",), single=False)
+    planned = plan([requested_run(0, ("x=1",), make_config())], command=("x=a,b",), single=False)
     ranked = rank(standings({"a": seeds(0.1, None), "b_c": seeds(0.2, 0.3)}), LEAST)
     text = write_sweep_note(ranked, planned, "3 finished", lambda s: f"#/{s.planned.fingerprint}")
     lines = text.splitlines()

@@ -11,7 +11,6 @@ from harness.commands.explain import net_title
 from harness.commands.explain.chain import layer_chain
 from harness.commands.explain.formula import parse_tex, to_mathml, to_text
 from harness.commands.explain.step import take_step
-from harness.config.build import build
 from harness.engines.worker import train_stack
 from tests.conftest import make_config
 from tests.support.commands import harness, refused
@@ -41,7 +40,7 @@ def explained(capsys, *arguments):
 def test_its_numbers_are_bit_for_bit_those_of_training(net):
     config = make_config(epochs=1, validation=0.0, **NETS[net])
     step = take_step(
-        build(config | {"objective": {"metric": "train/best_loss", "direction": "minimize"}})
+        config | {"objective": {"metric": "train/best_loss", "direction": "minimize"}}
     )
     *_, [result] = train_stack(["it"], [config])
     assert result.outcome == "ok"
@@ -52,15 +51,14 @@ def test_its_numbers_are_bit_for_bit_those_of_training(net):
 
 def test_a_strangers_hidden_layers_may_be_one_number():
     config = make_config()
-    step = take_step(build(config))
-    member = replace(step.built.member, model=SimpleNamespace(hidden=5))
-    step = step._replace(built=replace(step.built, member=member))
+    step = take_step(config)
+    step = step._replace(member=replace(step.member, model=SimpleNamespace(hidden=5)))
     assert net_title(step, config).startswith("One training step: mlp 2-5-1, ")
 
 
 @pytest.mark.parametrize("net", NETS)
 def test_the_chain_is_shown_where_its_formulas_give_what_the_model_gave(net):
-    step = take_step(build(make_config(**NETS[net])))
+    step = take_step(make_config(**NETS[net]))
     layers = layer_chain(step)
     assert (layers is not None) == (net in DENSE)
     if layers is not None:
@@ -75,14 +73,14 @@ def test_the_chain_is_shown_where_its_formulas_give_what_the_model_gave(net):
 
 def test_of_mini_batches_it_is_the_first():
     config = make_config(batch_size=16)
-    step = take_step(build(config))
+    step = take_step(config)
     rng = np.random.default_rng([3, config["seed"]])
     x, y = step.prepared.ready("train", "regression", "float64")
     first = rng.permutation(len(x))[:16]
     assert np.array_equal(step.x, x[first])
     assert np.array_equal(step.y, y[first])
     assert step.batches == 3
-    everything = take_step(build(make_config(batch_size=None)))
+    everything = take_step(make_config(batch_size=None))
     assert everything.batches == 1
     assert len(everything.x) == 48
 
@@ -193,6 +191,6 @@ def test_a_plugin_that_fails_in_it_is_named(workplace, capsys):
 
 
 def test_a_loss_that_is_not_finite_is_shown_as_it_is(workplace, capsys):
-    step = take_step(build(make_config(optimizer__learning_rate=1e300)))
+    step = take_step(make_config(optimizer__learning_rate=1e300))
     assert not np.isfinite(step.loss_after)
     explained(capsys, "optimizer.learning_rate=1e300")

@@ -8,14 +8,13 @@ import pytest
 
 from harness.config.build import build
 from harness.config.plugin_files import VARIABLE
-from harness.config.predictor import scaling_as_lists
 from harness.errors import UsageError
 from harness.store import npz
 from harness.store.manifest import read_manifest, write_manifest
 from harness.store.results import pack_result, read_result, unpack_result
 from harness.store.trials import read_trial_runs
 from harness.sweeps.provenance import current_numerics
-from harness.tracking.model import Trained, describe_model
+from harness.tracking.model import describe_model
 from harness.training.data import prepare_for
 from tests.support.commands import closing_lines
 from tests.support.recorded import QUIET
@@ -102,12 +101,10 @@ def test_the_log_of_a_search_keeps_its_spelling(tmp_path):
 def test_the_json_of_a_model_keeps_its_spelling(tmp_path):
     case = unpack(tmp_path, "model")
     [planned] = read_manifest(case / "plain").runs
-    prepared = prepare_for(build(planned.config).member)
-    result = read_result(case / "plain", planned.fingerprint)
-    net = Trained(planned, result, prepared.data, scaling_as_lists(prepared))
+    prepared = prepare_for(build(planned.config))
     saved = [json.loads(path.read_text()) for path in case.rglob("model.json")]
     [old] = [each for each in saved if each["config"]["activation"]["name"] == "tanh"]
-    assert_kept(old, describe_model(net))
+    assert_kept(old, describe_model(planned, prepared))
 
 
 def test_a_killed_sweep_is_resumed_where_drift_is_accepted(tmp_path):

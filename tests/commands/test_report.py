@@ -15,10 +15,10 @@ from harness.analysis.significance import format_difference
 from harness.commands.report import main
 from harness.commands.report.collect import Report, from_folder, from_record
 from harness.commands.report.page import ROWS, leaderboard_rows, render_page
+from harness.config.build import forget_builds
 from harness.store.trials import read_trial_runs
 from harness.tracking.backend.uri import tracking_uri
 from harness.tracking.read_sweep import read_sweep
-from harness.training.data import prepare
 from tests.conftest import make_config
 from tests.support.commands import closing_lines, harness, manifest, refused
 from tests.support.recorded import QUIET, planned
@@ -190,7 +190,7 @@ def test_data_that_is_gone_costs_the_pictures_alone(place, capsys):
     line = ["dataset=csv", "dataset.path=mine.csv", "dataset.target=b", "figures.names=[loss]"]
     assert harness(capsys, *line, "epochs=2", "hydra.run.dir=here").code == 0
     (place / "mine.csv").unlink()
-    prepare.cache_clear()
+    forget_builds()
     report = from_folder(place / "here")
     assert "Not all pictures could be drawn" in report.missing[0]
     assert "mine.csv" in render_page(report)

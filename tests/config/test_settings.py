@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from harness.config.build import build
+from harness.config.build import build, build_settings
 from harness.config.settings import Settings
 from harness.errors import UsageError
 from harness.hydra_app.app import CONF
@@ -104,35 +104,34 @@ def test_a_setting_of_another_type_or_out_of_range_is_refused(changes, said):
     ids=str,
 )
 def test_settings_within_their_ranges_are_taken(changes):
-    assert build(make_config(**changes)).settings
+    assert build(make_config(**changes))
 
 
 def test_without_validation_the_objective_is_of_the_training_part():
     for metric, meant in (("val/best_loss", "train/best_loss"), ("val/r2", "train/r2")):
-        built = build(make_config(validation=0, objective__metric=metric))
-        assert built.objectives == [(meant, "minimize")]
+        settings = build_settings(make_config(validation=0, objective__metric=metric))
+        assert settings.objectives == [(meant, "minimize")]
 
 
 def test_several_objectives_are_pairs_of_metric_and_direction():
     objective = {"metric": ["val/mae", "val/r2"], "direction": ["minimize", "maximize"]}
-    built = build(make_config(objective=objective))
-    assert built.objectives == [("val/mae", "minimize"), ("val/r2", "maximize")]
+    settings = build_settings(make_config(objective=objective))
+    assert settings.objectives == [("val/mae", "minimize"), ("val/r2", "maximize")]
 
 
 def test_a_number_from_the_environment_is_read_as_its_type_says(monkeypatch):
     monkeypatch.setenv("NUMBER", "3")
     monkeypatch.setenv("FLAG", "True")
-    built = build(
-        make_config(
-            epochs="${oc.env:NUMBER}",
-            standardize="${oc.env:FLAG}",
-            optimizer__learning_rate="${oc.env:NUMBER}",
-            tracking__run_name="${oc.env:NUMBER}",
-        )
+    config = make_config(
+        epochs="${oc.env:NUMBER}",
+        standardize="${oc.env:FLAG}",
+        optimizer__learning_rate="${oc.env:NUMBER}",
+        tracking__run_name="${oc.env:NUMBER}",
     )
-    assert (built.settings.epochs, built.settings.standardize) == (3, True)
-    assert built.member.optimizer.learning_rate == 3.0
-    assert built.settings.tracking.run_name == "3"
+    member = build(config)
+    assert (member.epochs, member.standardize) == (3, True)
+    assert member.optimizer.learning_rate == 3.0
+    assert build_settings(config).tracking.run_name == "3"
 
 
 def test_a_value_from_the_environment_that_is_no_number_is_refused(monkeypatch):

@@ -4,7 +4,9 @@ import pytest
 import yaml
 
 import harness as harness_api
+from harness.config import build
 from harness.errors import UsageError
+from harness.hydra_app import launch
 from tests.support.commands import SHORT, harness, listing, manifest, refused
 from tests.support.strangers import strangers
 
@@ -121,6 +123,51 @@ def test_repeats_from_the_environment_are_a_sweep(workplace, capsys, monkeypatch
     done = harness(capsys, *SHORT, "repeats=${oc.env:MANY}")
     assert done.code == 0, done.err
     assert "runs: 3 finished" in done.out
+
+
+def test_a_single_run_sees_its_folder_and_the_variables_that_hydra_sets(launched, monkeypatch):
+    monkeypatch.setenv("MANY", "3")
+    folder = launched(
+        "tracking.run_name=${hydra:runtime.output_dir}",
+        "+hydra.job.env_set.MLFLOW_EXPERIMENT_NAME=mine",
+        "epochs=${oc.env:MANY}",
+    )
+    planned = manifest(folder)
+    assert (planned["experiment"], planned["runs"][0]["name"]) == ("mine", str(folder))
+    assert "epochs=${oc.env:MANY}" in planned["runs"][0]["overrides"]
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """The text of each config that is built, in the order of building."""
+    built, original = [], build._build
+
+    def counted(values):
+        built.append(repr(values))
+        return original(values)
+
+    monkeypatch.setattr(build, "_build", counted)
+    return built
+
+
+def test_a_single_run_is_planned_and_built_once(place, builds, monkeypatch):
+    plans, original = [], launch.plan
+    monkeypatch.setattr(
+        launch, "plan", lambda *runs, **how: plans.append(runs) or original(*runs, **how)
+    )
+    result = harness_api.run([*SHORT, "tracking.model=best", "figures=default", "test=0.2"])
+    assert result.outcome == "ok"
+    assert (len(plans), len(builds)) == (1, 1)
+
+
+@pytest.mark.parametrize("sweeper", ["grid", "optuna"])
+def test_a_member_of_a_sweep_is_built_once(place, builds, sweeper):
+    line = [*SHORT, f"hydra/sweeper={sweeper}", "seed=1,2,3", "activation=tanh,relu"]
+    line += ["figures=default", "tracking.model=all"]
+    more = ["hydra.sweeper.n_trials=6", "hydra.sweeper.sampler=brute_force"]
+    result = harness_api.sweep([*line, *(more if sweeper == "optuna" else [])])
+    assert len(result.runs) == 6
+    assert len(builds) == len({*builds}) == 6
 
 
 NOTED = """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.config import plugin_files, registry, schema
+from harness.config import build, plugin_files, registry, schema
 
 CACHES = (
     registry._table,
@@ -51,6 +51,7 @@ def forget() -> None:
     importlib.invalidate_caches()
     for cache in CACHES:
         cache.cache_clear()
+    build.forget_builds()
 
 
 class Strangers:

@@ -10,7 +10,7 @@ import yaml
 
 from harness.analysis.leaderboard import RankedRun
 from harness.cli import main
-from harness.sweeps.plan import Job, plan
+from harness.sweeps.plan import plan, requested_run
 from harness.sweeps.summary import Summary
 from tests.conftest import make_config
 from tests.support.commands import closing_lines, harness_process
@@ -209,7 +209,7 @@ def test_a_sweep_goes_to_a_server_artifacts_included(server, workplace, monkeypa
 
 
 def test_a_long_sweep_is_told_of_more_processors_if_training_took_most_of_it():
-    jobs = [Job(seed, (f"seed={seed}",), make_config(seed=seed)) for seed in range(2)]
+    jobs = [requested_run(seed, (f"seed={seed}",), make_config(seed=seed)) for seed in range(2)]
     planned = plan(jobs, command=(), single=False)
 
     def said(trained, took, **launcher):

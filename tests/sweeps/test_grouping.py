@@ -5,19 +5,19 @@ import pytest
 from harness.config.build import build
 from harness.engines import Engine
 from harness.sweeps.grouping import LARGEST_STACK, group_into_stacks, largest_stack
-from harness.sweeps.plan import Job, plan
+from harness.sweeps.plan import plan, requested_run
 from tests.conftest import make_config
 
 pytest.importorskip("loky")
 
 
 def dealt(engine, *changes):
-    jobs = [Job(i, (f"n={i}",), make_config(**each)) for i, each in enumerate(changes)]
+    jobs = [requested_run(i, (f"n={i}",), make_config(**each)) for i, each in enumerate(changes)]
     return [*group_into_stacks(plan(jobs, command=(), single=False).runs, engine)]
 
 
 def test_stacks_hold_at_least_one_run_and_no_more_than_fit():
-    member = build(make_config()).member
+    member = build(make_config())
     assert largest_stack(member, 1) == 1
     assert largest_stack(member, 1 << 40) == LARGEST_STACK
     small, large = (largest_stack(member, size) for size in (100_000, 200_000))
@@ -42,7 +42,7 @@ def test_where_runs_may_leave_early_others_wait_for_their_places():
         {"seed": seed, "stopping": {"patience": 3, "min_delta": 0.0, "max_seconds": None}}
         for seed in range(10)
     ]
-    size = largest_stack(build(make_config()).member, 20_000)
+    size = largest_stack(build(make_config()), 20_000)
     works = dealt(Engine(stack_bytes=20_000), *patient)
     assert size < 5
     assert works[0].slots == size

@@ -2,17 +2,18 @@
 
 import pytest
 
+from harness.config.build import forget_builds
 from harness.contracts import DataError
 from harness.errors import UsageError
-from harness.sweeps.plan import Job, plan
-from harness.training.data import prepare
+from harness.sweeps.plan import plan, requested_run
 from tests.conftest import make_config
 
 
 def planned(*jobs):
     """A manifest of (overrides, changes) jobs."""
     every = [
-        Job(i, tuple(lines), make_config(**changes)) for i, (lines, changes) in enumerate(jobs)
+        requested_run(i, tuple(lines), make_config(**changes))
+        for i, (lines, changes) in enumerate(jobs)
     ]
     return plan(every, command=("a=1,2", "b=3"), single=False)
 
@@ -32,7 +33,7 @@ def test_a_run_is_named_by_the_overrides_that_vary():
 
 def test_a_name_of_ones_own_is_for_a_single_run_or_a_whole_sweep():
     config = make_config(tracking__run_name="mine")
-    job = Job(0, ("seed=1", "tracking.run_name=mine"), config)
+    job = requested_run(0, ("seed=1", "tracking.run_name=mine"), config)
     alone = plan([job], command=job.overrides, single=True)
     assert (alone.name, alone.runs[0].name) == ("mine", "mine")
     sweep = planned((["seed=1"], {"tracking__run_name": "mine"}), (["seed=2"], {"seed": 2}))
@@ -81,7 +82,7 @@ def test_a_changed_file_makes_another_run(tmp_path):
     path.write_text("a,y\n" + "".join(f"{i},{i}\n" for i in range(20)))
     before = fingerprint(dataset=dataset)
     path.write_text("a,y\n" + "".join(f"{i},{i + 1}\n" for i in range(20)))
-    prepare.cache_clear()  # as each launch does
+    forget_builds()  # as each launch does
     assert fingerprint(dataset=dataset) != before
 
 

@@ -42,7 +42,7 @@ def keep(tmp_path):
 
     def kept(changes, uri=None):
         config = make_config(epochs=30, **changes)
-        prepared = prepare_for(build(config).member)
+        prepared = prepare_for(build(config))
         plugins = tuple(
             plugin_provenance(kind, config[kind]["name"])
             for kind in ("model", "activation", "dataset")

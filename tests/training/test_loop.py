@@ -122,7 +122,7 @@ def test_any_net_has_the_same_bits_alone_and_stacked(hidden, samples, size, rate
 
 
 def test_full_batch_loss_at_step_e_is_of_the_weights_after_e_updates():
-    member = build(make_config(validation=0.0, epochs=3)).member
+    member = build(make_config(validation=0.0, epochs=3))
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(20, 2)), rng.normal(size=(20, 1))
     shapes = [(3, 4), (5, 1)]
@@ -135,7 +135,7 @@ def test_full_batch_loss_at_step_e_is_of_the_weights_after_e_updates():
 
 
 def test_mini_batch_loss_is_the_mean_of_the_batch_losses_met():
-    member = build(make_config(validation=0.0, epochs=1, batch_size=8)).member
+    member = build(make_config(validation=0.0, epochs=1, batch_size=8))
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(20, 2)), rng.normal(size=(20, 1))
     shapes, rows = [(3, 4), (5, 1)], rng.normal(size=(1, 17))
@@ -147,7 +147,7 @@ def test_mini_batch_loss_is_the_mean_of_the_batch_losses_met():
     assert epochs[0].loss == group.stack.loss(prediction, y[None])
     met, at = [], rows
     for part in (order[:8], order[8:16], order[16:]):
-        batch = build(make_config(validation=0.0, epochs=1)).member
+        batch = build(make_config(validation=0.0, epochs=1))
         steps = train(start_group([batch], at, streams), x[part], y[part], shapes)
         met.append(next(steps).loss[0])
         at = next(steps).group.rows
@@ -157,7 +157,7 @@ def test_mini_batch_loss_is_the_mean_of_the_batch_losses_met():
 
 def test_penalty_is_part_of_the_training_loss_and_its_gradient():
     penalty = {"l1": 0.3, "l2": 0.7}
-    one = make_stack([build(make_config(penalty=penalty)).member])
+    one = make_stack([build(make_config(penalty=penalty))])
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(1, 17))
 
@@ -174,7 +174,7 @@ def test_penalty_is_part_of_the_training_loss_and_its_gradient():
 def test_clipping_bounds_each_value_or_the_norm_of_the_runs_that_ask():
     bounds = [(0.5, None), (None, 1.0), (None, None)]
     clips = [{"value": value, "norm": norm} for value, norm in bounds]
-    three = make_stack([build(make_config(clip=clip)).member for clip in clips])
+    three = make_stack([build(make_config(clip=clip)) for clip in clips])
     gradient = np.array([[3.0, -4.0, 0.1], [3.0, -4.0, 0.0], [3.0, -4.0, 0.1]])
     cut = clipped(three, gradient.copy())
     assert cut[0].tolist() == [0.5, -0.5, 0.1]

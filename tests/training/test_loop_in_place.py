@@ -41,7 +41,7 @@ def apart(loss):
 
 
 def trained(config, **changes):
-    members = [build({**config, "seed": seed}).member for seed in range(3)]
+    members = [build({**config, "seed": seed}) for seed in range(3)]
     members = [dataclasses.replace(member, **changes) for member in members]
     return [*TrainingSession(members, ["a", "b", "c"]).results()][-1]
 

@@ -20,7 +20,7 @@ class Odd:
 
 
 def member(**changes):
-    return build(make_config(**changes)).member
+    return build(make_config(**changes))
 
 
 def test_only_fields_annotated_exactly_float_become_columns():

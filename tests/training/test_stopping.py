@@ -12,7 +12,7 @@ from tests.conftest import make_config
 
 
 def members(*changes):
-    return [build(make_config(epochs=6, **each)).member for each in changes]
+    return [build(make_config(epochs=6, **each)) for each in changes]
 
 
 def epoch(number, loss, rows):

@@ -30,7 +30,7 @@ def sizes(rows, shapes):
 
 def test_norms_are_those_of_each_step_by_layer():
     config = make_config(epochs=9, penalty__l2=0.1)
-    member = build(config).member
+    member = build(config)
     prepared = prepare_for(member)
     x, y = prepared.ready("train", "regression", "float64")
     rows, shapes, streams = initial_weights([member], prepared, 2, 1)

@@ -8,7 +8,6 @@ from harness.commands.explain import render
 from harness.commands.explain.lesson import write_lesson
 from harness.commands.explain.step import Step, take_step
 from harness.commands.output_file import write_page
-from harness.config.build import build
 from harness.contracts import DataError
 from harness.engines.failures import explain_failure
 from harness.errors import HarnessError, PluginError, UsageError, is_interruption
@@ -48,7 +47,7 @@ def main(arguments: list[str]) -> int:
 def first_step(config: Config) -> Step:
     """The first step; PluginError if a plugin fails in it."""
     try:
-        return take_step(build(config))
+        return take_step(config)
     except BaseException as error:
         if is_interruption(error) or isinstance(error, HarnessError | DataError):
             raise
@@ -57,7 +56,7 @@ def first_step(config: Config) -> Step:
 
 def net_title(step: Step, config: Config) -> str:
     """What the net is: its widths, if it has such, and its plugins."""
-    hidden = getattr(step.built.member.model, "hidden", ())
+    hidden = getattr(step.member.model, "hidden", ())
     hidden = hidden if isinstance(hidden, tuple) else (hidden,)  # a stranger's may be one number
     widths = [step.x.shape[1], *hidden, step.y.shape[1]]
     names = [config[kind]["name"] for kind in ("dataset", "activation", "loss", "optimizer")]

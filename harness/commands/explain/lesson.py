@@ -52,7 +52,7 @@ def plugin_formula(plugin: Any) -> str:
 
 
 def _data(step: Step) -> Iterator[str | Equation]:
-    member, data = step.built.member, step.prepared.data
+    member, data = step.member, step.prepared.data
     rows = len(step.prepared.rows["train"])
     batch = f"the first of {step.batches} batches" if step.batches > 1 else "the full batch"
     yield f"{rows} examples to train on, {step.x.shape[1]} features; {batch} has {len(step.x)}."
@@ -68,7 +68,7 @@ def _data(step: Step) -> Iterator[str | Equation]:
 
 
 def _weights(step: Step, dense: bool) -> Iterator[str | Equation]:
-    yield plugin_formula(step.built.member.initializer)
+    yield plugin_formula(step.member.initializer)
     if dense:
         yield "A layer has a row for each of its inputs, and a last row: its biases."
     for k, w in enumerate(step.weights, 1):
@@ -77,7 +77,7 @@ def _weights(step: Step, dense: bool) -> Iterator[str | Equation]:
 
 def _said(step: Step) -> Iterator[str | Equation]:
     yield "The way from layer to layer is shown for plain dense nets; this is another kind."
-    yield plugin_formula(step.built.member.model)
+    yield plugin_formula(step.member.model)
     yield Equation(r"\hat{y}", step.prediction)
 
 
@@ -85,7 +85,7 @@ def _forward(step: Step, layers: Sequence[Layer]) -> Iterator[str | Equation]:
     name = _activation(step)
     yield "A column of ones lets the last row of W be the biases."
     if len(layers) > 1:
-        yield f"{name}: {plugin_formula(step.built.member.activation)}"
+        yield f"{name}: {plugin_formula(step.member.activation)}"
     for k, layer in enumerate(layers[:-1], 1):
         yield Equation(rf"z_{{{k}}} = [{_below(k)}\ 1]\, W_{{{k}}}", layer.z)
         if k == 1:
@@ -98,7 +98,7 @@ def _forward(step: Step, layers: Sequence[Layer]) -> Iterator[str | Equation]:
 
 
 def _activation(step: Step) -> str:
-    name = next(p["name"] for p in step.built.plugins if p["kind"] == "activation")
+    name: str = step.config["activation"]["name"]
     return name.rpartition("/")[2]
 
 
@@ -127,8 +127,8 @@ def _signed(text: str) -> str:
 
 
 def _loss(step: Step) -> Iterator[str | Equation]:
-    yield plugin_formula(step.built.member.loss)
-    l1, l2 = step.built.member.l1, step.built.member.l2
+    yield plugin_formula(step.member.loss)
+    l1, l2 = step.member.l1, step.member.l2
     if l1 or l2:
         yield f"The penalty is in it: l1 Σ|w| + ½ l2 Σw² with l1 = {l1:g}, l2 = {l2:g}."
     yield Equation("L", step.loss)
@@ -175,7 +175,7 @@ def _gradients(step: Step) -> Iterator[str | Equation]:
 
 def _measured(step: Step) -> Iterator[str | Equation]:
     """The slope of the loss along the first weight, without any calculus."""
-    member = step.built.member
+    member = step.member
     penalised = bool(member.l1 or member.l2)
     if step.measured is not None and not penalised:
         yield (
@@ -185,7 +185,7 @@ def _measured(step: Step) -> Iterator[str | Equation]:
 
 
 def _update(step: Step) -> Iterator[str | Equation]:
-    member = step.built.member
+    member = step.member
     if any(not np.array_equal(a, b) for a, b in zip(step.raw, step.gradient, strict=True)):
         yield "With penalty and clipping the optimizer is given another gradient g:"
         for k, gradient in enumerate(step.gradient, 1):

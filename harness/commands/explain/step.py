@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.config.build import Built
+from harness.config.build import build
 from harness.contracts import Array, Arrays, Uniform
+from harness.store.params import Config
 from harness.training.data import Prepared, prepare_for
 from harness.training.loop import broadcast_runs, initial_weights, judge, read_only, step, uniforms
 from harness.training.runtime import single_threaded_numpy
-from harness.training.stack import Group, Stack, Streams, start_group
+from harness.training.stack import Group, Member, Stack, Streams, start_group
 from harness.training.weights import Shapes, join_weights, split_weights
 
 SHIFT = 1e-6  # by which a weight is moved to see how the loss moves
@@ -19,7 +20,8 @@ SHIFT = 1e-6  # by which a weight is moved to see how the loss moves
 class Step(NamedTuple):
     """What there is before, in and after the first update; arrays have no runs axis."""
 
-    built: Built
+    config: Config
+    member: Member
     prepared: Prepared
     stack: Stack  # of this one run
     x: Array  # (B, features), the first batch as the net sees it
@@ -37,9 +39,9 @@ class Step(NamedTuple):
     loss_after: float  # on the same examples
 
 
-def take_step(built: Built) -> Step:
+def take_step(config: Config) -> Step:
     """The first step of a run, by the same calls in the same order as in training."""
-    member = replace(built.member, metrics=())
+    member = replace(build(config), metrics=())
     prepared = prepare_for(member)
     x, y = prepared.ready("train", member.loss.task, member.dtype)
     rows, shapes, streams = initial_weights([member], prepared, x.shape[1], y.shape[1])
@@ -65,7 +67,7 @@ def take_step(built: Built) -> Step:
     parts = (rows, raw, move.gradient, move.change, after)
     own, raws, gradients, changes, news = (_alone(part, shapes) for part in parts)
     return Step(
-        built, prepared, group.stack, seen[0], truth[0], batches, own, prediction[0],
+        config, member, prepared, group.stack, seen[0], truth[0], batches, own, prediction[0],
         float(loss[0]), delta[0], raws, gradients, measured, changes, news, float(loss_after[0]),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ import yaml
 
 from harness.analysis import leaderboard
 from harness.analysis.leaderboard import RankedRun
-from harness.config.record import resolve_environment
+from harness.config.build import build
 from harness.errors import HarnessError, TrackingError
 from harness.store.files import write_atomically
 from harness.store.manifest import Manifest, Planned, planned_from_json
@@ -82,9 +82,7 @@ class Search:
         fingerprint = standing.planned.fingerprint
         self._ended[fingerprint] = standing
         if self._pruned is not None:
-            note_losses(
-                self._pruned, result, int(resolve_environment(standing.planned.config)["epochs"])
-            )
+            note_losses(self._pruned, result, build(standing.planned.config).epochs)
         for number in self._askers.pop(fingerprint, []):
             self._settle(number)
 
