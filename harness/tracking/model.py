@@ -142,7 +142,8 @@ def requirement(name: str, number: str) -> str:
     """
     with suppress(PackageNotFoundError, ValueError):
         origin = json.loads(distribution(name).read_text("direct_url.json") or "{}")
-        if (vcs := origin.get("vcs_info")) is not None:
+        vcs = origin.get("vcs_info")
+        if vcs is not None and not origin["url"].startswith("file:"):
             folder = f"#subdirectory={origin['subdirectory']}" if "subdirectory" in origin else ""
             return f"{name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}{folder}"
     return f"{name}=={number}"

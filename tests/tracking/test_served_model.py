@@ -3,12 +3,7 @@
 import ast
 import json
 import os
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import files, version
 from pathlib import Path
@@ -18,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from packaging.requirements import Requirement
 
 from harness.config.build import build
 from harness.config.predictor import predictor, scaling_as_lists
@@ -28,6 +24,7 @@ from harness.tracking.model import requirement, requirements
 from harness.tracking.sweep_recorder import SweepRecorder
 from harness.training.data import prepare_for
 from tests.conftest import make_config
+from tests.support.model_server import answer
 from tests.support.recorded import QUIET, manifest, planned
 
 pytestmark = QUIET
@@ -133,6 +130,7 @@ URL = "https://example.org/mine.git"
         ),
         ({"url": "file:///home/me/mine", "dir_info": {"editable": True}}, "mine==1.5"),
         ({"url": "file:///home/me/mine", "dir_info": {}}, "mine==1.5"),
+        ({"url": "file:///home/me/mine", "vcs_info": GIT}, "mine==1.5"),  # pip refuses git+file:
         ({"url": "file:///home/me/mine-1.5.whl", "archive_info": {}}, "mine==1.5"),
     ],
 )
@@ -146,6 +144,7 @@ def test_a_requirement_is_the_url_only_where_version_control_has_it(
         (info / "direct_url.json").write_text(json.dumps(origin))
     monkeypatch.syspath_prepend(tmp_path)
     assert requirement("mine", "1.5") == wanted
+    assert Requirement(wanted).name == "mine"
 
 
 @pytest.mark.parametrize("distribution", ["harness", "numpy-harness"])
@@ -166,31 +165,14 @@ def test_it_is_kept_on_a_server(keep, load, server, monkeypatch):
 
 def test_mlflow_serves_it(keep, tmp_path):
     run_id, data, predict = keep(CLASSES)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    process = subprocess.Popen(
-        [*command, "-m", f"runs:/{run_id}/model", "--port", str(port), "--workers", "1"],
-        env=os.environ
-        | {
-            "MLFLOW_TRACKING_URI": sqlite_uri(tmp_path / "mlflow.db"),
-            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-            "PATH": os.pathsep.join([*programs(), os.environ["PATH"]]),
-        },
-        stdout=(tmp_path / "said").open("w"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        answer = asked(f"http://127.0.0.1:{port}", {"inputs": data.x[:4].tolist()}, process)
-    except OSError:
-        pytest.fail((tmp_path / "said").read_text())
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, 15)
-        process.wait(30)
-    said = np.array([[row[name] for name in data.class_names] for row in answer["predictions"]])
+    env = os.environ | {
+        "MLFLOW_TRACKING_URI": sqlite_uri(tmp_path / "mlflow.db"),
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "PATH": os.pathsep.join([*programs(), os.environ["PATH"]]),
+    }
+    question, python = {"inputs": data.x[:4].tolist()}, Path(sys.executable)
+    rows = answer(python, f"runs:/{run_id}/model", question, tmp_path, env)
+    said = np.array([[row[name] for name in data.class_names] for row in rows])
     assert np.abs(said - predict(data.x[:4])).max() <= 1e-12
 
 
@@ -198,19 +180,3 @@ def programs():
     """Where this environment has its programs: MLflow starts uvicorn by name."""
     there = [file.locate() for file in files("uvicorn") if file.name == "uvicorn"]
     return [str(Path(sys.executable).parent), *(str(path.resolve().parent) for path in there)]
-
-
-def asked(base, question, process):
-    """The answer of a model server, once it is ready."""
-    end = time.monotonic() + 90
-    while time.monotonic() < end and process.poll() is None:
-        with suppress(OSError), urllib.request.urlopen(f"{base}/ping", timeout=5):
-            break
-        time.sleep(0.2)
-    request = urllib.request.Request(
-        f"{base}/invocations",
-        json.dumps(question).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
