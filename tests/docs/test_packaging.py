@@ -1,5 +1,6 @@
 """The wheel and the editable install both give a working harness from any folder."""
 
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
+from tests.support.commands import harness_process
 from tests.support.environments import Environment
+from tests.support.model_server import answer
 
 Install = Callable[[Environment, Path], Path]
 
@@ -111,3 +114,33 @@ def test_help_and_plugins_list_what_is_built_in(
     listed = environment.run(harness, "plugins", cwd=tmp_path)
     assert "surface3d" in listed
     assert "broken" not in listed
+
+
+@pytest.mark.soak  # it installs what a model requires from the package index: minutes, 1 GB
+def test_a_saved_model_brings_the_wheel_into_an_environment_of_its_own(
+    wheel: Path, tmp_path: Path
+) -> None:
+    trained = harness_process("epochs=2", "dataset.samples=20", "figures=none", cwd=tmp_path)
+    assert trained.code == 0, trained.err
+    [model] = tmp_path.glob("mlartifacts/models/m-*/artifacts")
+    fresh, report = Environment(tmp_path / "fresh"), tmp_path / "report.json"
+    python = fresh.bin / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    asked = ["--report", str(report), "-r", str(model / "requirements.txt")]
+    fresh.run(*pip, *asked, seconds=1800, PIP_FIND_LINKS=str(wheel.parent))
+    installed = {
+        each["metadata"]["name"]: each["download_info"]["url"]
+        for each in json.loads(report.read_text())["install"]
+    }
+    assert installed["numpy-harness"] == wheel.as_uri()
+    assert not {"harness", "pytest"} & installed.keys()
+    code = "import sys, mlflow, harness; print(harness.__file__)\n"
+    code += "predicted = mlflow.pyfunc.load_model(sys.argv[1]).predict([[0.5, 1.0], [2, -1]])\n"
+    code += "print(predicted.to_json(double_precision=15))"
+    line = [str(python), "-W", "ignore", "-c", code, str(model)]
+    home, loaded = fresh.run(*line, cwd=tmp_path).splitlines()[-2:]
+    assert Path(home).is_relative_to(fresh.packages)
+    question = {"inputs": [[0.5, 1.0], [2, -1]]}
+    rows = answer(python, str(model), question, tmp_path, fresh.variables())
+    [(target, values)] = json.loads(loaded).items()
+    assert [row[target] for row in rows] == pytest.approx([*values.values()], rel=1e-9)

@@ -54,8 +54,10 @@ class Environment:
         path = f"{self.bin}{os.pathsep}{kept['PATH']}"
         return kept | {"PATH": path, "VIRTUAL_ENV": str(self.bin.parent)}
 
-    def run(self, *command: str, cwd: Path | None = None, **variables: str) -> str:
-        """What a command prints; AssertionError with all of it if it fails."""
+    def run(
+        self, *command: str, cwd: Path | None = None, seconds: float = 300, **variables: str
+    ) -> str:
+        """Return what a command prints; AssertionError with all of it if it fails."""
         done = subprocess.run(
             command,
             cwd=cwd,
@@ -64,7 +66,7 @@ class Environment:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=seconds,
         )
         assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}"
         return done.stdout
