@@ -18,7 +18,8 @@ from tests.support.commands import SHORT, harness, harness_afresh, listing, refu
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::mlflow", "ignore:::sqlalchemy", "ignore::ResourceWarning"
 )
-HEAVY = {"mlflow", "matplotlib", "optuna", "pandas", "scipy", "sklearn", "rich", "joblib"}
+LATER = {"jinja2", "loky", "markdown_it"}  # for pages, and for workers
+HEAVY = {"mlflow", "matplotlib", "optuna", "pandas", "scipy", "sklearn", "rich", "joblib"} | LATER
 CSV = {
     "word.csv": ("a,b\n1,2\nx,4\n", r"word.csv, line 3, column 'a'"),
     "ragged.csv": ("a,b\n1,2\n1,2,3\n", r"ragged.csv, line 3"),
@@ -219,3 +220,11 @@ def test_looking_imports_nothing_heavy(workplace, arguments):
     code, loaded = json.loads(done.stdout.splitlines()[-1])
     heavy = HEAVY - ({"scipy"} if arguments == ["plugins"] else set())
     assert (code, heavy.intersection(loaded)) == (0, set())
+
+
+def test_a_run_imports_nothing_that_pages_and_workers_need(workplace):
+    line = [sys.executable, "-X", "importtime", "-m", "harness", *SHORT]
+    done = subprocess.run(line, cwd=workplace, capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "harness.training.loop" in loaded
+    assert LATER & loaded == set()
