@@ -18,6 +18,7 @@ from harness.store.npz import pack_weights
 from harness.store.results import Result
 from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.mlflow_env import mlflow_settings
+from harness.tracking.backend.writer import write_files
 from harness.tracking.entities import MODEL
 from harness.training.data import Prepared, prepare_for
 
@@ -71,14 +72,11 @@ def save_model(path: Path, model: "Model", planned: Planned, result: Result) -> 
 
     prepared = prepare_for(build(planned.config))
     about, data = describe_model(planned, prepared), prepared.data
+    files = {f"plugins/{name}": code for name, code in plugin_sources(planned.plugins).items()}
+    files["model.json"] = json.dumps(about, indent=1).encode()
+    files["weights.npz"] = pack_weights(result.weights)
     aside = path.with_name("parts")
-    aside.mkdir(exist_ok=True)
-    (aside / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-    (aside / "weights.npz").write_bytes(pack_weights(result.weights))
-    for place, source in plugin_sources(planned.plugins).items():
-        file = aside / "plugins" / place
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(source)
+    write_files(aside, files)
     example = pd.DataFrame(data.x[:EXAMPLE_ROWS].astype(float), columns=about["features"])
     pyfunc.save_model(
         str(path),

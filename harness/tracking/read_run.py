@@ -22,6 +22,7 @@ from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.queries import experiment_ids, metric_history
 from harness.tracking.backend.sqlite import is_store
 from harness.tracking.backend.uri import database_file, without_credentials
+from harness.tracking.backend.writer import write_files
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -86,10 +87,8 @@ class Record:
         }
         known = {folder.name for folder in plugin_files.plugin_folders()}
         with TemporaryDirectory() as aside:
-            for name, source in self.sources.items():
-                path = Path(aside, folders.get(name, "recorded"), name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(source)
+            own = {f"{folders.get(k, 'recorded')}/{k}": code for k, code in self.sources.items()}
+            write_files(Path(aside), own)
             recorded = [str(each) for each in Path(aside).iterdir() if each.name not in known]
             with plugin_files.extra_plugin_folders(recorded):
                 yield
