@@ -1,6 +1,8 @@
 """The command line: a verb of ours, or else a run or sweep for Hydra; errors become exit codes."""
 
+import atexit
 import errno
+import gc
 import io
 import os
 import re
@@ -22,6 +24,10 @@ DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCE
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit code says how it ended (see the README for what they mean)."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    if arguments is None:
+        # Before it exits, Python would look for cycles in all that MLflow made: 13 to 22 % of the
+        # CPU time of a single run. Objects that are frozen are left out.
+        atexit.register(gc.freeze)
     _streams()
     try:
         given = [*(sys.argv[1:] if arguments is None else arguments)]

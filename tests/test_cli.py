@@ -1,5 +1,6 @@
 """The command line: verbs, flags, exit codes and what is said; real processes where it matters."""
 
+import gc
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import VERBS, format_error
+from harness.cli import VERBS, format_error, main
 from harness.contracts import DataError
 from harness.errors import DiskError, TrackingError, UsageError
 from tests.support.commands import SHORT, harness, harness_afresh, listing, refused
@@ -146,6 +147,16 @@ def test_every_error_has_its_exit_code(error, code, said):
     given, text = format_error(error)
     assert given == code
     assert text.startswith(said)
+
+
+def test_only_the_program_spares_the_last_garbage_collection(monkeypatch, capsys):
+    at_exit = []
+    monkeypatch.setattr("atexit.register", at_exit.append)
+    assert main(["--version"]) == 0
+    assert at_exit == []
+    monkeypatch.setattr("sys.argv", ["harness", "--version"])
+    assert main() == 0
+    assert at_exit == [gc.freeze]
 
 
 def test_a_folder_that_is_a_file_is_disk_trouble(workplace, capsys):

@@ -132,7 +132,7 @@ class SweepExecution:
         finally:
             if self.search is not None:
                 self.search.close()
-            self.publishing.close(0.0)
+            self.publishing.queue.close(0.0)
 
     def _train(self, progress: Listener) -> HarnessError | None:
         """Train all that is asked for; why that could not be, if so."""
@@ -229,7 +229,7 @@ class SweepExecution:
         summary.ranked = leaderboard.rank(summary.ranked, summary.manifest.objective)
         if self.whole:
             publishing.finish(summary.ranked, summary.counts, status, {*self.runs})
-        publishing.close(within)
+        publishing.queue.close(within)
         summary.parent_run_id = publishing.recorder.parent_run_id
         summary.publishing_error = publishing.queue.error
         return summary

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from harness.store.manifest import Manifest, Planned
 from harness.store.params import format_value, recorded_params
 from harness.store.results import Result, read_result
 from harness.tracking.artifacts import Files, Tags, advice_and_film, draw_plots, run_artifacts
-from harness.tracking.backend.mlflow_env import rare_collections
 from harness.tracking.parent_run import leaderboard_files, leaderboard_tags, sweep_metrics
 from harness.tracking.publish_queue import LAST, STOP, PublishQueue
 from harness.tracking.sweep_recorder import SweepRecorder
@@ -31,8 +29,8 @@ class Publishing:
     """The publishing of a sweep or single run: what is written to MLflow.
 
     The queue says when, in a thread of its own; the recorder says how. What is not published when
-    it is closed is left for `harness resume`. Only with `whole`, when all runs of the sweep come
-    from here, the parent run shows a leaderboard while the sweep goes on.
+    the queue is closed is left for `harness resume`. Only with `whole`, when all runs of the sweep
+    come from here, the parent run shows a leaderboard while the sweep goes on.
     """
 
     def __init__(
@@ -46,8 +44,6 @@ class Publishing:
         self.manifest, self.directory, self.whole = manifest, directory, whole
         self.recorder = SweepRecorder(uri, manifest, directory, patience)
         self.run_ids: dict[str, str] = {}  # by fingerprint
-        self._while_open = ExitStack()
-        self._while_open.enter_context(rare_collections())
         self._submitted: set[str] = set()  # fingerprints: snapshots of these runs are stale
         self._published: list[RankedRun] = []
         self._next_look = time.monotonic() + LOOK_SECONDS
@@ -86,11 +82,6 @@ class Publishing:
         Runs of the sweep in MLflow whose fingerprints are not in `known` are then deleted.
         """
         self.queue.put(LAST, partial(self._finish, ranked, counts, status, known))
-
-    def close(self, within: float = float("inf")) -> None:
-        """Wait until all is published, at most about `within` seconds; drop snapshots."""
-        self.queue.close(within)
-        self._while_open.close()
 
     def _publish_snapshot(self, planned: Planned, result: Result) -> None:
         self._publish(planned, result, {}, {})

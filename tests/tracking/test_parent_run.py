@@ -51,7 +51,7 @@ def test_one_job_of_a_sweep_says_nothing_of_what_others_do(place, launched, monk
     at_work = Publishing(sweep_store_uri(manifest), manifest, folder, whole=whole)
     [run, _] = manifest.runs
     at_work.submit(run, replace(read_result(folder, run.fingerprint), ended=1))
-    at_work.close()
+    at_work.queue.close()
     assert at_work.queue.error is None
     [(metrics, tags)] = shown
     assert metrics["sweep/trained"] == 1

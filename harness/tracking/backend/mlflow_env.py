@@ -1,6 +1,5 @@
 """Environment variables and log levels for calls to MLflow: quiet, and quick to fail."""
 
-import gc
 import logging
 import os
 import sys
@@ -19,7 +18,6 @@ SETTINGS = {
     "PGCONNECT_TIMEOUT": "10",
 }
 LEVELS = {"mlflow": logging.CRITICAL, "alembic": logging.WARNING}
-ALLOCATIONS = 5_000  # between two collections: about 1 MB, which a cache holds
 _lock, _inside = threading.RLock(), False
 
 
@@ -56,20 +54,6 @@ def _import_mlflow() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "IProgress not found")
         import mlflow  # noqa: F401
-
-
-@contextmanager
-def rare_collections() -> Iterator[None]:
-    """Context manager: have Python look for garbage in cycles less often.
-
-    MLflow makes thousands of objects a run, which are freed without it: 5 to 10 % of publishing.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], ALLOCATIONS), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @contextmanager
