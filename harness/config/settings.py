@@ -1,64 +1,78 @@
-"""Every setting that is no plugin's, with its range; conf/config.yaml holds the defaults."""
+"""The settings that belong to no plugin, with their ranges; conf/config.yaml has the defaults."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal
 
+from harness.config.validate import RANGE
 from harness.errors import require, require_known
 from harness.store.params import format_value
 
 EPOCHS = 10**15  # a step is a whole number, recorded and counted in float64
 
 
+Limits = dict[str, tuple[str, Callable[[Any], bool]]]
+
+
+def limits(text: str, allows: Callable[[Any], bool]) -> Limits:
+    """Return the metadata of a field whose values must satisfy `allows`; `text` says how."""
+    return {RANGE: (text, allows)}
+
+
+def positive_or_null(text: str) -> Limits:
+    """Return the metadata of a field that must be positive and finite, or null."""
+    return limits(text, lambda value: value is None or 0 < value < inf)
+
+
+AT_LEAST_0 = limits("at least 0", lambda value: value >= 0)
+AT_LEAST_1 = limits("at least 1", lambda value: value >= 1)
+NOT_NEGATIVE = limits("finite, at least 0", lambda value: 0 <= value < inf)
+FRACTION = limits("from 0 to below 1", lambda value: 0 <= value < 1)
+POSITIVE = positive_or_null("finite, above 0, or null")
+COUNT = positive_or_null("above 0, or null")
+BATCH = positive_or_null("at least 1, or null for full batch")
+
+
 @dataclass(frozen=True)
 class Penalty:
-    l1: float
-    l2: float
+    """`penalty`: the weights of the L1 and L2 terms in loss and gradient."""
 
-    def __post_init__(self) -> None:
-        for key, value in vars(self).items():
-            require(0 <= value < inf, f"penalty.{key}={value}: finite, at least 0")
+    l1: float = field(metadata=NOT_NEGATIVE)
+    l2: float = field(metadata=NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)
 class Clip:
-    value: float | None
-    norm: float | None
+    """`clip`: bounds of the gradient of a run, by entry and by norm."""
 
-    def __post_init__(self) -> None:
-        for key, value in vars(self).items():
-            require(_positive(value), f"clip.{key}={value}: finite, above 0, or null")
+    value: float | None = field(metadata=POSITIVE)
+    norm: float | None = field(metadata=POSITIVE)
 
 
 @dataclass(frozen=True)
 class Stopping:
-    patience: int | None
-    min_delta: float
-    max_seconds: float | None
+    """`stopping`: when a run ends before its last epoch."""
 
-    def __post_init__(self) -> None:
-        patience, delta, seconds = vars(self).values()
-        require(_positive(patience), f"stopping.patience={patience}: above 0, or null")
-        require(0 <= delta < inf, f"stopping.min_delta={delta}: finite, at least 0")
-        require(_positive(seconds), f"stopping.max_seconds={seconds}: finite, above 0, or null")
+    patience: int | None = field(metadata=COUNT)
+    min_delta: float = field(metadata=NOT_NEGATIVE)
+    max_seconds: float | None = field(metadata=POSITIVE)
 
 
 @dataclass(frozen=True)
 class Objective:
+    """`objective`: the metrics that runs are ranked by, each with its direction."""
+
     metric: str | list[str]
     direction: str | list[str]
 
     def __post_init__(self) -> None:
         metrics, directions = _listed(self.metric), _listed(self.direction)
         require(bool(metrics), "objective.metric=[]: at least one")
-        text = (
-            f"objective: {len(metrics)} metrics and {len(directions)} directions; as many of each"
-        )
-        require(len(metrics) == len(directions), text)
-        require(
-            len({*metrics}) == len(metrics),
-            f"objective.metric={format_value(metrics)}: one is twice",
-        )
+        counts = f"{len(metrics)} metrics and {len(directions)} directions"
+        require(len(metrics) == len(directions), f"objective: {counts}; as many of each")
+        twice = f"objective.metric={format_value(metrics)}: one is twice"
+        require(len({*metrics}) == len(metrics), twice)
         for direction in directions:
             require_known("objective.direction", direction, ["minimize", "maximize"])
 
@@ -69,54 +83,50 @@ def _listed(value: str | list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Figures:
+    """`figures`: the figures of a sweep and of its runs."""
+
     names: list[str] | None
     members: list[str]
-    best: int
+    best: int = field(metadata=AT_LEAST_0)
     timeline: bool
-
-    def __post_init__(self) -> None:
-        require(self.best >= 0, f"figures.best={self.best}: at least 0")
 
 
 @dataclass(frozen=True)
 class Run:
-    timeout: float | None
-    checkpoint_seconds: float | None
+    """`run`: how a run is watched while it trains."""
 
-    def __post_init__(self) -> None:
-        for key, value in vars(self).items():
-            require(_positive(value), f"run.{key}={value}: finite, above 0, or null")
+    timeout: float | None = field(metadata=POSITIVE)
+    checkpoint_seconds: float | None = field(metadata=POSITIVE)
 
 
 @dataclass(frozen=True)
 class Tracking:
+    """`tracking`: where runs are recorded, and how much of them."""
+
     uri: str | None
     experiment: str | None
     run_name: str | None
     tags: dict[str, Any]
-    log_every: int | None
-    metrics_every: int | None
+    log_every: int | None = field(metadata=COUNT)
+    metrics_every: int | None = field(metadata=COUNT)
     model: Literal["all", "best", "none"]
     required: bool
-
-    def __post_init__(self) -> None:
-        for key in ("log_every", "metrics_every"):
-            every = getattr(self, key)
-            require(_positive(every), f"tracking.{key}={every}: above 0, or null")
 
 
 @dataclass(frozen=True)
 class Settings:
-    seed: int
+    """All settings of a run that belong to no plugin."""
+
+    seed: int = field(metadata=AT_LEAST_0)
     data_seed: int | None
     rng: Literal["split", "single"]
-    epochs: int
-    batch_size: int | None
+    epochs: int = field(metadata=AT_LEAST_1)
+    batch_size: int | None = field(metadata=BATCH)
     dtype: Literal["float64", "float32"]
-    validation: float
-    test: float
+    validation: float = field(metadata=FRACTION)
+    test: float = field(metadata=FRACTION)
     standardize: bool | None
-    repeats: int
+    repeats: int = field(metadata=AT_LEAST_1)
     penalty: Penalty
     clip: Clip
     stopping: Stopping
@@ -127,18 +137,10 @@ class Settings:
     tracking: Tracking
 
     def __post_init__(self) -> None:
-        size, held_out = self.batch_size, self.validation + self.test
-        require(self.seed >= 0, f"seed={self.seed}: at least 0")
-        require(self.epochs >= 1, f"epochs={self.epochs}: at least 1")
+        held_out, seed = self.validation + self.test, self.data_seed
         require(self.epochs <= EPOCHS, f"epochs={self.epochs}: at most {EPOCHS:,}")
-        require(_positive(size), f"batch_size={size}: at least 1, or null for full batch")
-        for part in ("validation", "test"):
-            fraction = getattr(self, part)
-            require(0 <= fraction < 1, f"{part}={fraction}: from 0 to below 1")
         require(held_out < 1, f"validation + test = {held_out}: below 1, to leave a training part")
-        require(self.repeats >= 1, f"repeats={self.repeats}: at least 1")
-        seed, single = self.data_seed, self.rng == "single"
-        if single:
+        if self.rng == "single":
             require(seed is None, "rng=single draws all from `seed`: data_seed=null goes with it")
         else:
             text = "at least 0 (null only with rng=single)"
@@ -154,7 +156,3 @@ class Settings:
         if not self.validation:
             metrics = [metric.replace("val/", "train/", 1) for metric in metrics]
         return [*zip(metrics, directions, strict=True)]
-
-
-def _positive(value: float | None) -> bool:
-    return value is None or 0 < value < inf

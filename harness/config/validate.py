@@ -1,4 +1,4 @@
-"""Plain values, as they come from YAML, as typed dataclasses; errors say what is expected."""
+"""Turn plain values, as they come from YAML, into typed dataclasses, or say what is expected."""
 
 import math
 import types
@@ -12,11 +12,16 @@ from typing import Any
 from harness.errors import UsageError, require, require_known
 from harness.store.params import format_value
 
+RANGE = "harness.range"  # in a field's metadata: (text, function of the value)
 _hints = cache(typing.get_type_hints)
 
 
 def build_dataclass(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    """An instance from plain values; UsageError on an unknown, missing or ill-typed field."""
+    """Return an instance of a dataclass made from plain values.
+
+    Raises UsageError for a field that is unknown, missing, of another type, or out of the range
+    that its metadata gives. `where` is the dotted place of the values in the config.
+    """
     hints = _hints(cls)
     known = {f.name: f for f in fields(cls) if f.init}
     for name in values:
@@ -24,11 +29,16 @@ def build_dataclass(cls: type, values: Mapping[str, Any], where: str) -> Any:
     missing = [name for name in required_fields(cls) if name not in values]
     require(not missing, f"{where or 'config'}: {', '.join(missing)} must be given")
     dotted = f"{where}." if where else ""
-    return cls(**{k: convert(hints[k], v, f"{dotted}{k}") for k, v in values.items()})
+    converted = {k: convert(hints[k], v, f"{dotted}{k}") for k, v in values.items()}
+    for name, value in converted.items():
+        if (limits := known[name].metadata.get(RANGE)) is not None:
+            text, allows = limits
+            require(allows(value), f"{dotted}{name}={value}: {text}")
+    return cls(**converted)
 
 
 def required_fields(cls: type) -> list[str]:
-    """The fields that must be given."""
+    """Return the names of the fields that have no default."""
     return [
         f.name
         for f in fields(cls)
@@ -37,9 +47,10 @@ def required_fields(cls: type) -> list[str]:
 
 
 def convert(hint: Any, value: Any, where: str) -> Any:
-    """A plain value as its annotated type, lists as tuples; UsageError says what is expected.
+    """Return a plain value as its annotated type, lists as tuples.
 
-    Hydra checks much of it when it composes; this also checks what Hydra lets through.
+    Hydra checks most types when it composes; this also checks what Hydra lets through. Raises
+    UsageError, which says what is expected at `where`.
     """
     kind, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -88,7 +99,7 @@ def _read(hint: type, text: str) -> Any:
 
 
 def _any_of(hints: Sequence[Any], value: Any, where: str) -> Any:
-    """As the first type that takes the value, one that takes it as it is before others."""
+    """Convert to the first type that accepts the value; the value's own type is tried first."""
     errors = []
     for hint in sorted(hints, key=lambda hint: hint is not type(value)):
         try:
