@@ -1,4 +1,4 @@
-"""From a composed config to plugins ready to train."""
+"""Build the run that a config describes: its plugins and settings, checked against its data."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ from harness.config.registry import (
 from harness.config.schema import GROUPS, build_plugin
 from harness.config.settings import Settings
 from harness.config.validate import build_dataclass
-from harness.contracts import Activation, Data, DataError, Figure, Loss, Metric, Model
+from harness.contracts import Data, DataError, Figure, Metric
 from harness.errors import PluginError, UsageError, require, require_known
 from harness.store.params import Config, format_value
 from harness.training.data import Prepared, prepare, prepare_for
@@ -97,19 +97,13 @@ def used_plugins(config: Config, member: Member) -> tuple[dict[str, str], ...]:
 
 
 def _loaded(member: Member, name: str) -> Prepared:
+    """Load the dataset; PluginError if it raises, DataError if its file cannot be read."""
     with blame_plugin(find_plugin("dataset", name), "failed in load"):
         try:
             return prepare_for(member)
         except OSError as error:
             path = str(error.filename or f"dataset {name}")
             raise DataError(error.strerror or str(error), path) from error
-
-
-def predicting_parts(config: Config) -> tuple[Model, Activation, Loss, str]:
-    """What predicting needs of a config: model, activation, loss and dtype; no dataset."""
-    values = resolve_environment({key: config[key] for key in ("model", "activation", "loss")})
-    model, activation, loss = (build_plugin(kind, node) for kind, node in values.items())
-    return model, activation, loss, str(config["dtype"])
 
 
 def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
@@ -133,7 +127,7 @@ def _member(settings: Settings, chosen: Mapping[str, Any]) -> Member:
 
 
 def require_fitting_loss(member: Member, config: Config, prepared: Prepared) -> None:
-    """UsageError, with the losses that fit, if the loss is for another task than the dataset's."""
+    """Raise UsageError, which names the losses that fit, if the loss is for another task."""
     data, task = prepared.data, member.loss.task
     if _fits(task, data):
         y = prepared.ready("train", task, member.dtype)[1][None, :1]
@@ -154,19 +148,19 @@ def require_fitting_loss(member: Member, config: Config, prepared: Prepared) -> 
 
 
 def _fits(task: str, data: Data) -> bool:
-    """Whether a loss for this task can judge this data."""
+    """Return whether a loss for this task can be used with this data."""
     return task in LOSSES[data.task] and (task != "binary" or len(data.class_names) == 2)
 
 
 def _task_of(loss: str) -> str:
-    """What a loss is for; nothing, if it cannot be had."""
+    """Return the task of a loss, or an empty text if the loss cannot be loaded."""
     with suppress(PluginError):
         return str(load_plugin("loss", loss).task)  # type: ignore[attr-defined]
     return ""
 
 
 def _metrics(asked: Sequence[Any] | None, task: str) -> tuple[tuple[str, Metric], ...]:
-    """The metrics of a run by name; without a wish those of the task."""
+    """Return the metrics of a run by name; if none are asked for, the default ones of the task."""
     built: dict[str, Metric] = {}
     for entry in METRICS[task] if asked is None else asked:
         name, values = _named(entry)
@@ -179,6 +173,7 @@ def _metrics(asked: Sequence[Any] | None, task: str) -> tuple[tuple[str, Metric]
 
 
 def _named(entry: Any) -> tuple[str, Mapping[str, Any]]:
+    """Return the name and the fields of an entry of `metrics`; UsageError if it is neither."""
     given = {entry: {}} if isinstance(entry, str) else entry
     if isinstance(given, Mapping) and len(given) == 1:
         [(name, values)] = given.items()
@@ -190,10 +185,10 @@ def _named(entry: Any) -> tuple[str, Mapping[str, Any]]:
 
 
 def final_names(member: Member) -> list[str]:
-    """What is known of a run at its end, and what runs can thus be ranked by."""
-    judged = "val" if member.validation else "train"
-    known = [f"{judged}/best_loss", f"{judged}/best_epoch", "train/seconds"]
-    known += [f"{judged}/{name}" for name, _ in member.metrics]
+    """Return the names of the final metrics of a run: runs can be ranked by these."""
+    part = "val" if member.validation else "train"
+    known = [f"{part}/best_loss", f"{part}/best_epoch", "train/seconds"]
+    known += [f"{part}/{name}" for name, _ in member.metrics]
     if member.test:
         known += ["test/loss", *(f"test/{name}" for name, _ in member.metrics)]
     return known
@@ -208,10 +203,10 @@ def _check_figures(settings: Settings) -> None:
 
 
 def figures_for(asked: Sequence[str] | None, scope: str | None = None) -> dict[str, Figure]:
-    """Figure plugins by name: those asked for, `all`, or (null) every built-in one.
+    """Return figure plugins by name: the ones in `asked`, or `all`, or (None) the built-in ones.
 
-    Only those of a scope ("run" or "sweep"), if it is given. One that is broken is an error if it
-    is asked for by name, and else left out with a warning.
+    A `scope` ("run" or "sweep") keeps the figures of that scope. Raises PluginError for a broken
+    plugin that is asked for by name; any other broken one is left out with a warning.
     """
     named = asked is not None and "all" not in asked
     figures: dict[str, Figure] = {}

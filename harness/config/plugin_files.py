@@ -1,4 +1,4 @@
-"""Plugins of one file, for a first try without packaging: DIR/<kind>/<name>.py, one dataclass."""
+"""Load plugins that are one file each, without packaging: DIR/<kind>/<name>.py, one dataclass."""
 
 import os
 import sys
@@ -14,12 +14,20 @@ from harness.contracts import KINDS
 from harness.errors import UsageError
 
 VARIABLE = "HARNESS_PLUGINS"  # the folders: in the environment, so that workers inherit them
-VERSION = "file"  # said where a distribution's version is
-TAKEN = ("name", "all", "null", "true", "false", "inf", "nan")  # each means something in a config
+VERSION = "file"  # recorded in the place of a distribution's version
+RESERVED = (
+    "name",
+    "all",
+    "null",
+    "true",
+    "false",
+    "inf",
+    "nan",
+)  # each means something in a config
 
 
 def plugin_folders() -> list[Path]:
-    """The folders that are asked for; UsageError if one is not there, or holds no kind."""
+    """Return the plugin folders; UsageError if one does not exist, or has no kind's folder."""
     asked = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
     found = [*dict.fromkeys(Path(each).expanduser().resolve() for each in asked)]
     for folder in found:
@@ -32,10 +40,10 @@ def plugin_folders() -> list[Path]:
 
 @contextmanager
 def extra_plugin_folders(more: Sequence[str]) -> Iterator[None]:
-    """Meanwhile these folders are looked through too, by workers as well."""
+    """Context manager: look for plugins in further folders, in workers as well."""
     before = os.environ.get(VARIABLE)
     try:
-        _see([*more, before or ""])
+        _set_folders([*more, before or ""])
         yield
     finally:
         os.environ.pop(VARIABLE, None)
@@ -44,23 +52,22 @@ def extra_plugin_folders(more: Sequence[str]) -> Iterator[None]:
 
 
 def use_recorded_folders(recorded: Iterable[str]) -> None:
-    """Look through recorded folders too, but where one of that name is asked for."""
-    there = plugin_folders()
-    known = {folder.name for folder in there}
-    _see([*map(str, there), *(each for each in recorded if Path(each).name not in known)])
+    """Add recorded folders, except where a folder of the same name is there already."""
+    folders = plugin_folders()
+    known = {folder.name for folder in folders}
+    _set_folders([*map(str, folders), *(f for f in recorded if Path(f).name not in known)])
 
 
-def _see(those: Iterable[str]) -> None:
-    os.environ[VARIABLE] = os.pathsep.join(those)
-    os.environ[VARIABLE] = os.pathsep.join(
-        map(str, plugin_folders())
-    )  # absolute, wherever one goes
+def _set_folders(folders: Iterable[str]) -> None:
+    """Put the folders, checked and absolute, into the environment."""
+    os.environ[VARIABLE] = os.pathsep.join(folders)
+    os.environ[VARIABLE] = os.pathsep.join(map(str, plugin_folders()))
     if not os.environ[VARIABLE]:
         del os.environ[VARIABLE]
 
 
 def plugin_paths() -> Iterator[Path]:
-    """Every DIR/<kind>/<name>.py; what begins with `_` is nobody's plugin."""
+    """Yield every DIR/<kind>/<name>.py; a name that begins with `_` is no plugin."""
     for folder in plugin_folders():
         for kind in KINDS:
             yield from (folder / kind).glob("[!_]*.py")
@@ -68,12 +75,12 @@ def plugin_paths() -> Iterator[Path]:
 
 @cache
 def source_bytes(path: Path) -> bytes:
-    """A file as it was when it was first read: what is run is what is recorded."""
+    """Return a file as it was when first read, so that the recorded source is what ran."""
     return path.read_bytes()
 
 
 def load_plugin_file(path: Path) -> type:
-    """The one dataclass of a file; ImportError, or what it raises, says why there is none."""
+    """Return the one dataclass of a file; ImportError if there is none, or several."""
     if (problem := name_problem(path.stem)) is not None:
         raise ImportError(problem)
     folder, kind = path.parent.parent.name, path.parent.name
@@ -94,7 +101,7 @@ def load_plugin_file(path: Path) -> type:
 
 
 def name_problem(name: str) -> str | None:
-    """Why a plugin cannot have this name; None if it can."""
+    """Return why a plugin cannot have this name, or None if it can."""
     if not (name.isascii() and name.isidentifier()) or iskeyword(name) or name[0] == "_":
         return f"{name!r} is no name for a plugin: letters, digits and _, as Python's names"
-    return f"the name {name!r} is reserved" if name.lower() in TAKEN else None
+    return f"the name {name!r} is reserved" if name.lower() in RESERVED else None

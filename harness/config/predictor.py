@@ -1,10 +1,11 @@
-"""A trained net from its record: what it predicts, in the units of its data."""
+"""Predict with a trained net, from its recorded config and weights."""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from harness.config.build import predicting_parts
+from harness.config.record import resolve_environment
+from harness.config.schema import build_plugin
 from harness.contracts import Array, Arrays
 from harness.store.old_records import complete_config
 from harness.store.params import Config
@@ -13,26 +14,30 @@ from harness.training.stack import columns
 
 
 def scaling_as_lists(prepared: Prepared) -> dict[str, list[float]]:
-    """A scaling as plain numbers, for JSON."""
+    """Return the scaling of the data as plain numbers, for JSON."""
     return {name: values.tolist() for name, values in prepared.scaling._asdict().items()}
 
 
 def predictor(
     config: Config, weights: Arrays, scaling: Mapping[str, list[float]]
 ) -> Callable[[Array], Array]:
-    """x (N, features) -> targets (N, targets) or probabilities (N, classes), in the data's units.
+    """Return the function that a trained net computes, in the units of its data.
 
-    Needs the plugins of the config, and neither its dataset nor its training.
+    The function maps x (N, features) to targets (N, targets) or probabilities (N, classes). It
+    needs the model, activation and loss of the config, but neither dataset nor optimizer.
     """
-    model, activation, loss, dtype = predicting_parts(complete_config(config))
+    whole = complete_config(config)
+    used = resolve_environment({key: whole[key] for key in ("model", "activation", "loss")})
+    model, activation, loss = (build_plugin(kind, node) for kind, node in used.items())
+    dtype = str(whole["dtype"])
     one_activation, one_loss = columns([activation], 3, dtype), columns([loss], 3, dtype)
     known = Scaling(*(np.array(scaling[name], float) for name in Scaling._fields))
     layers = [np.asarray(array, dtype)[None] for array in weights]
 
-    def said(x: Array) -> Array:
-        seen = scale(np.asarray(x, float), known).astype(dtype)
+    def predict(x: Array) -> Array:
+        scaled = scale(np.asarray(x, float), known).astype(dtype)
         with np.errstate(all="ignore"):
-            outputs = model.forward(layers, seen[None], one_activation)[0]
+            outputs = model.forward(layers, scaled[None], one_activation)[0]
             return np.asarray(decode(outputs.astype(float), one_loss, known)[0])
 
-    return said
+    return predict

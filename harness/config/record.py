@@ -1,4 +1,4 @@
-"""A config as it is recorded: plain values, and dotted parameters; secrets stay unread."""
+"""Turn a composed config into what is recorded: plain values, environment variables unread."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -24,15 +24,16 @@ _BARE = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z][\w./:-]*", re.IGNORECAS
 
 
 def record_config(cfg: DictConfig) -> Config:
-    """A composed config as plain values, without `hydra`; `${oc.env:…}` stays as it is written.
+    """Return a composed config as plain values, without `hydra`; `${oc.env:…}` stays as written.
 
-    Types are left behind first, for a number's place may hold the name of a variable.
+    Raises UsageError if a value is missing or cannot be resolved.
     """
     kept = select_keys(cfg, (key for key in cfg if key != "hydra"))
-    with _plainly():
+    with _usage_errors():
         plain = OmegaConf.to_container(kept, enum_to_str=True, throw_on_missing=True)
     if "${" not in repr(plain):
         return cast(Config, plain)
+    # Without types, since a field for a number may now hold `${oc.env:X}`, which is text.
     untyped = DictConfig(plain)
     if "hydra" in cfg:  # interpolations may refer to it
         config_nodes(untyped)["hydra"] = cfg._get_node("hydra")
@@ -41,25 +42,25 @@ def record_config(cfg: DictConfig) -> Config:
 
 
 def select_unresolved(cfg: DictConfig, key: str) -> Any:
-    """One value by its dotted key; `${oc.env:…}` in it stays unread."""
+    """Return one value by its dotted key; `${oc.env:…}` in it stays as written."""
     with _environment_unread():
         return OmegaConf.select(cfg, key)
 
 
 def select_keys(cfg: DictConfig, keys: Iterable[Any]) -> DictConfig:
-    """Some keys of a config, sharing its nodes."""
+    """Return a config of some keys of another, which shares its nodes."""
     view = DictConfig({})
     config_nodes(view).update({key: cfg._get_node(key) for key in keys})
     return view
 
 
 def config_nodes(cfg: DictConfig) -> dict[Any, Any]:
-    """A config's own nodes, to be shared or changed in place."""
+    """Return the nodes of a config themselves, which can be shared or changed in place."""
     return cast(dict[Any, Any], cfg._content)
 
 
 def intern_parts(config: Config, parts: dict[str, Any]) -> Config:
-    """The same config, its nodes taken from those that `parts` holds, if they are there."""
+    """Intern equal sub-dicts in `parts`, so that the runs of a large sweep share memory."""
     return {
         key: parts.setdefault(f"{key}={value!r}", value) if isinstance(value, dict) else value
         for key, value in config.items()
@@ -67,7 +68,7 @@ def intern_parts(config: Config, parts: dict[str, Any]) -> Config:
 
 
 def resolve_environment(config: Config) -> Config:
-    """A recorded config with its `${oc.env:…}` values looked up."""
+    """Return a recorded config with the values of its `${oc.env:…}` variables."""
     if "${oc." not in repr(config):
         return config
     cfg = OmegaConf.create(config)
@@ -75,28 +76,29 @@ def resolve_environment(config: Config) -> Config:
 
 
 def _value(cfg: DictConfig, key: Any) -> Any:
-    with _plainly():
+    with _usage_errors():
         value = cfg[key]
         plain = not isinstance(value, Container)
         return value if plain else OmegaConf.to_container(value, resolve=True)
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _usage_errors() -> Iterator[None]:
+    """Context manager: raise UsageError, which names the key, for an error of OmegaConf."""
     try:
         yield
     except MissingMandatoryValue as error:
         raise UsageError(f"{error.full_key} must be given") from error
     except OmegaConfBaseException as error:
-        what = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0]
         if isinstance(error, UnsupportedInterpolationType):
-            what += f"; allowed: {', '.join(RESOLVERS)}"
-        raise UsageError(f"{error.full_key}: {what}") from error
+            reason += f"; allowed: {', '.join(RESOLVERS)}"
+        raise UsageError(f"{error.full_key}: {reason}") from error
 
 
 @contextmanager
 def _environment_unread() -> Iterator[None]:
-    """Meanwhile `${oc.env:X}` resolves to its own text, so that no secret enters a record."""
+    """Context manager: resolve `${oc.env:X}` to its own text, so that no secret is recorded."""
 
     def env(name: str, *default: object) -> str:
         return f"${{oc.env:{','.join([name, *map(_written, default)])}}}"
@@ -115,6 +117,7 @@ def _environment_unread() -> Iterator[None]:
 
 
 def _written(default: object) -> str:
+    """Return a default value as it is written inside `${oc.env:X,default}`."""
     if not isinstance(default, str):
         return format_value(default)
     escaped = default.replace("'", "\\'")

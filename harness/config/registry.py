@@ -1,4 +1,4 @@
-"""Which plugins there are, from metadata and names of files; one is imported when it is chosen."""
+"""Find plugins by metadata and file names, and import a plugin when it is chosen."""
 
 import hashlib
 import inspect
@@ -16,14 +16,15 @@ from harness.contracts import KINDS, DataError
 from harness.errors import HarnessError, PluginError, is_interruption, unknown_name
 
 DISTRIBUTION = "numpy-harness"  # of the built-in plugins, and of the harness itself
-FORMER_DISTRIBUTION = "harness"  # the same in records of 0.1.0; on PyPI another project has it
-# What a class of a kind says of itself besides its methods.
+# The name of the distribution in records of 0.1.0; on PyPI another project has it.
+FORMER_DISTRIBUTION = "harness"
+# The class attribute that a kind requires besides its methods.
 CLASS_ATTRIBUTES = {"loss": "task", "metric": "greater_is_better", "figure": "scope"}
 
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """Where a plugin comes from."""
+    """The place that a plugin comes from: an entry point of a distribution, or a file."""
 
     kind: str
     name: str
@@ -37,11 +38,11 @@ class Origin:
 
     @property
     def file(self) -> Path | None:
-        """The file that it is all of, if it is not of a distribution."""
+        """Return the file of a one-file plugin, or None for a plugin of a distribution."""
         return Path(self.value) if self.version == plugin_files.VERSION else None
 
     def load(self) -> Any:
-        """What stands there."""
+        """Import the plugin and return its class."""
         return (
             plugin_files.load_plugin_file(self.file)
             if self.file
@@ -50,9 +51,9 @@ class Origin:
 
 
 def plugin_table() -> Mapping[str, Mapping[str, tuple[Origin, ...]]]:
-    """{kind: {name: origins}}; nothing is imported.
+    """Return {kind: {name: origins}}, without importing any plugin.
 
-    A name that two distributions give stays reachable as `distribution/name`.
+    A name that two distributions provide can be chosen as `distribution/name`.
     """
     return _table(os.environ.get(plugin_files.VARIABLE, ""))
 
@@ -91,14 +92,14 @@ def _files() -> Iterator[Origin]:
 
 
 def plugin_names(kind: str) -> list[str]:
-    """The names that `kind=` accepts."""
+    """Return the names that `kind=` accepts."""
     return [*plugin_table()[kind]]
 
 
 def find_plugin(kind: str, name: str) -> Origin:
-    """Where the plugin behind `kind=name` comes from; PluginError if there is not exactly one."""
+    """Return the origin of the plugin `kind=name`; PluginError if there is not exactly one."""
     known, own = plugin_table()[kind], name.removeprefix(f"{FORMER_DISTRIBUTION}/")
-    if name not in known and own != name:  # as a record of 0.1.0 calls a plugin of ours
+    if name not in known and own != name:  # a built-in plugin, as records of 0.1.0 name it
         name = f"{DISTRIBUTION}/{own}"
     found = known.get(name, ())
     if not found:
@@ -112,7 +113,7 @@ def find_plugin(kind: str, name: str) -> Origin:
 
 @contextmanager
 def blame_plugin(where: Origin, problem: str) -> Iterator[None]:
-    """Meanwhile a plugin works: what it raises, SystemExit too, becomes a PluginError."""
+    """Context manager: turn what a plugin raises, even SystemExit, into a PluginError."""
     try:
         yield
     except (HarnessError, DataError):
@@ -126,7 +127,7 @@ def blame_plugin(where: Origin, problem: str) -> Iterator[None]:
 
 @cache
 def load_plugin(kind: str, name: str) -> type:
-    """The class behind `kind=name`; PluginError names the distribution and what is wrong."""
+    """Return the class of the plugin `kind=name`; PluginError if it cannot be used."""
     where = find_plugin(kind, name)
     with blame_plugin(where, "cannot be imported"):
         plugin = where.load()
@@ -141,7 +142,7 @@ def load_plugin(kind: str, name: str) -> type:
 
 @cache
 def plugin_provenance(kind: str, name: str) -> dict[str, str]:
-    """What is recorded of a plugin: its kind, name, distribution, version and source hash."""
+    """Return the record of a plugin: kind, name, distribution, version and source hash."""
     where, plugin = find_plugin(kind, name), load_plugin(kind, name)
     source = plugin_files.source_bytes(where.file) if where.file else _source(plugin)
     return {
@@ -154,7 +155,7 @@ def plugin_provenance(kind: str, name: str) -> dict[str, str]:
 
 
 def _source(plugin: type) -> bytes:
-    """The module that a plugin is written in."""
+    """Return the source of the module that defines a plugin."""
     try:
         return Path(inspect.getfile(plugin)).read_bytes()
     except (OSError, TypeError):
@@ -162,7 +163,7 @@ def _source(plugin: type) -> bytes:
 
 
 def plugin_sources(plugins: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
-    """The recorded plugins that are one file each, as `folder/kind/name.py` and what is in it."""
+    """Return {`folder/kind/name.py`: content} of the recorded plugins that are one file each."""
     asked = [(p["kind"], p["name"]) for p in plugins if p["version"] == plugin_files.VERSION]
     found = [path for each in asked if (path := find_plugin(*each).file)]
     return {"/".join(path.parts[-3:]): plugin_files.source_bytes(path) for path in found}

@@ -1,4 +1,4 @@
-"""Plugins as config: each one's fields as typed options, and back from a node to the plugin."""
+"""Turn the fields of a plugin into typed config options, and a config node into a plugin."""
 
 import types
 import typing
@@ -22,7 +22,10 @@ GROUPS = tuple(kind for kind in KINDS if kind not in ("metric", "figure"))
 
 
 def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
-    """The plugin that a config node describes: a registered name and its fields."""
+    """Build the plugin that a config node describes by a registered name and its fields.
+
+    Raises UsageError for a wrong field, PluginError if the plugin itself is broken.
+    """
     given = dict(values)
     name = given.pop("name", "")
     require(name != "", f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`")
@@ -35,10 +38,11 @@ def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
 
 
 def plugin_schema(kind: str, name: str) -> DictConfig:
-    """A plugin as a config node: `name`, then its fields, typed; PluginError if it is broken.
+    """Return a plugin as a typed config node: `name`, then its fields.
 
-    A name that several distributions give is a node without fields: to build it is an error, but
-    a default of that name hurts nobody who chooses another.
+    A name that several distributions provide gives a node without fields: only building it is an
+    error, so that a default of that name can still be overridden. Raises PluginError if the
+    plugin is broken.
     """
     if len(plugin_table()[kind].get(name, ())) > 1:
         return OmegaConf.create({"name": name})
@@ -61,7 +65,7 @@ def _schema(kind: str, name: str) -> DictConfig:
 
 @cache
 def twin_of(kind: str, name: str) -> type:
-    """The dataclass that OmegaConf sees for a plugin: its `name`, then its fields."""
+    """Return the dataclass that OmegaConf uses for a plugin: its `name`, then its fields."""
     plugin = load_plugin(kind, name)
     if any(f.name == "name" for f in fields(plugin)):
         raise PluginError(f"{find_plugin(kind, name)}: the field name `name` is reserved")
@@ -76,7 +80,7 @@ def twin_of(kind: str, name: str) -> type:
 
 
 def mutable_twin(plugin: type, name: str) -> type:
-    """A dataclass of a name and a plugin's fields, of types that OmegaConf knows."""
+    """Return a dataclass of a name and a plugin's fields, with types that OmegaConf supports."""
     hints = typing.get_type_hints(plugin)
     columns: list[Any] = [("name", str, field(default=name))]
     columns += [(f.name, _accepted(hints[f.name]), _default(f)) for f in fields(plugin) if f.init]
@@ -84,7 +88,7 @@ def mutable_twin(plugin: type, name: str) -> type:
 
 
 def __getattr__(name: str) -> Any:
-    """Unpickling a composed config in another process finds its twin here."""
+    """Return a plugin's twin by its name, as unpickling a composed config elsewhere needs it."""
     if name.startswith("twin_"):
         _, kind, coded = name.split("_")
         return twin_of(kind, bytes.fromhex(coded).decode())
@@ -100,9 +104,10 @@ def _default(f: Field[Any]) -> Any:
 
 
 def _accepted(hint: Any) -> Any:
-    """The type that OmegaConf is to check; Any where it has none such, or is lax.
+    """Return the type that OmegaConf checks; Any where it supports no such type, or is lax.
 
-    `construct` checks them all: unions and Literals, and bool, for which OmegaConf takes any int.
+    `validate.convert` checks all of them: unions, Literals, and bool, for which OmegaConf accepts
+    any int.
     """
     kind, inner = typing.get_origin(hint), typing.get_args(hint)
     items = {_accepted(each) for each in inner if each not in (types.NoneType, Ellipsis)}
@@ -110,6 +115,6 @@ def _accepted(hint: Any) -> Any:
     if kind in (types.UnionType, typing.Union):
         return Any if item is Any else typing.Optional[item]  # noqa: UP045
     if kind in (list, tuple):
-        return list[item] if kind is list else tuple[item, ...]  # construct counts the items
+        return list[item] if kind is list else tuple[item, ...]  # convert counts the items
     plain = hint in (int, float, str) or (isinstance(hint, type) and issubclass(hint, Enum))
     return hint if plain else Any
