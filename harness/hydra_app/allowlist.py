@@ -1,4 +1,4 @@
-"""What a config may do is to name things: here is refused whatever could make it run code."""
+"""Refuse a config that could make Hydra or `logging` run code of its choice."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 
 @contextmanager
 def only_known_resolvers() -> Iterator[None]:
-    """Meanwhile interpolations are Hydra's and OmegaConf's own: others would run their code."""
+    """Context manager: allow only the resolvers of Hydra and OmegaConf; others run code."""
     known = BaseContainer._resolvers
     others = {name: known.pop(name) for name in [*known] if name not in RESOLVERS}
     try:
@@ -32,7 +32,7 @@ def only_known_resolvers() -> Iterator[None]:
 
 
 def check_hydra_config(hydra: Any) -> None:
-    """UsageError where Hydra's node names code that Hydra or `logging` would call."""
+    """Raise UsageError if the `hydra` node names code that Hydra or `logging` would call."""
     for part in ("hydra_logging", "job_logging"):
         _check_logging(_plain(hydra.get(part), False), f"hydra.{part}")
     for part in ("launcher", "sweeper"):
@@ -49,21 +49,21 @@ def _plain(node: Any, resolve: bool) -> Any:
 
 
 def _check_logging(node: Any, where: str) -> None:
-    """What `logging.config` would import or call is one of a few classes."""
+    """Raise UsageError if `logging.config` would import or call an unknown class."""
     if isinstance(node, str):
         plain = not node.startswith(("ext:", "${")) or node.startswith(("${hydra.", "${hydra:"))
-        require(plain or node in STREAMS, _said(where, node, STREAMS))
+        require(plain or node in STREAMS, _one_of(where, node, STREAMS))
     pairs = (
         node.items() if isinstance(node, dict) else enumerate(node if type(node) is list else ())
     )
     for key, value in pairs:
         if key in ("()", "class"):
-            require(value in LOGGING, _said(f"{where}.{key}", value, LOGGING))
+            require(value in LOGGING, _one_of(f"{where}.{key}", value, LOGGING))
         _check_logging(value, f"{where}.{key}")
 
 
 def _check_callback(node: Any, where: str) -> None:
-    """`_target_` is a class made for it, and nothing in it has a target of its own."""
+    """Raise UsageError unless `_target_` is a Callback, and nothing inside it has a target."""
     from hydra.experimental.callback import Callback
 
     if not isinstance(node, dict):
@@ -78,5 +78,5 @@ def _check_callback(node: Any, where: str) -> None:
     require(good, f"{where}._target_={target}: a subclass of hydra.experimental.callback.Callback")
 
 
-def _said(where: str, value: Any, allowed: tuple[str, ...]) -> str:
+def _one_of(where: str, value: Any, allowed: tuple[str, ...]) -> str:
     return f"{where}={value}: one of {', '.join(allowed)}"

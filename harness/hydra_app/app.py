@@ -1,4 +1,4 @@
-"""Hydra for our configs: where configs are looked for, composed once, errors told plainly."""
+"""Set Hydra up for our configs: search path, one composition, errors in plain words."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -34,31 +34,32 @@ def argument_parser() -> ArgumentParser:
 
 
 def user_conf() -> Path | None:
-    """The folder `conf` where the command was started, unless it is our own."""
+    """Return the folder `conf` of the current directory, unless it is our own."""
     here = Path.cwd() / "conf"
     return here if here.is_dir() and not here.samefile(CONF) else None
 
 
 def shadowed_files(folder: Path) -> list[str]:
-    """A user's config files that a plugin's or our own option of the same name hides."""
+    """Return the config files of a user that a plugin or an option of ours hides."""
     files = sorted((*folder.glob("*.yaml"), *folder.glob("*/*.yaml")))
     return [str(path) for path in files if _is_ours(path.relative_to(folder))]
 
 
 def _is_ours(option: Path) -> bool:
+    """Return whether an option like `model/deep.yaml` is ours, or a plugin's."""
     kind = str(option.parent)
     return (CONF / option).is_file() or (kind in GROUPS and option.stem in plugin_names(kind))
 
 
 class Composer(Hydra):
-    """Hydra, remembering the config it composed, so that it is composed once."""
+    """Hydra that composes its config once, although its own methods ask for it several times."""
 
     composed: DictConfig | None = None
 
     def compose_config(
         self, config_name: str | None, overrides: list[str], *more: Any, **options: Any
     ) -> DictConfig:
-        """Hydra's own, once; asked again (by Hydra itself) it gives the same config."""
+        """Compose the config, or return the config of the first call."""
         if self.composed is None:
             with config_errors(overrides):
                 composed = super().compose_config(config_name, overrides, *more, **options)
@@ -73,7 +74,7 @@ class Composer(Hydra):
 
 
 def set_current_config(cfg: DictConfig) -> None:
-    """Make a config the one that `${hydra:…}` refers to, without the copies set_config makes."""
+    """Let `${hydra:…}` refer to a config, without the deep copies that set_config makes."""
     HydraConfig.instance().cfg = cast(Any, cfg)
 
 
@@ -85,7 +86,7 @@ def set_output_folder(cfg: DictConfig, folder: Path) -> None:
 
 @contextmanager
 def config_errors(lines: Sequence[str]) -> Iterator[None]:
-    """Meanwhile whatever Hydra stumbles over is an error of the config: nothing else runs."""
+    """Context manager: turn any exception raised while composing into a config error."""
     try:
         yield
     except (HydraException, OmegaConfBaseException, HarnessError, OSError):
@@ -98,9 +99,9 @@ def config_errors(lines: Sequence[str]) -> Iterator[None]:
 
 @contextmanager
 def open_composer(config_dir: str | None = None) -> Iterator[Composer]:
-    """A Hydra for our configs, and the user's; leaves no global state behind.
+    """Context manager: a Hydra for our configs and the user's, without global state left over.
 
-    Its errors come out as UsageError.
+    Errors of Hydra and OmegaConf become UsageError.
     """
     version.setbase("1.3")
     before = HydraConfig.instance().cfg
@@ -118,7 +119,7 @@ def open_composer(config_dir: str | None = None) -> Iterator[Composer]:
 
 
 def search_path(config_dir: str | None) -> ConfigSearchPath:
-    """Our conf, plugins, the user's `./conf`, then `--config-dir`."""
+    """Return the search path: our conf, plugins, the user's `./conf`, then `--config-dir`."""
     path = create_config_search_path(f"file://{CONF}")
     if config_dir is not None:
         folder = Path(config_dir).absolute()

@@ -1,4 +1,4 @@
-"""The combinations of a grid: all of them, some keys paired, some combinations left out."""
+"""List the combinations of a grid: some keys are paired, some combinations are excluded."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,11 @@ Lines = list[str]
 def grid_combinations(
     overrides: Iterable[Override], paired: Sequence[Sequence[str]]
 ) -> list[Lines]:
-    """The overrides of each job. Keys that are `paired` take their first values together, then
-    their second ones, and so on; all else is combined with all else."""
+    """Return the overrides of each job of a grid.
+
+    The keys of a `paired` list take their first values together, then their second ones, and so
+    on. All other keys are combined with each other.
+    """
     axes: dict[str, list[Lines]] = {}
     for override in overrides:
         key = override.get_key_element()
@@ -37,7 +40,7 @@ def grid_combinations(
 
 
 def _pair(axes: dict[str, list[Lines]], keys: Sequence[str]) -> None:
-    """Make one axis of several; it takes the place of the first of them."""
+    """Join several axes to one, in the place of the first of them."""
     text = f"hydra.sweeper.zip: {format_value(keys)}"
     require(isinstance(keys, Sequence) and not isinstance(keys, str), f"{text}: a list of keys")
     keys = [str(key) for key in keys]
@@ -54,7 +57,7 @@ def _pair(axes: dict[str, list[Lines]], keys: Sequence[str]) -> None:
 
 
 class Exclusion:
-    """Combinations that are left out: those with all the values of any one entry."""
+    """The entries of `hydra.sweeper.exclude`: a job is left out if it matches all of one entry."""
 
     def __init__(self, entries: Any) -> None:
         right = isinstance(entries, Sequence) and all(
@@ -67,15 +70,15 @@ class Exclusion:
         self._known: set[str] = set()
 
     def excludes(self, values: Mapping[str, Any], choices: Mapping[str, Any]) -> bool:
-        """Whether a job is left out, by its flat config and by its groups' choices."""
+        """Return whether to leave a job out, by its flat config and the choices of its groups."""
         self._known |= {*values, *choices}
-        said = [*values.items(), *choices.items()]
-        found = [all((k, value) in said for k, value in entry.items()) for entry in self.entries]
+        job = [*values.items(), *choices.items()]
+        found = [all(pair in job for pair in entry.items()) for entry in self.entries]
         self._hits = [hits + hit for hits, hit in zip(self._hits, found, strict=True)]
         return any(found)
 
     def check(self) -> None:
-        """After all jobs: UsageError for a key that no job has, a warning for an idle entry."""
+        """Raise UsageError for a key that no job had; warn of an entry that matched no job."""
         for key in (key for entry in self.entries for key in entry):
             require_known("hydra.sweeper.exclude", key, sorted(self._known))
         for entry, hits in zip(self.entries, self._hits, strict=True):

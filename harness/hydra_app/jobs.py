@@ -1,4 +1,4 @@
-"""Hydra's jobs as runs: what our sweeper and our launcher do, and what users of Hydra expect."""
+"""Carry out the jobs of a Hydra sweep as runs, with the files and callbacks that Hydra has."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -30,7 +30,7 @@ Combinations = Sequence[Sequence[str]]
 
 
 class Jobs:
-    """The jobs of one sweep: composed, planned, trained as stacks, reported to Hydra."""
+    """The jobs of one sweep, which our sweepers and our launcher compose, plan and carry out."""
 
     def __init__(self, context: HydraContext, task: Any, config: DictConfig) -> None:
         require(
@@ -42,19 +42,19 @@ class Jobs:
 
     @property
     def sweeper(self) -> dict[str, Any]:
-        """What `hydra.sweeper` says."""
-        said = OmegaConf.to_container(self.config.hydra.sweeper, resolve=True)
-        return cast(dict[str, Any], said)
+        """The settings in `hydra.sweeper`."""
+        settings = OmegaConf.to_container(self.config.hydra.sweeper, resolve=True)
+        return cast(dict[str, Any], settings)
 
     def parsed(self, arguments: Sequence[str]) -> list[Override]:
-        """What the command line and `hydra.sweeper.params` ask for."""
+        """Return the overrides of `hydra.sweeper.params` and of the command line, parsed."""
         swept = self.sweeper["params"] or {}
         lines = [*(f"{key}={value}" for key, value in swept.items()), *arguments]
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         return list(parser.parse_overrides(lines))
 
     def begin(self, combinations: Combinations, first: int) -> None:
-        """Plan them all, then make the sweep's folder with `multirun.yaml` and the manifest."""
+        """Plan all jobs, then make the sweep's folder with `multirun.yaml` and the manifest."""
         self.begin_with(
             plan(
                 (self.request(number, lines) for number, lines in enumerate(combinations, first)),
@@ -65,7 +65,7 @@ class Jobs:
         )
 
     def begin_with(self, manifest: Manifest) -> Manifest:
-        """Make the sweep's folder, or join the sweep that is there."""
+        """Make the sweep's folder, or join the sweep that is in it; return its manifest."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "multirun.yaml").exists():
             text = OmegaConf.to_yaml(self.config)
@@ -78,10 +78,10 @@ class Jobs:
         return requested_run(number, lines, record_config(self.compose(number, lines)))
 
     def launch(self, combinations: Combinations, first: int) -> list[JobReturn]:
-        """Train them as stacks; one JobReturn each, in order."""
+        """Train the jobs as stacks, and return a JobReturn for each, in order."""
         setup_globals()
         if not (self.folder / "manifest.json").exists() or first:
-            self.begin(combinations, first)  # another's sweeper
+            self.begin(combinations, first)  # a foreign sweeper has not planned them
         for number, lines in enumerate(combinations, first):
             self.start(number, lines)
         return self.finish(dict(enumerate(combinations, first)), None)
@@ -89,7 +89,7 @@ class Jobs:
     def finish(
         self, started: dict[int, Sequence[str]], search: Callable[[], "Search"] | None
     ) -> list[JobReturn]:
-        """Carry out the sweep; what Hydra is told of each of its jobs."""
+        """Carry out the sweep, and return what Hydra gets to know of each job."""
         if not self.task.quiet:
             self._configure_log()
         with Progress(len(started), self.task.quiet) as progress:
@@ -101,9 +101,9 @@ class Jobs:
             )
         self.task.summary = summary
         ended: dict[int, list[RankedRun]] = {}
-        for s in summary.ranked:
-            for number in s.planned.jobs:
-                ended.setdefault(number, []).append(s)
+        for run in summary.ranked:
+            for number in run.planned.jobs:
+                ended.setdefault(number, []).append(run)
         objective = summary.manifest.objective
         returns = [
             self._end(number, lines, ended.get(number, []), objective)
@@ -117,15 +117,15 @@ class Jobs:
         return bool(self.context.callbacks.callbacks)
 
     def _configure_log(self) -> None:
-        """As for any job of Hydra's, but with one file for all, in the sweep's folder."""
+        """Configure logging as for a job of Hydra, with one file in the sweep's folder for all."""
         config = deepcopy(self.config)
         set_output_folder(config, self.folder)
         configure_log(config.hydra.job_logging, config.hydra.verbose)
 
     def compose(self, number: int, lines: Sequence[str]) -> DictConfig:
-        """One job's config, as Hydra's own launcher would have it, and for `${hydra:…}`.
+        """Compose the config of a job as Hydra's launcher does, and let `${hydra:…}` refer to it.
 
-        Its `hydra` node is the next job's too, unless callbacks may want to keep it.
+        The next job shares its `hydra` node, unless there are callbacks, which may keep it.
         """
         loader: Any = self.context.config_loader
         load = loader.load_sweep_config if self._called_back else loader.lend_sweep_config
@@ -138,7 +138,7 @@ class Jobs:
         return cfg
 
     def start(self, number: int, lines: Sequence[str]) -> None:
-        """A job's `.hydra` folder and its callback, as Hydra's users know them."""
+        """Write a job's `.hydra` folder and call `on_job_start`, as Hydra does."""
         if self.config.hydra.output_subdir is None and not self._called_back:
             return
         cfg = self.compose(number, lines)
@@ -152,24 +152,20 @@ class Jobs:
         self,
         number: int,
         lines: Sequence[str],
-        standings: list[RankedRun],
+        runs: list[RankedRun],
         objective: Mapping[str, Any],
     ) -> JobReturn:
-        """What Hydra is told of a job; the configs only for callbacks, for they are large."""
+        """Return the outcome of a job for Hydra, after calling `on_job_end`."""
         job = JobReturn(overrides=lines, working_dir=str(Path.cwd()), task_name="harness")
         job.status = JobStatus.COMPLETED
-        if failed := [s for s in standings if s.outcome == "failed"]:
+        if failed := [run for run in runs if run.outcome == "failed"]:
             job.status, job.return_value = JobStatus.FAILED, JobFailed(failed[0].reason)
         else:
-            job.return_value = setting_value(standings, objective)
+            job.return_value = setting_value(runs, objective)
         if self._called_back:
             cfg = self.compose(number, lines)
-            job.cfg, job.hydra_cfg = _parts(cfg)
+            job.cfg = select_keys(cfg, (key for key in cfg if key != "hydra"))
+            job.hydra_cfg = select_keys(cfg, ["hydra"])
             self.context.callbacks.on_job_end(config=cfg, job_return=job)
-            job.cfg = job.hydra_cfg = None
+            job.cfg = job.hydra_cfg = None  # kept, they cost 143 kB of memory a job
         return job
-
-
-def _parts(cfg: DictConfig) -> tuple[DictConfig, DictConfig]:
-    """The task's part of a config and Hydra's, sharing its nodes."""
-    return select_keys(cfg, (key for key in cfg if key != "hydra")), select_keys(cfg, ["hydra"])

@@ -1,4 +1,4 @@
-"""Driving Hydra: compose what is asked for, and hand it to a run or a sweep."""
+"""Compose a run or a sweep with Hydra, and carry it out."""
 
 import os
 import shlex
@@ -31,11 +31,11 @@ from harness.sweeps.progress import Progress
 from harness.sweeps.summary import Summary
 from harness.tracking.backend.uri import has_password
 
-ADDRESS = "HARNESS_TRACKING_URI"  # the variable for a store's address that tells a secret
+ADDRESS = "HARNESS_TRACKING_URI"  # the variable for a store's address with a password
 
 
 class JobFailed(Exception):
-    """What Hydra's sweepers are told of a run that failed."""
+    """The error that Hydra's sweepers get for a run that failed."""
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ class Task:
     summary: Summary | None = None
 
     def __call__(self, cfg: DictConfig) -> Any:
-        """Train one composed config; the objective's value, or None if it did not end well."""
+        """Train one composed config; return the objective, or None if the run did not end well."""
         hydra, manifest = HydraConfig.get(), self.manifest
         single = manifest is not None
         if manifest is None:
@@ -66,7 +66,7 @@ class Task:
         return setting_value(summary.ranked, summary.manifest.objective)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What travels to another process: not what belongs to this one."""
+        """Pickle the task without the summary, which belongs to this process."""
         return vars(self) | {"summary": None}
 
 
@@ -91,11 +91,13 @@ def launch(
 ) -> Summary:
     """Compose and carry out a run or a sweep; nothing is created before all of it is valid.
 
-    `quiet` is for callers from Python: no progress, and their logging is left alone. `place` says
-    where to go on, and is no part of what was asked for; `accept_drift` is that of `carry_out`.
+    `quiet` is for callers from Python: it shows no progress and configures no logging. `place`
+    are overrides that are not recorded: the folder to go on in. `accept_drift` is that of
+    `execute.carry_out`. Raises UsageError, PluginError or DataError if a run cannot be.
     """
     for text in (*overrides, str(Path.cwd())):
-        require(_is_text(text), f"{text!a} is no valid UTF-8, and could not be recorded")
+        valid = text == text.encode(errors="ignore").decode()
+        require(valid, f"{text!a} is no valid UTF-8, and could not be recorded")
     forget_builds()  # a file may have changed since
     command = tuple(map(hide_password, overrides))
     task = Task(command, quiet, config_dir, config_name, accept_drift)
@@ -106,15 +108,10 @@ def launch(
         return _run(hydra, task, lines)
 
 
-def _is_text(name: str) -> bool:
-    """Not if it holds bytes of another encoding, as names of old files may."""
-    return name == name.encode(errors="ignore").decode()
-
-
 def compose_run(
     overrides: Sequence[str], config_dir: str | None = None, config_name: str = "config"
 ) -> Config:
-    """The config of one run as it would be recorded; nothing is run."""
+    """Return the config of one run as it would be recorded, without running it."""
     with open_composer(config_dir) as hydra:
         lines = [*map(hide_password, overrides)]
         cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
@@ -122,7 +119,7 @@ def compose_run(
 
 
 def hide_password(line: str) -> str:
-    """An override as it may be recorded: the store's password goes into the environment."""
+    """Return an override fit for a record; a store's password goes into the environment."""
     key, _, value = line.partition("=")
     uri = value.strip("'\"")
     if key != "tracking.uri" or not has_password(uri):
@@ -132,7 +129,7 @@ def hide_password(line: str) -> str:
 
 
 def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bool:
-    """Compose as a single run; it may ask for a sweep: `hydra.mode=MULTIRUN`, `repeats=3`."""
+    """Return whether the config asks for a sweep, as `hydra.mode=MULTIRUN` or `repeats=3` do."""
     try:
         cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
         repeats: int = convert(int, cfg.get("repeats", 1), "repeats")
@@ -147,6 +144,7 @@ def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bo
 
 
 def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
+    """Plan a single run, and let Hydra start it."""
     cfg = hydra.compose_config(task.config_name, lines, RunMode.RUN, with_log_configuration=False)
     _allow(cfg)
     for key in ("plan", "zip", "exclude"):
@@ -167,6 +165,7 @@ def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
 
 
 def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
+    """Let Hydra's sweeper and launcher carry out a sweep."""
     lines = [*lines, "hydra.mode=MULTIRUN"]  # as Hydra's own -m does: jobs see it in their config
     name, mode = task.config_name, RunMode.MULTIRUN
     cfg = hydra.compose_config(name, lines, mode, with_log_configuration=False)
@@ -187,6 +186,7 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
 
 
 def _manifest_in(directory: str | Path) -> Manifest | None:
+    """Return the manifest of a folder, or None if it has none."""
     path = Path(directory)
     return read_manifest(path) if (path / "manifest.json").exists() else None
 
@@ -200,7 +200,7 @@ def _require_own_version(manifest: Manifest, directory: Path) -> None:
 
 
 def _allow(cfg: DictConfig) -> None:
-    """UsageError for options of Hydra's that cannot be; they are never ignored."""
+    """Raise UsageError for options of Hydra that are not supported: none is ignored."""
     for part in ("launcher", "sweeper"):
         node = cfg.hydra[part]
         chosen = isinstance(node, DictConfig)
@@ -213,15 +213,12 @@ def _allow(cfg: DictConfig) -> None:
 
 
 def uses_stack_launcher(cfg: DictConfig) -> bool:
-    """Whether the launcher is ours."""
+    """Return whether the launcher is ours."""
     return "stack_bytes" in cfg.hydra.launcher
 
 
 def launcher_settings(cfg: DictConfig) -> Engine:
-    """What our launcher is told; another's trains each job by itself."""
+    """Return the settings of our launcher; a foreign one trains each job by itself."""
     node = cfg.hydra.launcher
-    return (
-        Engine(**{key: node[key] for key in Engine._fields})
-        if uses_stack_launcher(cfg)
-        else Engine()
-    )
+    ours = uses_stack_launcher(cfg)
+    return Engine(**{key: node[key] for key in Engine._fields}) if ours else Engine()

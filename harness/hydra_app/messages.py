@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf find wrong with a config, in words for people."""
+"""Explain the errors of Hydra and OmegaConf in plain words."""
 
 import re
 
@@ -19,12 +19,12 @@ NOISE = ("Error parsing override", "LexerNoViableAlt", "See https://", "^")
 
 
 def explain_hydra_error(error: HydraException | OmegaConfBaseException) -> str:
-    """What is wrong, and the nearest names that are right."""
+    """Return a message that says what is wrong, and which names are near."""
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
-        return _of_a_value(cause)
+        return _explain_value_error(cause)
     if isinstance(error, OverrideParseException):
-        return _of_an_override(error.override, error.message)
+        return _explain_override_error(error.override, error.message)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         if not group:
@@ -37,16 +37,18 @@ def explain_hydra_error(error: HydraException | OmegaConfBaseException) -> str:
     return text
 
 
-def _of_an_override(override: str, message: str) -> str:
+def _explain_override_error(override: str, message: str) -> str:
+    """Explain an override that could not be parsed."""
     if "=" not in override:
         return f"{override!r} is neither a command nor key=value"
     lines = [line.strip() for line in message.splitlines()]
-    telling = [line for line in lines if line and not line.startswith(NOISE)]
+    useful = [line for line in lines if line and not line.startswith(NOISE)]
     quote = "quote a value that is not a plain word, as in 'key=\"one, two\"'"
-    return f"{override}: {telling[0] if telling else quote}"
+    return f"{override}: {useful[0] if useful else quote}"
 
 
-def _of_a_value(error: OmegaConfBaseException) -> str:
+def _explain_value_error(error: OmegaConfBaseException) -> str:
+    """Explain a key that does not exist, or a value that is not allowed."""
     parent, key = error.parent_node, str(error.full_key or "")
     group, _, name = key.rpartition(".")
     if isinstance(error, ConfigAttributeError | ConfigKeyError) and isinstance(parent, DictConfig):

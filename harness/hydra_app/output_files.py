@@ -1,4 +1,4 @@
-"""Hydra's own files of a job, the folder `.hydra`: the same text as Hydra's, written sooner."""
+"""Write the `.hydra` folder of a job with the same text as Hydra, in less time."""
 
 from enum import Enum
 from pathlib import Path
@@ -10,11 +10,11 @@ from omegaconf._utils import get_omega_conf_dumper
 
 LIBYAML = getattr(yaml, "CDumper", None)  # where PyYAML was built with it
 KEPT = 2000  # texts
-PARTLY = ("job", "overrides", "runtime")  # nodes of which some keys are another in each job
+PARTLY = ("job", "overrides", "runtime")  # nodes in which some keys differ between jobs
 
 
 class Outputs:
-    """Writes `config.yaml`, `hydra.yaml` and `overrides.yaml` of one job after the other.
+    """The writer of `config.yaml`, `hydra.yaml` and `overrides.yaml` of one job after another.
 
     Most keys have the same value in all jobs of a sweep: their text is made once.
     """
@@ -27,7 +27,7 @@ class Outputs:
             self._dumper = type("Dumper", (LIBYAML,), rules)
 
     def write(self, folder: Path, cfg: DictConfig) -> None:
-        """The three files of one composed job."""
+        """Write the three files of one composed job."""
         folder.mkdir(parents=True, exist_ok=True)
         hydra: Any = cfg._get_node("hydra")
         task = [self._entry((), str(key), dump_value(cfg, key)) for key in cfg if key != "hydra"]
@@ -47,7 +47,7 @@ class Outputs:
         return "".join([f"  {key}:\n", *inner])
 
     def _entry(self, above: tuple[str, ...], key: str, value: Any) -> str:
-        """One key as YAML, with the columns of its place below other keys."""
+        """Return one key as YAML, indented as below the keys `above`."""
         known = f"{above}{key}={value!r}"
         if known not in self._texts:
             if len(self._texts) >= KEPT:
@@ -60,7 +60,7 @@ class Outputs:
         return self._texts[known]
 
     def _dumped(self, value: Any) -> str:
-        """YAML as OmegaConf writes it."""
+        """Return a value as YAML in the style of OmegaConf."""
         text: str = yaml.dump(
             value,
             default_flow_style=False,
@@ -72,7 +72,7 @@ class Outputs:
 
 
 def dump_value(node: Any, key: Any) -> Any:
-    """A value as it is written: interpolations are not resolved, nor is what is missing."""
+    """Return a value for YAML; interpolations and missing values stay as they are."""
     child = node._get_node(key)
     if OmegaConf.is_config(child):
         return OmegaConf.to_container(child, resolve=False, enum_to_str=True)

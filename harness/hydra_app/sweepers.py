@@ -1,4 +1,4 @@
-"""What our two sweepers do: a grid of all combinations, and a search by Optuna."""
+"""Carry out the sweeps of our two sweepers: a grid of combinations, and a search by Optuna."""
 
 from collections.abc import Sequence
 from functools import cache, partial
@@ -22,15 +22,15 @@ from harness.sweeps.search.storage import recorded_url
 from harness.sweeps.search.study import check_search, open_storage
 
 LISTED = 20
-RECORDED = ("n_trials", "n_jobs", "sampler", "pruner", "storage", "study_name")  # of a search
+RECORDED = ("n_trials", "n_jobs", "sampler", "pruner", "storage", "study_name")
 
 
 class Preview(Exception):
-    """What a sweep would do, in place of doing it."""
+    """Raised instead of training, with the lines that show what a sweep would do."""
 
 
 def run_grid(jobs: Jobs, arguments: Sequence[str]) -> list[list[str]]:
-    """The combinations of a grid, each planned and built, and the sweep's folder made."""
+    """Plan and build the combinations of a grid, make the sweep's folder, and return them."""
     settings = jobs.sweeper
     every = grid_combinations(jobs.parsed(arguments), settings["zip"] or [])
     exclusion = Exclusion(settings["exclude"] or [])
@@ -49,7 +49,7 @@ def run_grid(jobs: Jobs, arguments: Sequence[str]) -> list[list[str]]:
 
 
 def preview_lines(jobs: Jobs, kept: Sequence[Sequence[str]], excluded: int) -> str:
-    """What would run, as `key: value` lines."""
+    """Return what would run, as `key: value` lines."""
     runs: dict[str, Planned] = {}
     asked, invalid = 0, []
     for number, lines in enumerate(kept):
@@ -75,7 +75,7 @@ def preview_lines(jobs: Jobs, kept: Sequence[Sequence[str]], excluded: int) -> s
 
 
 class Trials:
-    """A search's trials as Hydra's jobs: composed, planned, and with their folders."""
+    """The trials of a search as jobs of Hydra: composed, planned, and with their folders."""
 
     def __init__(self, jobs: Jobs, space: Space) -> None:
         self.jobs, self.space = jobs, space
@@ -83,7 +83,7 @@ class Trials:
         self._nodes = cache(lambda lines: jobs.compose(0, lines))
 
     def has(self, lines: Sequence[str], key: str) -> bool:
-        """Whether a key is there with these choices of plugins."""
+        """Return whether a key exists with these choices of plugins."""
         *parents, name = key.split(".")
         node: Any = self._nodes(tuple(lines))
         for parent in parents:
@@ -91,7 +91,7 @@ class Trials:
         return OmegaConf.is_dict(node) and name in node
 
     def plan(self, trial: Any) -> tuple[Planned, ...]:
-        """The runs of one trial."""
+        """Return the runs of one trial, after Hydra's files of it are written."""
         lines = self.space.suggest(trial, self.has)
         found = plan_runs([self.jobs.request(trial.number, lines)], single=False)
         runs = tuple(name_run(run, {*self.space.fixed}) for run in found)
@@ -100,7 +100,7 @@ class Trials:
         return runs
 
     def first(self) -> Planned:
-        """A setting that can be trained; UsageError if there is none, or a name is wrong."""
+        """Return a setting that can be trained; UsageError if no probe of the space can be."""
         good, wrong = None, ""
         for lines in self.space.probes(self.has):
             job = self.jobs.request(0, lines)
@@ -116,7 +116,7 @@ class Trials:
 
 
 def run_search(jobs: Jobs, arguments: Sequence[str]) -> Any:
-    """Carry out a search."""
+    """Carry out a search, and return what Hydra gets to know of its trials."""
     text = "hydra/sweeper=optuna deals out stacks: it needs hydra/launcher=stack"
     require(uses_stack_launcher(jobs.config), text)
     settings, loader = jobs.sweeper, cast(Any, jobs.context.config_loader)
