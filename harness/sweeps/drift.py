@@ -1,4 +1,4 @@
-"""What has changed between the plan of a run and now: its plugins, its data, the numerics."""
+"""Compare the plan of a run with its plugins, its data and the numerics as they are now."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ LISTED = 4  # differences
 
 
 class CurrentEnvironment:
-    """What is there now, to be compared with what a manifest recorded."""
+    """The plugins, data and numerics that are there now, to compare a manifest with."""
 
     def __init__(self, manifest: Manifest) -> None:
         forget_builds()  # a file may have changed since
@@ -25,26 +25,30 @@ class CurrentEnvironment:
 
     @property
     def numerics(self) -> list[str]:
-        """How the numerics differ."""
+        """The differences of the numerics, a line each."""
         return _lines(
             run_environment((), (), self._planned), run_environment((), (), self._numerics)
         )
 
     def drift(self, run: Planned) -> dict[str, Any]:
-        """What the run would be trained with now, and how that differs; empty if it does not."""
+        """Return what changed since planning, and what the run would be trained with now.
+
+        The dict is empty if nothing changed. Raises PluginError if a plugin does not exist now.
+        """
         plugins = [installed_plugin(plugin) for plugin in run.plugins]
         inputs = self._inputs.get(known := repr(run.inputs))
         if inputs is None:
             inputs = self._inputs[known] = dataset_inputs(build(run.config), run.config)
-        was = run_environment(run.plugins, run.inputs, self._planned)
-        lines = _lines(was, run_environment(plugins, inputs, self._numerics))
+        planned = run_environment(run.plugins, run.inputs, self._planned)
+        lines = _lines(planned, run_environment(plugins, inputs, self._numerics))
         about = {"plugins": plugins, "inputs": inputs, "numerics": self._numerics}
         return about | {"diff": lines} if lines else {}
 
     def check(self, folder: Path, runs: Iterable[Planned], more: bool) -> None:
-        """UsageError that says what differs, if runs (or `more` of them) are still to be trained.
+        """Raise UsageError if any of these runs, which are still to be trained, would differ.
 
-        PluginError if a plugin is not there any more.
+        With `more` runs to be asked for, the numerics count even without a run. Raises
+        PluginError if a plugin does not exist now.
         """
         found = dict.fromkeys(self.numerics if more else ())
         for run in runs:
@@ -59,19 +63,19 @@ class CurrentEnvironment:
 
 
 def installed_plugin(plugin: Mapping[str, Any]) -> dict[str, str]:
-    """The plugin that goes by this one's name now; PluginError if there is none."""
+    """Return the record of the plugin that has this name now; PluginError if there is none."""
     try:
         return plugin_provenance(plugin["kind"], plugin["name"])
     except PluginError as error:
-        was = f"{plugin['distribution']} {plugin['version']}"
-        raise PluginError(f"{error}\nit was planned with that of {was}") from error
+        planned = f"{plugin['distribution']} {plugin['version']}"
+        raise PluginError(f"{error}\nit was planned with that of {planned}") from error
 
 
-def _lines(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    pairs = differing_environment(was, now).items()
+def _lines(planned: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    pairs = differing_environment(planned, now).items()
     return [
-        f"planned by harness {planned}, this is {found}"
+        f"planned by harness {before}, this is {found}"
         if key == "harness"
-        else f"{key}: planned {planned}, there is {found}"
-        for key, (planned, found) in pairs
+        else f"{key}: planned {before}, there is {found}"
+        for key, (before, found) in pairs
     ]

@@ -1,4 +1,4 @@
-"""A sweep: group its runs into stacks, train them on an engine, publish what is trained."""
+"""Carry out a sweep: group its runs into stacks, train them on an engine, publish the results."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,16 +27,15 @@ from harness.tracking.publishing import Publishing
 if TYPE_CHECKING:
     from harness.sweeps.search.optuna_search import Search
 
-STORE_AWAY_SECONDS = (
-    5.0  # seconds that a store may be away that is required, or written to again at the end
-)
-LAST_PUBLISH_SECONDS = 4.0  # seconds for publishing what is left, after a signal
+STORE_AWAY_SECONDS = 5.0  # that a store may be away if it is required, or for one job's results
+LAST_PUBLISH_SECONDS = 4.0  # for publishing after a signal
 
 
 def begin_sweep(directory: Path, manifest: Manifest) -> Manifest:
-    """Write the manifest into a run's or sweep's folder, or join the one that is there.
+    """Write the manifest into a folder, or add its runs to the manifest that is there.
 
-    Under a launcher that runs each job by itself the first job begins, the others join.
+    Under a launcher that runs each job by itself the first job writes, the others add. Returns
+    the manifest of the folder; raises UsageError if a single run meets another run there.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with folder_lock(directory):
@@ -64,14 +63,22 @@ def carry_out(
     progress: Listener = lambda total, results: None,
     accept_drift: bool | None = None,
 ) -> Summary:
-    """Train what the manifest (or a search) asks for and is not trained yet; publish; sum up.
+    """Train the runs of a manifest (or a search) that have no result yet; publish; sum up.
 
-    Only the manifest and the results on disk are read, so that this is also how a stopped sweep
-    is resumed. `only` limits it to some runs, and leaves what is said of all of them to others.
-    Unless `accept_drift` is None, what is there now is compared with what was planned: UsageError
-    if it differs and that is not accepted. A `search` is begun when it is our turn, for it goes on
-    with what others have told. Raises Interrupted, tidily, when a signal comes, and Lost when a
-    required store or a search's is away.
+    Only the manifest and the results on disk are read: a stopped sweep is resumed like this, too.
+
+    Args:
+        directory: the folder of the run or sweep.
+        only: the fingerprints of the runs to train; the parent run is then left alone.
+        search: makes the search, once the folder is locked: another process may have gone on.
+        progress: called with the number of runs and some results, as they come.
+        accept_drift: whether to train with plugins, data or numerics that have changed since the
+            plan; None: do not compare.
+
+    Raises:
+        UsageError: something changed, and `accept_drift` is False.
+        Interrupted: a signal came; all results are kept.
+        StoreLost: the disk, a required store or the storage of a search failed.
     """
     with sweep_lock(directory, min(only) if only else None):
         source = None if search is None else search()
@@ -79,7 +86,7 @@ def carry_out(
 
 
 class SweepExecution:
-    """One carrying out of a manifest, or of part of it, or of a search."""
+    """The execution of a manifest, of part of it, or of a search; what `carry_out` runs."""
 
     def __init__(
         self,
@@ -103,21 +110,22 @@ class SweepExecution:
         patience = STORE_AWAY_SECONDS if self.required or only is not None else None
         self.publishing = Publishing(uri, manifest, directory, patience, self.whole)
         self.summary = Summary(directory, manifest, uri, run_ids=self.publishing.run_ids)
-        self.in_hand: dict[str, Result] = {}  # the latest of what runs that go on look like
+        self.in_hand: dict[str, Result] = {}  # the latest snapshots of runs in training
 
     @property
     def total(self) -> int:
+        """The number of runs, as far as a search knows it."""
         return len(self.runs) + (self.search.left if self.search else 0)
 
     def _to_train(self, directory: Path) -> tuple[list[Planned], bool]:
-        """The runs that are still to be trained, and whether more will be asked for."""
+        """Return the runs to train, and whether a search will ask for more."""
         runs = [*self.runs.values()]
         if self.search and self.search.left:
-            return runs, True  # the others stand for the plugins of those to come
+            return runs, True  # all: further runs will use the plugins of trained ones
         return [r for r in runs if read_result(directory, r.fingerprint) is None], False
 
     def run(self, progress: Listener) -> Summary:
-        """Do it; whatever happens, what is trained is on disk before it is published."""
+        """Train, publish and sum up; each result is on disk before it is published."""
         began = time.perf_counter()
         try:
             error = self._train(progress)
@@ -135,23 +143,23 @@ class SweepExecution:
             self.publishing.queue.close(0.0)
 
     def _train(self, progress: Listener) -> HarnessError | None:
-        """Train all that is asked for; why that could not be, if so."""
+        """Train all runs; return the error that kept some from being trained, or None."""
         try:
             for results in self._trained():
-                self._take(results)
+                self._handle(results)
                 progress(self.total, results)
         except (DiskError, TrackingError) as error:  # of the folder, of a search's storage
             return error
         return self._lost()
 
     def _lost(self) -> HarnessError | None:
-        """Why there is no going on, if the store is required."""
+        """Return the error of a required store, without which nothing is trained, or None."""
         if not self.required or (error := self.publishing.queue.error) is None:
             return None
         return type(error)(f"{error}\n  tracking.required=true: without it nothing is trained")
 
     def _trained(self) -> Iterator[list[Result]]:
-        """Results as they come, as long as the store is there if it is required."""
+        """Yield results as they come; end when a required store is lost."""
         if self.required:
             self.publishing.queue.wait_until_open()
         with closing(self.engine.train(self._works(), str(self.summary.directory))) as training:
@@ -159,7 +167,7 @@ class SweepExecution:
                 yield results
 
     def _works(self) -> Iterator[Work]:
-        """Stacks to train; a search is asked for more only when all it asked for is dealt out."""
+        """Yield stacks to train; ask a search for more runs when all stacks are handed out."""
         asked = [*self.runs.values()]
         while True:
             pending = [run for run in asked if not self._is_trained(run)]
@@ -176,50 +184,54 @@ class SweepExecution:
             asked = [*new.values()]
 
     def _is_trained(self, run: Planned) -> bool:
+        """Return whether a run has a result on disk, which is then published and ranked."""
         result = read_result(self.summary.directory, run.fingerprint)
         if result is not None:
-            self._tell([self._keep(result)])
+            self._tell_search([self._keep(result)])
         return result is not None
 
     def _drift(self, run: Planned) -> dict[str, Any]:
-        """What is otherwise than when it was planned; no checkpoint survives that."""
+        """Return what changed since planning; a run with drift restarts without its checkpoint."""
         return {} if self.present is None else self.present.drift(run)
 
-    def _take(self, results: Sequence[Result]) -> None:
+    def _handle(self, results: Sequence[Result]) -> None:
+        """Write checkpoints and results to disk, then publish results and snapshots."""
         results = [replace(r, drift=self._drift(self.runs[r.fingerprint])) for r in results]
         for result in results:
             if result.checkpoint:
                 checkpoints.write_checkpoint(
                     self.summary.directory, result.fingerprint, result.checkpoint
                 )
-        going_on = [replace(r, checkpoint=b"") for r in results if r.outcome == "running"]
-        if going_on:
-            self.in_hand |= {result.fingerprint: result for result in going_on}
-            self.publishing.show([(self.runs[r.fingerprint], r) for r in going_on])
+        snapshots = [replace(r, checkpoint=b"") for r in results if r.outcome == "running"]
+        if snapshots:
+            self.in_hand |= {result.fingerprint: result for result in snapshots}
+            self.publishing.show([(self.runs[r.fingerprint], r) for r in snapshots])
         kept: list[tuple[RankedRun, Result]] = []
         for result in results:
             if result.outcome != "running":
                 write_result(self.summary.directory, result)
                 self.in_hand.pop(result.fingerprint, None)
                 kept.append(self._keep(result))
-        self._tell(kept)  # after all is kept, for a search's storage may fail
+        self._tell_search(kept)  # after all is kept, for a search's storage may fail
 
     def _keep(self, result: Result) -> tuple[RankedRun, Result]:
+        """Publish and rank a result that is on disk."""
         checkpoints.remove_checkpoint(self.summary.directory, result.fingerprint)
         self._submit(result)
-        standing = leaderboard.ranked_run(self.runs[result.fingerprint], result)
-        self.summary.ranked.append(standing)
-        return standing, result
+        ranked = leaderboard.ranked_run(self.runs[result.fingerprint], result)
+        self.summary.ranked.append(ranked)
+        return ranked, result
 
-    def _tell(self, kept: Sequence[tuple[RankedRun, Result]]) -> None:
+    def _tell_search(self, kept: Sequence[tuple[RankedRun, Result]]) -> None:
         if self.search is not None:
-            for standing, result in kept:
-                self.search.tell(standing, result)
+            for ranked, result in kept:
+                self.search.tell(ranked, result)
 
     def _submit(self, result: Result) -> None:
         self.publishing.submit(self.runs[result.fingerprint], result)
 
     def _end(self, status: str, within: float = inf) -> Summary:
+        """End the publishing `within` seconds, and complete the summary."""
         summary, publishing = self.summary, self.publishing
         if status == "KILLED":
             for result in self.in_hand.values():

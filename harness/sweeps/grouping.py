@@ -1,4 +1,4 @@
-"""Runs as stacks: grouped by what they must share, as many at once as a cache and workers like."""
+"""Group runs into stacks by what they must share, of a size that fits the CPU cache."""
 
 from collections.abc import Hashable, Iterator, Sequence
 
@@ -19,7 +19,7 @@ WAITING_PER_SLOT = 3  # runs that wait for each place of a stack, where runs may
 def group_into_stacks(
     runs: Sequence[Planned], engine: Engine, pruning: Pruning | None = None
 ) -> Iterator[Work]:
-    """Stacks that fit the cache, and of each signature at least one for each worker."""
+    """Yield stacks that fit the cache; of each signature there is one for each worker, or more."""
     groups: dict[Hashable, tuple[Member, list[Planned]]] = {}
     for run in runs:
         member = build(run.config)
@@ -38,13 +38,16 @@ def group_into_stacks(
 
 
 def largest_stack(member: Member, stack_bytes: int) -> int:
-    """How many runs like this one fit a stack: its weights five times, its activations thrice."""
+    """Return how many runs like this one fit `stack_bytes`.
+
+    A run needs about five times its weights and three times its activations.
+    """
     x, y = prepare_for(member).ready("train", member.loss.task, member.dtype)
     rng = np.random.default_rng(0)
     try:
         layers = member.model.init(rng, member.initializer, x.shape[1], y.shape[1])
         numbers, widths = sum(a.size for a in layers), sum(a.shape[-1] for a in layers)
-    except BaseException as error:  # its run will fail; who is at fault is said there
+    except BaseException as error:  # the run will fail in training, which names the plugin
         if is_interruption(error):
             raise
         return 1

@@ -1,4 +1,4 @@
-"""What is to be done: composed configs become a manifest of runs, built and fingerprinted."""
+"""Plan a sweep: turn composed configs into a manifest of runs, built and fingerprinted."""
 
 import hashlib
 import logging
@@ -29,7 +29,7 @@ from harness.training.stack import Member
 log = logging.getLogger(__name__)
 
 NAME = 200  # characters
-READ = ("required", "model")  # of `tracking`, when it is planned: the environment may say them
+READ = ("required", "model")  # of `tracking`: recorded as values, not as `${oc.env:…}`
 
 
 def requested_run(number: int, overrides: Iterable[str], config: Config) -> Planned:
@@ -44,10 +44,10 @@ def plan(
     single: bool,
     launcher: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """Every run of a sweep, validated and built; duplicates are one run.
+    """Return the manifest of a sweep, all its runs validated and built; duplicates are one run.
 
-    Raises UsageError, PluginError or DataError for the first job that cannot be, before anything
-    is created.
+    Raises UsageError, PluginError or DataError for the first job that cannot be built, before
+    anything is created.
     """
     found = plan_runs(requested, single)
     require(bool(found), "nothing to do: the sweep has no runs")
@@ -58,7 +58,7 @@ def plan(
 
 
 def plan_runs(requested: Iterable[Planned], single: bool) -> list[Planned]:
-    """The distinct runs, without names yet; each knows all jobs that ask for it."""
+    """Return the distinct runs, each with all jobs that ask for it, and without a name yet."""
     found: dict[str, Planned] = {}
     numbers: dict[str, list[int]] = {}
     parts: dict[str, Any] = {}  # runs of a large sweep share what is equal in their configs
@@ -88,7 +88,7 @@ def plan_run(run: Planned, parts: dict[str, Any]) -> Planned:
 
 
 def name_run(run: Planned, common: set[str]) -> Planned:
-    """A run with its name: the overrides that are not common to all."""
+    """Return a run with its name: the overrides that are not `common` to all runs."""
     varying = [override for override in run.overrides if override not in common]
     name = " ".join(varying or run.overrides) or str(run.config["dataset"]["name"])
     return replace(run, name=name)
@@ -109,7 +109,7 @@ def repeat_seeds(run: Planned) -> Iterator[Planned]:
 
 
 def _whole(config: Config, key: str) -> int:
-    """A number that is needed before the settings are built; UsageError as they would raise it."""
+    """Return a whole number that is needed before the settings are built, or raise UsageError."""
     require(key in config, f"config: {key} must be given")
     number: int = convert(int, resolve_environment({key: config[key]})[key], key)
     return number
@@ -166,5 +166,5 @@ def make_manifest(
 
 
 def shorten(text: str) -> str:
-    """A command line as a name; the tag `hydra.overrides` has the whole."""
+    """Cut a command line to the length of a name; the tag `hydra.overrides` has it whole."""
     return text if len(text) <= NAME else f"{text[: NAME - 1]}…"

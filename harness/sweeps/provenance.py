@@ -1,4 +1,4 @@
-"""What a run's numbers depend on: its data, its plugins, the libraries; and its fingerprint."""
+"""Record what the numbers of a run depend on: data, plugins, libraries; and fingerprint it."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from harness.training.stack import Member
 
 
 def dataset_inputs(member: Member, config: Config) -> tuple[dict[str, Any], ...]:
-    """The parts of a run's data."""
+    """Return the parts of a run's data as MLflow's dataset inputs."""
     name = config["dataset"]["name"]
     source = str(config["dataset"].get("path", f"harness://dataset/{name}"))
     return inputs_of(prepare_for(member), name, source)
@@ -27,7 +27,7 @@ def dataset_inputs(member: Member, config: Config) -> tuple[dict[str, Any], ...]
 
 @lru_cache(maxsize=16)
 def inputs_of(prepared: Prepared, name: str, source: str) -> tuple[dict[str, Any], ...]:
-    """The parts of the data as MLflow's dataset inputs, the same objects for all runs."""
+    """Return the dataset inputs of prepared data, the same objects for all runs."""
     return tuple(
         {
             "name": name,
@@ -44,7 +44,7 @@ def inputs_of(prepared: Prepared, name: str, source: str) -> tuple[dict[str, Any
 def fingerprint(
     config: Config, inputs: Sequence[Mapping[str, Any]], plugins: Sequence[Mapping[str, Any]]
 ) -> str:
-    """What makes a run the same run: its config, its data, and the code of its plugins."""
+    """Return the digest that runs share if their config, data and plugins' code are equal."""
     aside = (*NOT_RECORDED, "objective")
     kept = {key: value for key, value in resolve_environment(config).items() if key not in aside}
     digests = [part["digest"] for part in inputs]
@@ -53,7 +53,7 @@ def fingerprint(
 
 
 def current_numerics(dtype: str) -> dict[str, Any]:
-    """What the bits of a result depend on besides config and plugins."""
+    """Return what the bits of a result depend on besides config, data and plugins."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     blas: dict[str, Any] = min(pools, key=_not_numpys, default={})
     return {
@@ -67,5 +67,5 @@ def current_numerics(dtype: str) -> dict[str, Any]:
 
 
 def _not_numpys(pool: dict[str, Any]) -> bool:
-    """SciPy brings a BLAS of its own; which is loaded first is chance."""
+    """Return whether a BLAS is not NumPy's: SciPy has its own, and the order is by chance."""
     return not any(part.startswith("numpy") for part in Path(pool["filepath"]).parts[-3:])

@@ -1,4 +1,4 @@
-"""How a sweep (or a single run) ended, or was cut short."""
+"""Sum up how a sweep (or a single run) ended, or was cut short."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ LONG = 60.0  # seconds after which it is worth a word that other engines are fas
 
 @dataclass
 class Summary:
-    """How a sweep (or a single run) ended."""
+    """The outcome of a sweep or a single run, for its closing lines and for Python."""
 
     directory: Path
     manifest: Manifest
@@ -30,7 +30,7 @@ class Summary:
 
     @property
     def trained_long(self) -> bool:
-        """Whether other processors would have been a help: training took most of a long time."""
+        """Whether more processes would have helped: training took most of a long time."""
         spent = sum(s.metrics.get("train/seconds", 0.0) for s in self.ranked)
         serial = Engine(**self.manifest.launcher).engine == "serial"
         return serial and len(self.ranked) > 1 and spent > self.seconds / 2 > LONG / 2
@@ -42,14 +42,14 @@ class Summary:
 
     @property
     def result(self) -> SweepResult:
-        """All of it, as people look at it."""
+        """The outcome as `harness.sweep` returns it."""
         return sweep_result(
             self.manifest, self.directory, self.ranked, self.run_ids, self.parent_run_id
         )
 
     @property
     def counts(self) -> str:
-        """`36 finished, 0 diverged, 0 failed`"""
+        """The counts of outcomes, as in `36 finished, 0 diverged, 0 failed`."""
         return leaderboard.format_counts(self.ranked)
 
     @property
@@ -59,7 +59,7 @@ class Summary:
 
 
 class StoreLost(HarnessError):
-    """A store or disk that is needed is out of reach or full; everything trained is kept."""
+    """Raised when a required store, or the disk, fails; all results so far are kept."""
 
     def __init__(self, summary: Summary, error: HarnessError) -> None:
         super().__init__(str(error))
@@ -67,7 +67,7 @@ class StoreLost(HarnessError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal came; everything trained is kept, and `directory` is where to resume."""
+    """Raised after a signal; all results so far are kept, and `summary` says where."""
 
     def __init__(self, summary: Summary, cause: BaseException) -> None:
         super().__init__()

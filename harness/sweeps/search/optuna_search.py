@@ -1,4 +1,4 @@
-"""A search: Optuna says which settings to try next, and is told what they were worth."""
+"""Search with Optuna: ask its study for trials, and report the values of their runs to it."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -22,17 +22,17 @@ from harness.sweeps.search.study import best_trials, open_study
 
 log = logging.getLogger(__name__)
 
-SWEEP = "sweep"  # noted on a trial: whose it is
+SWEEP = "sweep"  # the attribute of a trial that holds the id of its sweep
 PLAIN: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
-Plan = Callable[[Any], tuple[Planned, ...]]  # the runs of a trial: its suggestions composed
+Plan = Callable[[Any], tuple[Planned, ...]]  # composes a trial and returns its runs
 
 
 class Search:
-    """Optuna's study as a source of runs. Trials are asked a stack at a time; there is no barrier.
+    """Optuna's study as a source of runs, asked for a stack of trials at a time.
 
-    `plan` makes the runs of a trial; it raises HarnessError if they cannot be, which fails the
-    trial alone. Without a `storage` the study is kept in the sweep's folder. TrackingError, here
-    and later, when the storage is out of reach.
+    `plan` makes the runs of a trial; if it raises HarnessError, that trial alone fails. Without a
+    `storage` the study is kept in the sweep's folder. All methods raise TrackingError when the
+    storage is out of reach.
     """
 
     @database_errors()
@@ -47,7 +47,7 @@ class Search:
         self._pruned = None if asked is None else pruning_study(asked)
         per_worker = -(-self._settings["n_jobs"] // width)
         self._batch = per_worker * (1 if self._pruned is None else 2)  # half of them wait
-        self._open: dict[int, list[str]] = {}  # trials that are not told yet: their fingerprints
+        self._open: dict[int, list[str]] = {}  # fingerprints of each trial without a value yet
         self._askers: dict[str, list[int]] = {}  # by fingerprint: the trials that wait for it
         self._ended: dict[str, RankedRun] = {}
         self._warned: set[str] = set()
@@ -57,19 +57,19 @@ class Search:
 
     @property
     def left(self) -> int:
-        """How many runs are still to be asked for."""
+        """The number of runs that are still to be asked for."""
         return self._left * int(self._settings["repeats"])
 
     def known(self) -> list[Planned]:
-        """All runs that this sweep has asked for, those of an earlier process too."""
+        """Return all runs that this sweep has asked for, also in an earlier process."""
         found = {run.fingerprint: run for trial in self._own() for run in self._runs(trial)}
         return [*found.values()]
 
     @database_errors()
     def ask(self) -> list[Planned]:
-        """The runs of the next trials, as many as shall be trained together; none at the end."""
+        """Return the runs of the next trials, enough to train together; none at the end."""
         runs: list[Planned] = []
-        if self._settings["storage"]:  # another program may have asked meanwhile, too
+        if self._settings["storage"]:  # another program may have asked, too
             self._left = min(self._left, self._to_ask())
         while not runs and self._left > 0:
             for _ in range(min(self._batch, self._left)):
@@ -77,25 +77,25 @@ class Search:
         return runs
 
     @database_errors()
-    def tell(self, standing: RankedRun, result: Result) -> None:
-        """A run has ended, or is found to have ended before."""
-        fingerprint = standing.planned.fingerprint
-        self._ended[fingerprint] = standing
+    def tell(self, ranked: RankedRun, result: Result) -> None:
+        """Report a run that has ended, in this process or an earlier one."""
+        fingerprint = ranked.planned.fingerprint
+        self._ended[fingerprint] = ranked
         if self._pruned is not None:
-            note_losses(self._pruned, result, build(standing.planned.config).epochs)
+            note_losses(self._pruned, result, build(ranked.planned.config).epochs)
         for number in self._askers.pop(fingerprint, []):
             self._settle(number)
 
     @property
     def pruning(self) -> Pruning | None:
-        """What a worker needs to prune by, as of now."""
+        """The data by which a worker prunes, as of now."""
         if self._pruned is None:
             return None
         trials = tuple(self._pruned.get_trials(deepcopy=False))
         return Pruning(self._settings["pruner"], trials)
 
     def close(self) -> None:
-        """Write `optimization_results.yaml`, as people of Hydra's sweepers know it."""
+        """Write `optimization_results.yaml`, as Hydra's own search sweepers do."""
         path = self._folder / "optimization_results.yaml"
         try:
             write_atomically(path, yaml.safe_dump(self._results(), **PLAIN).encode())
@@ -129,7 +129,7 @@ class Search:
         return runs
 
     def _await(self, trial: Any, runs: Sequence[Planned]) -> None:
-        """Wait for a trial's runs, but for those that have ended: another trial had them, too."""
+        """Wait for the runs of a trial that no other trial has had before."""
         asked = [run.fingerprint for run in runs]
         self._open[trial.number] = asked
         missing = [fingerprint for fingerprint in asked if fingerprint not in self._ended]
@@ -139,33 +139,33 @@ class Search:
             self._settle(trial.number)
 
     def _refuse(self, trial: Any, reason: str) -> None:
-        """A combination that cannot be: told as failed, and said once."""
+        """Report a trial that cannot be built as failed, and warn of each reason once."""
         from optuna.trial import TrialState
 
         trial.set_user_attr(RUNS, [])
         self._study.tell(trial.number, state=TrialState.FAIL)
-        what = reason.partition("\n")[0]
-        if what not in self._warned:
-            self._warned.add(what)
-            log.warning("a trial cannot be, and counts as failed: %s", what)
+        line = reason.partition("\n")[0]
+        if line not in self._warned:
+            self._warned.add(line)
+            log.warning("a trial cannot be, and counts as failed: %s", line)
 
     def _settle(self, number: int) -> None:
-        """Tell the study of a trial, if all of its runs have ended."""
+        """Report the value of a trial to the study, if all of its runs have ended."""
         from optuna.trial import TrialState
 
         asked = self._open[number]
         if any(fingerprint not in self._ended for fingerprint in asked):
             return
         del self._open[number]
-        standings = [self._ended[fingerprint] for fingerprint in asked]
-        value = leaderboard.setting_value(standings, self.manifest.objective)
+        runs = [self._ended[fingerprint] for fingerprint in asked]
+        value = leaderboard.setting_value(runs, self.manifest.objective)
         if value is not None:
             self._study.tell(number, value)
             return
-        failed = any(s.outcome == "failed" for s in standings)
-        several = len(self._study.directions) > 1  # which know no pruning
-        bad = TrialState.FAIL if failed or several else TrialState.PRUNED  # worst, for a sampler
-        self._study.tell(number, state=bad)
+        failed = any(run.outcome == "failed" for run in runs)
+        several = len(self._study.directions) > 1  # Optuna prunes for one objective alone
+        # A sampler avoids what was pruned (here: diverged), and learns nothing from a failure.
+        self._study.tell(number, state=TrialState.FAIL if failed or several else TrialState.PRUNED)
 
     def _runs(self, trial: Any) -> list[Planned]:
         return [planned_from_json(run) for run in trial.user_attrs[RUNS]]
@@ -176,15 +176,15 @@ class Search:
         return [t for t in trials if t.user_attrs.get(SWEEP) == own and RUNS in t.user_attrs]
 
     def _take_over(self) -> None:
-        """Wait again for trials that a stopped process of this sweep has asked for."""
+        """Wait again for the trials that a stopped process of this sweep has asked for."""
         for trial in self._own():
             if not trial.state.is_finished():
                 self._await(trial, self._runs(trial))
 
     def _to_ask(self) -> int:
-        """How many trials the study still lacks.
+        """Return how many trials the study still lacks.
 
-        One that was stopped before its runs were noted is as good as never asked.
+        A trial that was stopped before its runs were recorded does not count.
         """
         wanted: int = self._settings["n_trials"]
         asked: int = sum(

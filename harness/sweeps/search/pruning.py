@@ -1,4 +1,4 @@
-"""Which runs of a search are not worth going on with: Optuna's pruners, asked inside a stack."""
+"""Prune runs of a search inside a stack, by Optuna's pruners."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from harness.training.history import pruning_interval
 
 @dataclass(frozen=True)
 class Pruning:
-    """What a worker needs to judge its runs: the pruner, and the trials that have ended."""
+    """The pruner of a search and its ended trials: by these a worker prunes its runs."""
 
     asked: Any  # a name, or {name: ..., option: value}
     trials: tuple[Any, ...]  # Optuna's own
 
     def pruner(self) -> Callable[[str, int, float], bool]:
-        """prune(fingerprint, epoch, loss): note a run's loss; whether it should end here."""
+        """Return prune(fingerprint, epoch, loss), which says whether a run should end here."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -37,14 +37,14 @@ class Pruning:
 
 
 def pruning_study(pruner: Any) -> Any:
-    """Where losses on the way are kept, to prune others by: apart, for these are minimised."""
+    """Return a study of its own for the losses on the way, which are minimised."""
     import optuna
 
     return optuna.create_study(direction="minimize", pruner=make_optuna_part("pruner", pruner))
 
 
 def note_losses(study: Any, result: Result, epochs: int) -> None:
-    """A run's losses at the points at which runs are pruned."""
+    """Add a run's losses to the study, at the epochs at which runs are pruned."""
     from optuna.trial import TrialState
 
     curve = result.curves.get("val/loss", result.curves.get("train/loss"))
@@ -55,7 +55,7 @@ def note_losses(study: Any, result: Result, epochs: int) -> None:
     losses = np.interp([*points], curve.steps, curve.values)
     for epoch, loss in zip(points, losses, strict=True):
         trial.report(float(loss), epoch)
-        trial.should_prune()  # some pruners take note of what they are asked
+        trial.should_prune()  # some pruners keep a state that this call updates
     if result.outcome == "ok":
         study.tell(trial, float(curve.values[-1]))
     else:

@@ -1,4 +1,4 @@
-"""What a search may choose from: Hydra's own grammar for sweeps, as Optuna understands it."""
+"""Turn Hydra's grammar for sweeps into the search space of Optuna."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ Lines = list[str]
 
 @dataclass(frozen=True)
 class Dimension:
-    """One key that is searched. A group is chosen first, for its choice decides what else is."""
+    """One key that is searched. Groups are chosen first: their choice decides which keys exist."""
 
     key: str  # with its prefix, as in an override
     group: bool
     override: Override
 
     def ask(self, trial: Any) -> str:
-        """The override that one trial tries."""
+        """Return the override that one trial tries."""
         sweep: Any = self.override.value()
         numbers: list[Any]
         options: dict[str, Any]
@@ -38,7 +38,7 @@ class Dimension:
 
     @property
     def ends(self) -> list[str]:
-        """All choices, in the same order whenever it is asked; of an interval its two ends."""
+        """All choices, always in the same order; of an interval its two ends."""
         sweep = self.override.value()
         if isinstance(sweep, IntervalSweep):
             return [repr(sweep.start), repr(sweep.end)]
@@ -47,7 +47,7 @@ class Dimension:
 
 
 class Space:
-    """The overrides of a search: some are fixed, the others are dimensions."""
+    """The overrides of a search: some are fixed, the others are its dimensions."""
 
     def __init__(self, overrides: Sequence[Override], is_group: Callable[[str], bool]) -> None:
         self.fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
@@ -60,13 +60,13 @@ class Space:
         require(bool(dimensions), "nothing to search: give a key several values, or an interval")
 
     def suggest(self, trial: Any, has: Callable[[Lines, str], bool]) -> Lines:
-        """What one trial tries. A key is asked for only where it exists: has(overrides, key)."""
+        """Return the overrides of one trial; a key is tried where has(overrides, key)."""
         chosen = [*self.fixed, *(d.ask(trial) for d in self.groups)]
         there = [d for d in self.fields if self._always(d) or has(chosen, d.key)]
         return [*chosen, *(d.ask(trial) for d in there)]
 
     def probes(self, has: Callable[[Lines, str], bool]) -> Iterator[Lines]:
-        """Settings with each choice of each group, and both ends of each field, at least once."""
+        """Yield settings that have each choice of each group, and both ends of each field."""
         first = {d.key: d.ends[0] for d in self.groups}
         met: set[str] = set()
         for group in [*self.groups, None]:
@@ -77,17 +77,17 @@ class Space:
                 met |= {d.key for d in there}
                 for end in (0, -1):
                     yield [*chosen, *(f"{d.key}={d.ends[end]}" for d in there)]
-        for d in self.fields:  # what no choice has: the error of composing it says so
+        for d in self.fields:  # a key that no choice has: composing it raises the error
             if d.key not in met:
                 yield [*chosen, f"{d.key}={d.ends[0]}"]
 
     def _always(self, dimension: Dimension) -> bool:
-        """What is added with + need not be there."""
+        """Return whether a key is tried with any choices: a plain one, or one added with +."""
         return dimension.key.startswith("+") or "." not in dimension.key
 
 
 def _check(dimension: Dimension) -> None:
-    """UsageError if a sweep is empty, or an interval is not one."""
+    """Raise UsageError if a sweep is empty, or an interval is none."""
     line, sweep = dimension.override.input_line, dimension.override.value()
     try:
         ends = dimension.ends

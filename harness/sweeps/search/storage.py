@@ -1,4 +1,4 @@
-"""Where a search notes what it asked and was told: its log `trials.jsonl`, or a database."""
+"""Open the storage of a search: its log `trials.jsonl`, or a database."""
 
 import os
 import re
@@ -17,9 +17,9 @@ _PASSWORD = re.compile(r"(?<!/)//(?!/)[^/@:]*:[^@]+@|(?:password|passwd|pwd)=[^&
 
 
 def recorded_url(written: str | None) -> str | None:
-    """A database URL as the sweep's records have it; `written` has `${oc.env:…}` unread.
+    """Return a database URL for the records; `written` has `${oc.env:…}` unread.
 
-    UsageError if there is a password in it: the command line is recorded, too.
+    Raises UsageError if there is a password in it: the command line is recorded, too.
     """
     if written is None:
         return None
@@ -33,9 +33,9 @@ def recorded_url(written: str | None) -> str | None:
 
 
 def open_database(url: str) -> Any:
-    """Optuna's storage at a URL.
+    """Open Optuna's storage at a URL.
 
-    UsageError if there can be none, TrackingError if it is out of reach.
+    Raises UsageError if the URL is wrong, TrackingError if the database is out of reach.
     """
     from sqlalchemy.exc import DBAPIError
 
@@ -49,26 +49,26 @@ def open_database(url: str) -> Any:
 
 
 def _connected(url: str) -> Any:
-    """Once more while it fails because another program makes the same tables just now."""
+    """Connect, and try again while another program is making the same tables."""
     import optuna
     from sqlalchemy.exc import DBAPIError, IntegrityError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    left = TRIES
+    tries = TRIES
     while True:
         try:
             return optuna.storages.RDBStorage(url)
         except DBAPIError as error:
-            left -= 1
+            tries -= 1
             by_another = isinstance(error, IntegrityError) or "already exists" in str(error)
-            if not (by_another and left):
+            if not (by_another and tries):
                 raise
         time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """TrackingError if the database of a search fails meanwhile."""
+    """Context manager: raise TrackingError if the database of a search fails."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import DBAPIError
 
@@ -80,13 +80,13 @@ def database_errors() -> Iterator[None]:
 
 
 def open_journal(path: Path) -> Any:
-    """The log; a last line that a kill has torn is taken off, for Optuna would stumble over it."""
+    """Open the log, without a last line that a kill has torn: Optuna could not read it."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-    class Ours(JournalFileOpenLock):
-        """The sweep's folder is locked already, by the kernel: Optuna's own outlives a kill."""
+    class NoLock(JournalFileOpenLock):
+        """No lock: the kernel locks the sweep's folder, and Optuna's file outlives a kill."""
 
         def acquire(self) -> bool:
             return True
@@ -99,13 +99,13 @@ def open_journal(path: Path) -> Any:
         cut_torn_line(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of features that Optuna calls experimental
-            return JournalStorage(JournalFileBackend(str(path), Ours(str(path))))
+            return JournalStorage(JournalFileBackend(str(path), NoLock(str(path))))
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def cut_torn_line(path: Path) -> None:
-    """Cut a file after its last whole line."""
+    """Cut a file after its last complete line."""
     if not path.exists():
         return
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Optuna's parts of a search: the study, and samplers and pruners by their names."""
+"""Make Optuna's parts of a search: the study, and samplers and pruners by their names."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ KNOWN = {
 
 
 def check_search(settings: dict[str, Any], objectives: int) -> None:
-    """UsageError if a search cannot be as it is asked for."""
+    """Raise UsageError if a setting of the search is wrong, or Optuna is not installed."""
     for key in ("n_trials", "n_jobs"):
         value = settings[key]
         good = type(value) is int and value >= 1
@@ -48,7 +48,7 @@ def check_search(settings: dict[str, Any], objectives: int) -> None:
 
 @database_errors()
 def open_storage(url: str, name: str | None, directions: Sequence[str]) -> Any:
-    """Optuna's storage at a database URL; UsageError if its study of this name seeks otherwise."""
+    """Open Optuna's storage; UsageError if its study of this name has other directions."""
     storage = open_database(url)
     there = {study.study_name: study.directions for study in storage.get_all_studies()}
     found = [direction.name.lower() for direction in there.get(name, ())]
@@ -58,7 +58,7 @@ def open_storage(url: str, name: str | None, directions: Sequence[str]) -> Any:
 
 
 def open_study(manifest: Manifest, storage: Any) -> Any:
-    """The study of a sweep: a new one, or the one of this name that is there."""
+    """Return the study of a sweep: a new one, or the one of this name in the storage."""
     import optuna
 
     settings: dict[str, Any] = manifest.search or {}
@@ -69,12 +69,15 @@ def open_study(manifest: Manifest, storage: Any) -> Any:
         directions=[first, *(direction for _, direction in manifest.objective["others"])],
         load_if_exists=True,
     )
-    seed = derived_seed(settings["seed"], len(study.get_trials(deepcopy=False)))  # not those again
+    seed = derived_seed(
+        settings["seed"], len(study.get_trials(deepcopy=False))
+    )  # no setting again
     study.sampler = make_optuna_part("sampler", settings["sampler"], seed=seed)
     return study
 
 
 def best_trials(study: Any) -> list[Any]:
+    """Return the best trials of a study; none if no trial is complete."""
     from optuna.trial import TrialState
 
     done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
@@ -82,7 +85,7 @@ def best_trials(study: Any) -> list[Any]:
 
 
 def make_optuna_part(what: str, asked: Any, **given: Any) -> Any:
-    """One of Optuna's samplers or pruners, from a name or {name: ..., option: value}."""
+    """Return a sampler or pruner of Optuna, from a name or {name: ..., option: value}."""
     import optuna
 
     options = {str(k): v for k, v in asked.items()} if isinstance(asked, Mapping) else {}
