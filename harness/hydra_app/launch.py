@@ -192,7 +192,7 @@ def _manifest_in(directory: str | Path) -> Manifest | None:
 
 
 def _require_own_version(manifest: Manifest, directory: Path) -> None:
-    """UsageError if another version planned what is in a folder: its fingerprints are others."""
+    """Raise UsageError if another version planned a folder: its fingerprints differ."""
     by, this = manifest.numerics.get("harness"), version(DISTRIBUTION)
     resume = shlex.join(["harness", "resume", str(directory.absolute())])
     text = f"{directory}: planned by harness {by}, this is {this}\nto go on: {resume}"
