@@ -2,8 +2,10 @@
 
 import argparse
 import os
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.commands.train import run_and_report
 from harness.config import plugin_files
@@ -26,36 +28,38 @@ def main(arguments: list[str]) -> int:
         help="train with what is there now, where plugins, data or libraries have changed",
     )
     args = parser.parse_args(arguments)
-    folder, accept = args.folder.absolute(), args.accept_drift
+    folder = args.folder.absolute()
     manifest = read_manifest(folder)
     plugin_files.use_recorded_folders(manifest.folders)
-    go_on = go_on_searching if manifest.search is not None else go_on_training
-    return run_and_report(partial(go_on, folder, manifest, accept))
+    return run_and_report(partial(go_on, folder, manifest, args.accept_drift))
 
 
-def go_on_training(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:
-    """All that is to be known is in the folder."""
-    with Progress(len(manifest.runs), quiet=False) as progress:
-        return execute.carry_out(folder, progress=progress, accept_drift=accept_drift)
+def go_on(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:
+    """Train and publish what is missing, in the directory that the sweep was started in."""
+    try:
+        os.chdir(manifest.cwd)  # datasets and configs may be named by relative paths
+    except OSError as error:
+        if manifest.search is not None:
+            text = f"{manifest.cwd}, where the search was started: {error.strerror}"
+            raise UsageError(text) from error
+    if (search := manifest.search) is None:
+        with Progress(len(manifest.runs), quiet=False) as progress:
+            return execute.carry_out(folder, progress=progress, accept_drift=accept_drift)
+    return _repeat_search(folder, manifest.overrides, search, accept_drift)
 
 
-def go_on_searching(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:
-    """What a search tries next has to be composed: the same command again, in the same folder."""
+def _repeat_search(
+    folder: Path, overrides: Sequence[str], search: Mapping[str, Any], accept_drift: bool
+) -> Summary:
+    """Repeat the command of a search in its folder, since its next trials must be composed."""
     from harness.hydra_app.launch import launch
 
-    assert manifest.search is not None
-    try:
-        os.chdir(manifest.cwd)
-    except OSError as error:
-        raise UsageError(
-            f"{manifest.cwd}, where the search was started: {error.strerror}"
-        ) from error
     there = str(folder).replace("'", "\\'")
     return launch(
-        manifest.overrides,
+        overrides,
         multirun=True,
-        config_dir=manifest.search["config_dir"],
-        config_name=manifest.search["config_name"],
+        config_dir=search["config_dir"],
+        config_name=search["config_name"],
         place=[f"hydra.sweep.dir='{there}'"],
         accept_drift=accept_drift,
     )

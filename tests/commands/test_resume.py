@@ -110,6 +110,19 @@ def test_data_that_changed_are_told_and_recorded_if_accepted(launched, place, re
     assert "(17 rows)" in run.data.tags["harness.drift"]
 
 
+def test_a_table_named_by_a_relative_path_is_found_from_any_directory(place, capsys, monkeypatch):
+    rows = "".join(f"{i},{i % 7}\n" for i in range(20))
+    (place / "d.csv").write_text(f"a,y\n{rows}")
+    csv = ("dataset=csv", "dataset.path=d.csv", "dataset.target=y")
+    line = ["figures=none", "tracking.model=none", "epochs=2", *csv, "hydra.sweep.dir=here"]
+    assert harness(capsys, "-m", "seed=1,2", *line).code == 0
+    unfinish(folder := place / "here")
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir(place / "elsewhere")
+    assert harness(capsys, "resume", "../here").code == 0
+    assert len([*(folder / "results").glob("*.npz")]) == 2
+
+
 def test_a_search_is_compared_too(launched, mine, recorded_in, capsys):
     space = ["optimizer.learning_rate=interval(0.01,0.1)", "activation=mine"]
     folder = launched("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", *space)
