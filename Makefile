@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
 SWEEP := activation=sigmoid,tanh,relu optimizer.learning_rate=0.01,0.03,0.1,0.3 seed=0,1,2
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+SLOW := fault or browser or database or reference or docs or soak
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format install bench clean
+.PHONY: help demo test test-fast soak ruff lint format install bench clean
 
 help:  ## list these targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/' \
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' \
 	| while IFS='|' read -r target what; do printf '%-16s %s\n' "$$target" "$$what"; done
 
 demo: $(VENV)/installed  ## install if need be, then train a sweep of 36 runs and record it
@@ -20,14 +22,22 @@ demo: $(VENV)/installed  ## install if need be, then train a sweep of 36 runs an
 	@echo "To see its curves in the MLflow UI: $(BIN)/harness ui"
 
 # Tests see what users see: Python writes bytecode where this variable is empty.
-test: export PYTHONDONTWRITEBYTECODE :=
-test: lint  ## formatting, lint, types and all tests, as CI runs them
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+test test-fast soak: export PYTHONDONTWRITEBYTECODE :=
+test: ruff  ## formatting, lint, types and all tests, as CI runs them
+	@$(PYTEST) $(PYTEST_ARGS)
 
-lint: $(VENV)/installed-dev  ## ruff (format and lint) and mypy
+test-fast: ruff  ## the quick part, for every change: no servers, browsers, faults or docs
+	@$(PYTEST) -m "not ($(SLOW))" $(PYTEST_ARGS)
+
+soak: $(VENV)/installed-dev  ## hundreds of kills and every durable write, for a night
+	@$(PYTEST) -m soak $(PYTEST_ARGS)
+
+lint: ruff  ## ruff (format and lint) and mypy
+	@$(BIN)/mypy
+
+ruff: $(VENV)/installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 
 format: $(VENV)/installed-dev  ## lay out the code, and mend what ruff can mend
 	@$(BIN)/ruff format .

@@ -1,8 +1,9 @@
-"""What tests share: configs made by hand, and a folder to run in."""
+"""What tests share: configs made by hand, a folder to run in, and which markers a test has."""
 
 import copy
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,48 @@ PLAIN: dict[str, Any] = {
     "initializer": {"name": "normal"},
     "schedule": {"name": "constant"},
 }
+
+
+TESTS = Path(__file__).parent
+# The marker of all tests of a folder or a file; single tests are marked where they are.
+PLACES = {
+    "faults": "fault",
+    "tracking/test_publishing_in_time.py": "fault",
+    "docs/test_docs.py": "docs",
+    "docs/test_packaging.py": "docs",
+    "docs/test_presets.py": "docs",
+    "docs/test_types.py": "docs",
+    "commands/test_new.py": "docs",
+    "docs/test_benchmarks.py": "reference",
+    "plugins/test_references.py": "reference",
+}
+FIXTURES = {
+    "server": "database",
+    "server_on_postgresql": "database",
+    "postgresql": "database",
+    "database": "database",
+    "browser": "browser",
+}
+RUNS = pytest.StashKey[dict[str, set[str]]]()  # by test function: is it of `test`, of `soak`
+LONG = ("docs", "fault", "browser")  # these take longest, and begin first
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by where they are and what they use, and put the long ones first.
+
+    Workers of pytest-xdist take tests from each other's end: a long one there would be waited for.
+    """
+    runs = config.stash[RUNS] = {}
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        found = {PLACES.get(path.as_posix()), PLACES.get(path.parts[0])}
+        found |= {FIXTURES.get(name) for name in getattr(item, "fixturenames", ())}
+        for marker in found - {None}:
+            item.add_marker(marker)
+        run = "soak" if item.get_closest_marker("soak") else "test"
+        runs.setdefault(getattr(item, "originalname", item.name), set()).add(run)
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG)))
 
 
 def make_config(**changes: Any) -> dict[str, Any]:
@@ -148,7 +191,12 @@ def browser():
         yield launched
 
 
-@pytest.fixture(params=["sqlite", "server", "database", "server_on_postgresql"])
+SERVERS = ("server", "database", "server_on_postgresql")
+
+
+@pytest.fixture(
+    params=["sqlite", *(pytest.param(name, marks=pytest.mark.database) for name in SERVERS)]
+)
 def uri(request, workplace):
     """Each kind of store in turn: a new file, or one that others record in too."""
     if request.param == "sqlite":

@@ -58,6 +58,7 @@ def test_a_run_on_a_narrow_terminal_ends_with_the_same_lines(workplace, capsys, 
     assert (code, keys) == (0, ["runs", "best", "record", "folder", "look"])
 
 
+@pytest.mark.fault
 def test_a_terminal_that_is_closed_ends_a_sweep_tidily(place):
     mine, theirs = pty.openpty()
     line = ("-m", *SHORT, "epochs=1,100000000", "hydra.sweep.dir=here")
@@ -101,6 +102,7 @@ def test_under_nohup_a_closed_terminal_is_ignored(left):
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
+@pytest.mark.fault
 def test_two_sweeps_started_at_once_in_one_folder_do_not_meet(workplace):
     line = ["-m", "seed=1,2", *SHORT]
     both = [forks.start(*line, cwd=workplace, env=variables()) for _ in range(2)]
@@ -165,6 +167,7 @@ def test_files_are_completed(complete, workplace):
     assert complete("harness dataset=csv dataset.path=./da") == ["dataset.path=./data.csv"]
 
 
+@pytest.mark.docs
 def test_the_script_for_bash_works_in_bash(workplace):
     script = """
     eval "$(harness -sc install=bash)" || exit 1

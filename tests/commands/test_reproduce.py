@@ -190,6 +190,7 @@ def test_a_run_diverges_again_at_the_same_epoch(place, capsys):
     assert lines[-1] == f"verdict: {said}"
 
 
+@pytest.mark.fault
 def test_another_core_type_is_told_and_is_the_same_or_nearly(place, store):
     run_id = recorded("epochs=20", "model.hidden=[32]")
     done = harness_afresh(
@@ -230,6 +231,7 @@ def test_where_nothing_is_recorded_it_says_so(workplace, capsys):
     assert "no MLflow store at" in refused(capsys, "reproduce", "0" * 32)
 
 
+@pytest.mark.fault
 def test_an_interrupted_one_ends_quietly(place, store):
     run_id = recorded()
     rewritten(run_id, place, epochs=100_000_000)

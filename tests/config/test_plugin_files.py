@@ -89,6 +89,7 @@ def test_several_folders_may_be_asked_for(mine, workplace, capsys, monkeypatch):
     ]
 
 
+@pytest.mark.fault
 def test_it_is_swept_by_worker_processes_and_recorded_with_its_source(place, mine, launched):
     engine = ("hydra.launcher.engine=processes", "hydra.launcher.workers=2")
     folder = launched(

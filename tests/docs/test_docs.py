@@ -30,6 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     made = Environment(tmp_path_factory.mktemp("environment"))
     made.borrow(editable=True)
     made.script("harness", forks.command(made.bin / "python", made.packages))
+    made.script("warm-python", forks.command(made.bin / "python", made.packages, script=True))
     made.script(
         "pip",
         f"#!{made.bin / 'python'}\n"

@@ -102,6 +102,7 @@ def same(a, b):
     return timeless[0] == timeless[1] and a.outcome == b.outcome
 
 
+@pytest.mark.fault
 @every_engine
 def test_runs_have_the_same_bits_on_every_engine(engine, tmp_path):
     works = [
@@ -115,6 +116,7 @@ def test_runs_have_the_same_bits_on_every_engine(engine, tmp_path):
     assert all(same(came[name], alone[name]) for name in alone)
 
 
+@pytest.mark.fault
 @every_engine
 def test_a_stack_whose_worker_dies_is_tried_once_more(engine, deadly, tmp_path):
     """What is lost for good says why: here by an error that is no run's."""
@@ -131,6 +133,7 @@ def test_a_stack_whose_worker_dies_is_tried_once_more(engine, deadly, tmp_path):
     assert "UsageError: hydra.sweeper.pruner: there is no 'best'" in lost.reason
 
 
+@pytest.mark.fault
 def test_a_stack_that_cannot_be_sent_costs_other_workers_nothing(tmp_path):
     from harness.engines.processes import WorkerPool
 
@@ -145,6 +148,7 @@ def test_a_stack_that_cannot_be_sent_costs_other_workers_nothing(tmp_path):
         crew.close()
 
 
+@pytest.mark.fault
 def test_only_a_stack_that_is_lost_twice_fails(deadly, place, capsys):
     line = ["hydra.launcher.engine=processes", "hydra.launcher.workers=2", "hydra.sweep.dir=here"]
     sizes = "model.hidden=[3],[4],[5]"
@@ -155,12 +159,14 @@ def test_only_a_stack_that_is_lost_twice_fails(deadly, place, capsys):
     assert "Traceback" not in done.err
 
 
+@pytest.mark.fault
 @every_engine
 def test_workers_have_one_thread(engine, deadly, tmp_path):
     came = finals(engine.train([work(make_config(activation={"name": "one"}))], str(tmp_path)))
     assert [(r.outcome, r.reason) for r in came.values()] == [("ok", "")]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("engine", ENGINES[:2], ids=lambda engine: engine.engine)
 def test_long_stacks_are_seen_before_they_end(engine, tmp_path):
     config = make_config(epochs=3000, tracking__log_every=None)
@@ -169,6 +175,7 @@ def test_long_stacks_are_seen_before_they_end(engine, tmp_path):
     assert outcomes[-1] == "ok"
 
 
+@pytest.mark.fault
 def test_an_engine_is_asked_for_more_only_when_a_worker_is_free(tmp_path):
     given = []
 
@@ -206,6 +213,7 @@ LONG = ["-m", "seed=1,2", "epochs=1000000", "figures=none", "hydra.sweep.dir=her
 LONG += ["hydra.launcher.engine=processes", "hydra.launcher.workers=2"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
 def test_workers_go_with_the_sweep_however_it_ends(place, number):
     sweep = forks.start(*LONG, cwd=place, env=dict(os.environ))

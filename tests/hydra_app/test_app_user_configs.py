@@ -138,6 +138,7 @@ def test_what_is_swept_in_a_preset_can_be_set_on_the_command_line(place, launche
     ]
 
 
+@pytest.mark.database
 def test_a_server_named_by_the_environment_is_used_and_kept_out_of_what_is_recorded(
     place, launched, store, capsys, monkeypatch
 ):

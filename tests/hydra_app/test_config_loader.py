@@ -47,7 +47,6 @@ VALUES = {
 DICTS = ["{hidden: [3]}", "{learning_rate: 0.2}", "{slope: 0.1, nothing: 1}", "{}", "{name: x}"]
 ADDED = ["nothing", "activation.slope", "tracking.tags.a", "optimizer", "dataset@other", "seed"]
 OTHERS = ["seed=1,2", "hydra/launcher=basic", "optimizer@here=adam", "a b=1", "x", "=1"]
-MANY = 1000
 
 
 def override(rng):
@@ -137,10 +136,11 @@ def loaders(workplace):
         yield FastLoader(Spy(own)), own, master
 
 
-def test_a_thousand_random_jobs_are_composed_as_hydra_composes_them(loaders):
+@pytest.mark.parametrize("many", [200, pytest.param(1000, marks=pytest.mark.soak)])
+def test_random_jobs_are_composed_as_hydra_composes_them(loaders, many):
     fast, own, master = loaders
     rng, kinds = random.Random(0), Counter()
-    for _ in range(MANY):
+    for _ in range(many):
         lines = [override(rng) for _ in range(rng.randint(0, 8))]
         fast._loader.asked = lines
         given = outcome(fast.load_sweep_config, master, lines)
@@ -148,7 +148,7 @@ def test_a_thousand_random_jobs_are_composed_as_hydra_composes_them(loaders):
         kinds["handed back" if handed_back else "fast"] += 1
         assert given == outcome(fast.lend_sweep_config, master, lines), lines
         assert handed_back or given == outcome(own.load_sweep_config, master, lines), lines
-    assert min(kinds.values()) > MANY / 8, kinds
+    assert min(kinds.values()) > many / 8, kinds
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_hydras_files_of_a_job_have_the_text_that_hydra_gives_them(loaders, tmp_
         "dtype=float32",
     ]
     odd += ["tracking.run_name='a # b: c\\' ü'", "tracking.uri='" + "long words " * 30 + "'"]
-    for number in range(60):
+    for number in range(30):
         lines = [override(rng) for _ in range(rng.randint(0, 5))] + rng.sample(odd, 2)
         try:
             cfg = fast.lend_sweep_config(master, lines)
@@ -203,7 +203,7 @@ def test_hydras_files_of_a_job_have_the_text_that_hydra_gives_them(loaders, tmp_
         ):
             text = (tmp_path / f"{number}/{name}.yaml").read_text()
             assert text == OmegaConf.to_yaml(node)
-    assert len([*tmp_path.iterdir()]) > 20
+    assert len([*tmp_path.iterdir()]) > 10
 
 
 def test_jobs_share_nothing_that_can_be_changed(loaders):

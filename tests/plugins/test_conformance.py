@@ -43,6 +43,11 @@ COMPARED = {
 
 
 def installed(kind):
+    """Return the plugins of a kind, each setting once: a plugin that is equal is shown alike."""
+    return {repr(plugin): plugin for plugin in configured(kind)}.values()
+
+
+def configured(kind):
     """All plugins of a kind; csv, which needs fields, with those given here."""
     for name in plugin_names(kind):
         with suppress(Skip):

@@ -80,6 +80,7 @@ def test_no_address_of_a_database_is_refused(workplace, capsys):
     assert "hydra.sweeper.storage=nowhere: " in refused(capsys, *stored("nowhere"))
 
 
+@pytest.mark.fault
 def test_many_may_begin_at_once_with_a_database_that_is_not_there_yet(tmp_path):
     for number in range(3):
         path = tmp_path / f"{number}.db"
@@ -90,6 +91,7 @@ def test_many_may_begin_at_once_with_a_database_that_is_not_there_yet(tmp_path):
         assert len(database(path, "SELECT * FROM version_info")) == 1
 
 
+@pytest.mark.fault
 def test_two_programs_at_once_share_the_trials_of_a_study(place, store):
     url, env = f"sqlite:///{place}/shared.db", variables(MLFLOW_TRACKING_URI=store)
     more = ("hydra.sweeper.n_trials=12", "hydra.sweeper.n_jobs=1", "hydra.sweeper.study_name=s")
@@ -109,6 +111,7 @@ def test_a_study_that_looks_for_something_else_is_refused(workplace, capsys):
     assert "hydra.sweeper.study_name=mine: that study's directions are ['maximize']" in said
 
 
+@pytest.mark.fault
 def test_a_database_that_fails_in_the_middle_costs_nothing_that_is_trained(place, capsys):
     path = place / "studies.db"
     url = f"sqlite:///{path}"
@@ -139,6 +142,7 @@ def test_a_database_that_fails_in_the_middle_costs_nothing_that_is_trained(place
     assert [trial.state.name for trial in told] == ["COMPLETE"] * 6
 
 
+@pytest.mark.fault
 def test_two_resumes_at_once_of_a_killed_search_do_it_once_and_ask_for_no_more(place, capsys):
     line = ["-m", *OPTUNA, RATE, "epochs=4000", "hydra.sweeper.n_trials=8"]
     going = forks.start(*line, "hydra.sweeper.n_jobs=2", cwd=place, env=dict(os.environ))

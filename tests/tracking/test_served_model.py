@@ -163,6 +163,7 @@ def test_it_is_kept_on_a_server(keep, load, server, monkeypatch):
     assert np.abs(load(run_id).predict(data.x).to_numpy() - predict(data.x)).max() <= 1e-12
 
 
+@pytest.mark.database
 def test_mlflow_serves_it(keep, tmp_path):
     run_id, data, predict = keep(CLASSES)
     env = os.environ | {

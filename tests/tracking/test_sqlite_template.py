@@ -165,6 +165,7 @@ def test_what_a_store_that_was_moved_away_left_behind_is_not_believed(tmp_path, 
     assert dump(made(path.parent)) == right
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("names", ["aa", "ab"])
 def test_two_programs_make_one_store_and_one_template(tmp_path, cache, start, names):
     paths = [tmp_path / name / "mlflow.db" for name in names]
@@ -175,6 +176,7 @@ def test_two_programs_make_one_store_and_one_template(tmp_path, cache, start, na
     assert dump(made(tmp_path / "c")) == dump(paths[0]) == dump(paths[1])
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kills", [2, pytest.param(None, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("filled", [False, True], ids=["cold", "warm"])
 def test_a_store_whose_making_was_killed_at_any_step_is_made_again(

@@ -20,6 +20,9 @@ from harness.tracking.sweep_recorder import SweepRecorder
 from tests.support.recorded import PARAMS, QUIET, START, files, manifest, planned, result
 
 pytestmark = QUIET
+# For tests that do not differ by what is behind the server; others have all kinds of `uri`.
+BOTH = ["sqlite", pytest.param("server", marks=pytest.mark.database)]
+sqlite_and_server = pytest.mark.parametrize("uri", BOTH, indirect=True)
 
 
 def publish_all(uri, tmp_path, sweep, outcome="ok"):
@@ -77,6 +80,7 @@ def test_a_sweep_is_a_parent_and_its_runs(uri, tmp_path):
         assert parts == {"train": "train-digest", "validation": "validation-digest"}
 
 
+@sqlite_and_server
 def test_a_run_comes_back_as_it_was(uri, tmp_path):
     sweep = manifest(tmp_path, 1, single=True)
     publisher = publish_all(uri, tmp_path, sweep)
@@ -123,6 +127,7 @@ def rows(tmp_path):
         return {t: base.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables}
 
 
+@sqlite_and_server
 def test_a_long_run_is_seen_while_it_runs(uri, tmp_path):
     sweep = manifest(tmp_path, 1)
     publisher = SweepRecorder(uri, sweep, tmp_path)
@@ -168,6 +173,7 @@ def test_the_status_is_true(server, tmp_path, outcome, status):
     assert (run.info.status, run.data.tags["harness.outcome"]) == (status, outcome)
 
 
+@sqlite_and_server
 def test_the_parent_shows_the_leaderboard(uri, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # load_table asks there
     publisher = publish_all(uri, tmp_path, manifest(tmp_path))

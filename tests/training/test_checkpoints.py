@@ -33,6 +33,7 @@ def resumed(epoch, config):
     return kept["a"], last(train_stack(["a"], [config], None, None, kept))[0]
 
 
+@pytest.mark.fault
 @settings(max_examples=25)
 @given(
     shared=SHARED,
