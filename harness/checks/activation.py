@@ -10,11 +10,13 @@ from harness.checks.kit import (
     Kind,
     Skip,
     expect,
+    expect_array,
     expect_like,
     expect_near,
     expect_no_warning,
     expect_same,
     expect_slope,
+    varied,
 )
 from harness.contracts import Array
 from harness.numerics import takes_out
@@ -24,8 +26,9 @@ HEADING = "Activations"
 
 def use(activation: Any, case: Case, call: Call) -> dict[str, Array]:
     z = case.normal("z", 5, 4, scale=3)
-    h = call(activation, z)
-    return {"h": h, "derivative": call(activation.derivative, z, h)}
+    h = expect_array("__call__(z)", call(activation, z), z.shape, HEADING)
+    slope = call(activation.derivative, z, h)
+    return {"h": h, "derivative": expect_array("derivative(z, h)", slope, z.shape, HEADING)}
 
 
 KIND = Kind("activation", use, HEADING, ndim=3)
@@ -45,9 +48,16 @@ def check_activation_takes_any_shape(activation: Any) -> None:
 
 
 def check_activation_derivative_is_its_slope(activation: Any) -> None:
+    """Other values of its float fields too: a factor that is 1 by default is easily forgotten."""
     z = np.linspace(-8, 8, 257) + 0.0123  # off the kinks, which lie at round numbers
-    slope = activation.derivative(z, activation(z))
-    expect_slope("derivative(z, h)", slope, lambda nudge: activation(z + nudge), HEADING)
+    for each in dict.fromkeys(varied(activation)):
+        slope = each.derivative(z, each(z))
+        what = "derivative(z, h)" if each == activation else f"derivative(z, h) of {each!r}"
+
+        def along(nudge: float, each: Any = each) -> Array:
+            return np.asarray(each(z + nudge))
+
+        expect_slope(what, slope, along, HEADING, lambda at: f"z = {z[at]:.6g}")
 
 
 def check_activation_is_finite_far_out(activation: Any) -> None:

@@ -1,22 +1,26 @@
 """What a dataset must do: finite examples with names, one row each."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from harness.checks.kit import Call, Case, Kind, expect
+from harness.checks.kit import Call, Case, Kind, expect, plainly
 from harness.contracts import Array, Data
 
 HEADING = "Datasets"
 
 
-def load(dataset: Any) -> Data:
-    made: Data = dataset.load(Case().rng("data"))
-    return made
+def load(dataset: Any, case: Case = Case(), call: Call = plainly) -> Data:  # noqa: B008
+    """Load it; Failure unless that gives Data of two arrays."""
+    data = call(dataset.load, case.rng("data"))
+    good = isinstance(data, Data) and all(isinstance(a, np.ndarray) for a in (data.x, data.y))
+    came = f"{type(data).__name__} {data!r:.60}"
+    expect(good, "load returns Data(x, y, task, …), x and y arrays", came, HEADING)
+    return cast(Data, data)
 
 
 def use(dataset: Any, case: Case, call: Call) -> dict[str, Array]:
-    data = call(dataset.load, case.rng("data"))
+    data = load(dataset, case, call)
     return {"x": data.x, "y": data.y}
 
 

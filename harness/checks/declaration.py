@@ -8,9 +8,10 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from harness import contracts
 from harness.checks.kit import FIELDS, Kind, expect
+from harness.config.registry import CLASS_ATTRIBUTES, required_methods
 
+CLASS_VARIABLES = {"task", *CLASS_ATTRIBUTES.values()}  # checks of their kinds look at them
 PLAIN = (float, int, str, bool, types.NoneType)
 
 
@@ -21,15 +22,22 @@ def check_plugin_is_a_frozen_dataclass(plugin: Any, kind: Kind) -> None:
 
 
 def check_plugin_has_the_methods_of_its_kind(plugin: Any, kind: Kind) -> None:
-    protocol = getattr(contracts, kind.name.capitalize())
-    for name in _methods(protocol):
+    for name in required_methods(kind.name, type(plugin)):
         there = callable(getattr(plugin, name, None))
         expect(there, f"a method `{name}`", "none of that name", kind.heading)
 
 
-def _methods(protocol: type) -> list[str]:
-    known = vars(protocol).items()
-    return [n for n, v in known if inspect.isfunction(v) and (n == "__call__" or n[0] != "_")]
+def check_plugin_annotates_its_fields(plugin: Any, kind: Kind) -> None:
+    """What has no annotation is no field: no config reaches it."""
+    for cls in type(plugin).__mro__[:-1]:
+        for name, value in vars(cls).items():
+            constant = name.startswith("_") or name.isupper() or name in CLASS_VARIABLES
+            method = callable(value) or hasattr(value, "__get__")
+            known = any(name in inspect.get_annotations(each) for each in type(plugin).__mro__)
+            shown = f"{name} = {value!r:.40}"
+            what = f"an annotation, as in `{name}: {type(value).__name__} = {value!r:.40}`"
+            good = constant or method or known
+            expect(good, what, f"`{shown}`, which is no field", FIELDS)
 
 
 def check_plugin_types_its_fields(plugin: Any, kind: Kind) -> None:

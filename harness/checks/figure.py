@@ -46,6 +46,8 @@ def sketch(figure: Any, result: Any) -> Array:
         sheet.set_layout_engine("none")
         sheet.set_dpi(40)
         page = figure.draw(result, sheet)
+        good = page is None or isinstance(page, str)
+        expect(good, "draw returns None, or an HTML page as text", type(page).__name__, HEADING)
         if page is None:
             sheet.canvas.draw()
             picture = np.array(sheet.canvas.buffer_rgba())

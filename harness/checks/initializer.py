@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.checks.kit import Call, Case, Kind, expect, expect_like
+from harness.checks.kit import Call, Case, Kind, expect, expect_array, expect_like
 from harness.contracts import Array
 
 HEADING = "Initializers"
 
 
 def use(initializer: Any, case: Case, call: Call) -> dict[str, Array]:
-    return {"weights": call(initializer, case.rng("weights"), 5, 4)}
+    weights = call(initializer, case.rng("weights"), 5, 4)
+    return {"weights": expect_array("__call__(rng, 5, 4)", weights, (6, 4), HEADING)}
 
 
 KIND = Kind("initializer", use, HEADING)

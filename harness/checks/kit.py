@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 import unittest
 import warnings
 import zlib
@@ -29,28 +30,71 @@ class Skip(unittest.SkipTest):  # which pytest and unittest take for a skip
 def expect(good: Any, expected: str, came: Any, heading: str) -> None:
     """Failure with these words, unless it is so."""
     if not good:
-        raise Failure(
-            f"expected: {expected}\ncame: {came}\ncontract: docs/plugins.md, {heading!r}"
-        )
+        text = plain_numbers(f"expected: {expected}\ncame: {came}")
+        raise Failure(f"{text}\ncontract: docs/plugins.md, {heading!r}")
+
+
+def plain_numbers(text: str) -> str:
+    """Return the text with NumPy's scalars as plain numbers: 0.5, not np.float64(0.5)."""
+    return re.sub(r"\bnp\.(?:\w+\(([^()]*)\)|(True|False)_)", r"\1\2", text)
+
+
+def expect_array(what: str, came: Any, shape: tuple[int, ...], heading: str) -> Array:
+    """Return what a method gave; Failure unless it is an array of this shape, of any dtype."""
+    given = f"an array {came.shape}" if isinstance(came, np.ndarray) else _brief(came)
+    expect(given == f"an array {shape}", f"{what} returns an array {shape}", given, heading)
+    return np.asarray(came)
+
+
+def expect_pair(what: str, came: Any, heading: str) -> tuple[Any, Any]:
+    """Return the two things that a method gave; Failure unless it is a tuple of two."""
+    good = isinstance(came, tuple) and len(came) == 2
+    given = f"a tuple of {len(came)}" if isinstance(came, tuple) else _brief(came)
+    expect(good, f"{what}, a tuple of two", given, heading)
+    return came[0], came[1]
+
+
+def expect_arrays(what: str, came: Any, heading: str) -> list[Array]:
+    """Return what a method gave; Failure unless it is a list of arrays."""
+    good = isinstance(came, list | tuple) and all(isinstance(each, np.ndarray) for each in came)
+    expect(good, f"{what} returns a list of arrays", _brief(came), heading)
+    return [*came]
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array {value.shape}"
+    return "None" if value is None else f"{type(value).__name__} {value!r:.60}"
 
 
 def expect_like(what: str, came: Any, shape: tuple[int, ...], dtype: Any, heading: str) -> None:
     """Failure unless it is an array of this shape and dtype."""
     due = f"{np.dtype(dtype)} {shape}"
     is_array = isinstance(came, np.ndarray)
-    given = f"{came.dtype} {came.shape}" if is_array else f"{type(came).__name__} {came!r:.60}"
+    given = f"{came.dtype} {came.shape}" if is_array else _brief(came)
     expect(given == due, f"{what} is an array, {due}", given, heading)
 
 
-def expect_near(what: str, came: Any, due: Any, heading: str, tolerance: float = 1e-6) -> None:
-    """Failure that shows where two arrays differ most, if by more than the tolerance."""
+def expect_near(
+    what: str,
+    came: Any,
+    due: Any,
+    heading: str,
+    tolerance: float = 1e-6,
+    place: Call | None = None,
+) -> None:
+    """Failure that shows where two arrays differ most, if by more than the tolerance.
+
+    `place` says in words where an index is; without it the index itself is shown.
+    """
     came, due = np.broadcast_arrays(came, due)
     with np.errstate(all="ignore"):
         excess = np.abs(came - due) - tolerance * (1 + np.abs(due))
     excess = np.where(np.isnan(excess), np.inf, excess)
     if excess.size and excess.max() > 0:
         at = np.unravel_index(excess.argmax(), excess.shape)
-        expect(False, f"{what}{_place(at)} = {due[at]:.9g}", f"{came[at]:.9g}", heading)
+        where = _place(at) if place is None else f" at {place(at)}"
+        expect(False, f"{what}{where} = {due[at]:.9g}", f"{came[at]:.9g}", heading)
 
 
 def expect_same(what: str, came: Array, due: Array, heading: str) -> None:
@@ -62,7 +106,9 @@ def expect_same(what: str, came: Array, due: Array, heading: str) -> None:
         expect(False, f"{what}{_place(at)} = {due[at]!r}", repr(came[at]), heading)
 
 
-def expect_slope(what: str, slope: Array, along: Call, heading: str) -> None:
+def expect_slope(
+    what: str, slope: Array, along: Call, heading: str, place: Call | None = None
+) -> None:
     """Failure unless the slope is that of along(nudge) at nudge = 0, by central differences.
 
     Of several steps the one that agrees best counts, for a kink may lie near a point.
@@ -70,7 +116,7 @@ def expect_slope(what: str, slope: Array, along: Call, heading: str) -> None:
     numeric = np.stack([(along(step) - along(-step)) / (2 * step) for step in STEPS])
     best = np.abs(numeric - slope).argmin(axis=0)
     due = np.take_along_axis(numeric, best[None], axis=0)[0]
-    expect_near(f"{what} by central differences", slope, due, heading)
+    expect_near(f"{what} by central differences", slope, due, heading, place=place)
 
 
 @contextlib.contextmanager

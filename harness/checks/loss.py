@@ -10,6 +10,7 @@ from harness.checks.kit import (
     Kind,
     Skip,
     expect,
+    expect_array,
     expect_class_variable,
     expect_like,
     expect_near,
@@ -36,13 +37,17 @@ def scene(loss: Any, case: Case, n: int = 9) -> tuple[Array, Array]:
 def use(loss: Any, case: Case, call: Call) -> dict[str, Array]:
     prediction, y = scene(loss, case, 150)
     shared = np.broadcast_to(scene(loss, case._replace(members=(0,)), 150)[1][0], y.shape)
+    runs = prediction.shape[:1]
+    value, slope = call(loss, prediction, y), call(loss.gradient, prediction, y)
     made = {
-        "loss": call(loss, prediction, y),
-        "gradient": call(loss.gradient, prediction, y),
+        "loss": expect_array("__call__(prediction, y)", value, runs, HEADING),
+        "gradient": expect_array("gradient(prediction, y)", slope, prediction.shape, HEADING),
         "loss of a y that all runs share": call(loss, prediction, shared),
     }
     if loss.task != "regression":
-        made["probabilities"] = call(loss.probabilities, prediction)
+        shape = (*y.shape[:2], max(y.shape[2], 2))
+        likely = call(loss.probabilities, prediction)
+        made["probabilities"] = expect_array("probabilities(prediction)", likely, shape, HEADING)
     return made
 
 
@@ -77,10 +82,13 @@ def check_loss_gradient_is_its_slope(loss: Any) -> None:
             nudge = np.zeros_like(prediction)
             nudge[(slice(None), *at)] = 1
             expect_slope(
-                f"the gradient at example {at[0]}, output {at[1]} of run",
+                f"the gradient of {n} examples",
                 gradient[(slice(None), *at)],
                 lambda step, p=prediction, y=y, nudge=nudge: many(p + step * nudge, y),
                 HEADING,
+                lambda run, p=prediction, y=y, at=at: (
+                    f"prediction = {p[(*run, *at)]:.6g}, y = {y[(*run, *at)]:.6g}"
+                ),
             )
 
 

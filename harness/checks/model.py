@@ -11,8 +11,11 @@ from harness.checks.kit import (
     Case,
     Kind,
     expect,
+    expect_array,
+    expect_arrays,
     expect_like,
     expect_near,
+    expect_pair,
     expect_same,
     expect_slope,
     plainly,
@@ -23,6 +26,7 @@ from harness.training.stack import columns
 from harness.training.weights import Shapes, join_weights, split_weights
 
 HEADING = "Models"
+FORWARD = "forward returns (prediction, cache)"
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,11 @@ class Net:
     """A model with weights for the runs of a case; its methods are called as the loop does."""
 
     def __init__(self, model: Any, case: Case, features: int = 3, outputs: int = 2) -> None:
-        self.model, self.case = model, case
-        made = [model.init(case.rng("w", r), drawn, features, outputs) for r in case.members]
+        self.model, self.case, self.outputs = model, case, outputs
+        made = [
+            expect_arrays("init", model.init(case.rng("w", r), drawn, features, outputs), HEADING)
+            for r in case.members
+        ]
         self.shapes: Shapes = [array.shape for array in made[0]]
         rows = join_weights([np.stack(layer) for layer in zip(*made, strict=True)])
         self.rows = (rows + case.normal("shift", rows.shape[1], scale=0.2)).astype(case.dtype)
@@ -66,13 +73,18 @@ class Net:
         """Predictions, and the cache in its box."""
 
         def method(layers: Arrays, x: Array, activation: Any) -> tuple[Array, Cache]:
-            prediction, cache = self.model.forward(layers, x, activation, uniform)
-            return prediction, Cache(cache)
+            came = self.model.forward(layers, x, activation, uniform)
+            prediction, cache = expect_pair(FORWARD, came, HEADING)
+            shape = (*x.shape[:2], self.outputs)
+            return expect_array("forward's prediction", prediction, shape, HEADING), Cache(cache)
 
         return call(method, split_weights(rows, self.shapes), x, self.activation)
 
     def backward(self, cache: Cache, delta: Array, call: Call = plainly) -> Arrays:
-        arrays: Arrays = call(lambda delta: self.model.backward(cache.inner, delta), delta)
+        came = call(lambda delta: self.model.backward(cache.inner, delta), delta)
+        arrays = expect_arrays("backward", came, HEADING)
+        count = f"{len(self.shapes)} arrays, as there are weights"
+        expect(len(arrays) == len(self.shapes), count, f"{len(arrays)}", HEADING)
         return arrays
 
 

@@ -12,7 +12,9 @@ from harness.checks.kit import (
     arrays_in,
     changed,
     expect,
+    expect_array,
     expect_like,
+    expect_pair,
     expect_same,
     plainly,
     varied,
@@ -21,6 +23,7 @@ from harness.contracts import Array
 from harness.training.stack import by_leaf, columns
 
 HEADING = "Optimizers"
+UPDATE = "update returns (change, state)"
 RATES = (0.001, 0.01, 0.1, 0.3)
 
 
@@ -33,7 +36,8 @@ def descend(
     optimizer: Any, weights: Array, state: Any, steps: range, call: Call
 ) -> tuple[Array, Any]:
     for step in steps:
-        change, state = call(optimizer.update, slope(weights, step), state, weights)
+        came = call(optimizer.update, slope(weights, step), state, weights)
+        change, state = expect_pair(UPDATE, came, HEADING)
         weights = weights + change
     return weights, state
 
@@ -41,7 +45,10 @@ def descend(
 def use(optimizer: Any, case: Case, call: Call) -> dict[str, Array]:
     weights = case.normal("weights", 11)
     state = call(optimizer.init, weights)
-    change, _ = call(optimizer.update, slope(weights, 0), state, weights)
+    came = call(optimizer.update, slope(weights, 0), state, weights)
+    change = expect_array(
+        "update's change", expect_pair(UPDATE, came, HEADING)[0], weights.shape, HEADING
+    )
     weights, state = descend(optimizer, weights, state, range(12), call)
     leaves = {f"state, array {i},": leaf for i, leaf in enumerate(arrays_in(state))}
     return {"change": change, "weights after 12 steps": weights, **leaves}

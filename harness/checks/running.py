@@ -1,23 +1,27 @@
 """Runs checks: on installed plugins for the command line, on instances for pytest."""
 
+import inspect
 import traceback
 import typing
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields
 from enum import Enum
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.checks import declaration, purity, rows
-from harness.checks.kit import Failure, Kind, Skip, changed
+from harness.checks.kit import Case, Failure, Kind, Skip, changed, plain_numbers
 from harness.config.registry import load_plugin
 from harness.errors import PluginError
 
 Check = Callable[[Any], None]
+LIBRARIES = {Path(__file__).parent.parent, Path(np.__file__).parent}  # no plugin is in them
 NO_ROWS = ("initializer", "dataset", "figure")
 
 
@@ -68,7 +72,7 @@ def _text(value: Any) -> str:
     return str(value.name if isinstance(value, Enum) else value).replace(" ", "")
 
 
-def quietly(check: Check, plugin: Any) -> None:
+def quietly(check: Callable[[Any], Any], plugin: Any) -> None:
     """A check as the training loop works: what is out of range gives inf or NaN, no warning."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -112,15 +116,17 @@ def report(kind: str, name: str) -> Iterator[Outcome]:
     except Skip as skip:
         yield Outcome(title, "all", "skipped", str(skip))
     except PluginError as error:
-        yield Outcome(title, "can_be_imported", "failed", str(error))
+        where = "" if error.__cause__ is None else _raised_in(error.__cause__, None)
+        yield Outcome(title, "can_be_imported", "failed", f"{error}{where}")
     except Exception as error:
-        yield Outcome(title, "has_usable_defaults", "failed", _told(error))
+        plugin = load_plugin(kind, name)
+        yield Outcome(title, "has_usable_defaults", "failed", format_exception(error, plugin))
     else:
         for plugin in plugins:
             settings = label(plugin).partition("-")[2]
             shown = f"{title} {settings}" if settings else title
             for check_name, check in checks_of(kind).items():
-                yield Outcome(shown, check_name, *outcome(check, plugin))
+                yield Outcome(shown, check_name, *outcome(check, plugin, kind))
 
 
 def instances(kind: str, name: str) -> list[Any]:
@@ -133,8 +139,12 @@ def instances(kind: str, name: str) -> list[Any]:
     return variants(cls())
 
 
-def outcome(check: Check, plugin: Any) -> tuple[str, str]:
-    """How a check of a plugin ends, and why."""
+def outcome(check: Check, plugin: Any, kind: str) -> tuple[str, str]:
+    """Return how a check of a plugin ends ("passed", "failed" or "skipped"), and why.
+
+    Where a method returns something else than the contract asks for, the check itself may raise:
+    the reason is then what that method is expected to return.
+    """
     try:
         quietly(check, plugin)
     except Skip as skip:
@@ -142,10 +152,35 @@ def outcome(check: Check, plugin: Any) -> tuple[str, str]:
     except Failure as failure:
         return "failed", str(failure)
     except (Exception, SystemExit) as error:
-        return "failed", _told(error)
+        known: Kind = import_module(f"harness.checks.{kind}").KIND
+        with suppress(Exception, SystemExit):
+            try:
+                quietly(partial(known.used, case=Case()), plugin)
+            except Failure as failure:
+                return "failed", str(failure)
+        return "failed", format_exception(error, type(plugin))
     return "passed", ""
 
 
-def _told(error: BaseException) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error}\nraised in {last.filename}, line {last.lineno}"
+def format_exception(error: BaseException, plugin: type) -> str:
+    """Return what was raised, and the line of the plugin's own source that it comes from."""
+    text = plain_numbers(f"{type(error).__name__}: {error}")
+    return text + _raised_in(error, plugin)
+
+
+def _raised_in(error: BaseException, plugin: type | None) -> str:
+    """Return "raised in FILE, line N": the plugin's file, or one beside it, if it was there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    folders = set()
+    for cls in () if plugin is None else plugin.__mro__:
+        with suppress(OSError, TypeError):  # of built-in classes there is no file
+            folders.add(Path(inspect.getfile(cls)).parent)
+    own = [f for f in frames if Path(f.filename).parent in folders]
+    foreign = [
+        f
+        for f in frames
+        if f.filename[0] != "<" and LIBRARIES.isdisjoint(Path(f.filename).parents)
+    ]
+    if found := own or foreign:
+        return f"\nraised in {found[-1].filename}, line {found[-1].lineno}"
+    return "" if plugin is None else f"\nraised by what {inspect.getfile(plugin)} returned"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.checks.kit import Call, Case, Kind, expect, expect_like
+from harness.checks.kit import Call, Case, Kind, expect, expect_array, expect_like
 from harness.contracts import Array
 
 HEADING = "Schedules"
@@ -13,7 +13,9 @@ HEADING = "Schedules"
 def use(schedule: Any, case: Case, call: Call) -> dict[str, Array]:
     runs, total = len(case.members), 40 + case.seed
     steps = [np.full((runs, 1), step, case.dtype) for step in range(total)]
-    factors = [call(schedule, step, np.full_like(step, total)) for step in steps]
+    came = [call(schedule, step, np.full_like(step, total)) for step in steps]
+    what = "__call__(step, total_steps)"
+    factors = [expect_array(what, each, (runs, 1), HEADING) for each in came]
     return {"factor": factors[7], "factors of a run": np.concatenate(factors, axis=1)}
 
 

@@ -41,17 +41,26 @@ def _plugins(what: str) -> list[tuple[str, str]]:
 def _summed(
     outcomes: Iterable[Outcome], tally: Counter[str], in_detail: bool
 ) -> Iterator[Outcome]:
-    """Each outcome, or one for all that passed of a plugin; the tally counts them all."""
-    for plugin, group in groupby(outcomes, key=lambda outcome: outcome.plugin):
-        passed = 0
+    """Yield each outcome, or one for equal failures of a plugin, and one for all that passed.
+
+    The tally counts them all.
+    """
+    for _, group in groupby(outcomes, key=lambda outcome: outcome.plugin.partition(" ")[0]):
+        failures: dict[str, list[Outcome]] = {}
+        passed: Counter[str] = Counter()
         for outcome in group:
             tally[outcome.result] += 1
-            if outcome.result == "passed" and not in_detail:
-                passed += 1
+            if outcome.result == "failed":
+                failures.setdefault(outcome.detail, []).append(outcome)
+            elif outcome.result == "passed" and not in_detail:
+                passed[outcome.plugin] += 1
             else:
                 yield outcome
-        if passed:
-            yield Outcome(plugin, f"{passed} checks", "passed")
+        for same in failures.values():
+            names = ", ".join(dict.fromkeys(outcome.check for outcome in same))
+            yield same[0]._replace(check=names)
+        for plugin, count in passed.items():
+            yield Outcome(plugin, f"{count} checks", "passed")
 
 
 def _lines(outcomes: Iterable[Outcome]) -> None:

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from harness import contracts
 from harness.config import plugin_files
 from harness.contracts import KINDS, DataError
 from harness.errors import HarnessError, PluginError, is_interruption, unknown_name
@@ -125,6 +126,15 @@ def blame_plugin(where: Origin, problem: str) -> Iterator[None]:
         raise PluginError(text.removesuffix(": ")) from error
 
 
+def required_methods(kind: str, plugin: type) -> list[str]:
+    """Return the methods that the contract asks of a plugin of this kind."""
+    names = [kind.capitalize()]
+    if kind == "loss" and getattr(plugin, "task", "regression") != "regression":
+        names.append("ClassificationLoss")
+    known = [item for name in names for item in vars(getattr(contracts, name)).items()]
+    return [n for n, v in known if inspect.isfunction(v) and (n == "__call__" or n[0] != "_")]
+
+
 @cache
 def load_plugin(kind: str, name: str) -> type:
     """Return the class of the plugin `kind=name`; PluginError if it cannot be used."""
@@ -135,6 +145,9 @@ def load_plugin(kind: str, name: str) -> type:
         raise PluginError(f"{where} is not a dataclass: {where.value}")
     if not plugin.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise PluginError(f"{where} is not frozen: declare it with @dataclass(frozen=True)")
+    asked = required_methods(kind, plugin)
+    if missing := [n for n in asked if not any(n in vars(each) for each in plugin.__mro__)]:
+        raise PluginError(f"{where} has no `{missing[0]}`: {kind} plugins have {', '.join(asked)}")
     if kind in CLASS_ATTRIBUTES and not hasattr(plugin, CLASS_ATTRIBUTES[kind]):
         raise PluginError(f"{where} has no `{CLASS_ATTRIBUTES[kind]}`: declare it as a ClassVar")
     return plugin

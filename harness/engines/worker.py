@@ -1,12 +1,9 @@
 """What an engine is given: stacks to train, and how a worker trains one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from harness.config import plugin_files
 from harness.config.build import build
@@ -14,7 +11,7 @@ from harness.engines.failures import failed_result
 from harness.errors import is_interruption
 from harness.store.params import Config
 from harness.store.results import Result
-from harness.training.runtime import single_threaded_numpy
+from harness.training.runtime import single_threaded_numpy, watch_global_rng
 from harness.training.session import Prune, TrainingSession
 
 DREW = "a plugin drew from np.random itself: not repeatable (harness check finds it)"
@@ -69,22 +66,9 @@ def train_work(work: Work) -> Iterator[list[Result]]:
             yield [_noted(result) for result in results] if drew() else results
 
 
-@contextmanager
-def watch_global_rng() -> Iterator[Callable[[], bool]]:
-    """Whether a plugin drew from NumPy's global generator meanwhile; nobody else does."""
-    before: Any = np.random.get_state()  # noqa: NPY002
-
-    def drew() -> bool:
-        now: Any = np.random.get_state()  # noqa: NPY002
-        return now[2:] != before[2:] or not np.array_equal(now[1], before[1])
-
-    try:
-        yield drew
-    finally:
-        np.random.set_state(before)  # noqa: NPY002
-
-
 def _noted(result: Result) -> Result:
+    if result.reason.endswith(DREW):
+        return result
     return replace(result, reason="; ".join(filter(None, (result.reason, DREW))))
 
 
@@ -115,7 +99,8 @@ def train_stack(
                 for results in training.results():
                     told |= {r.fingerprint for r in results if r.outcome != "running"}
                     latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
-                    yield results
+                    # The dataset is loaded once a process, before any training is watched.
+                    yield [*map(_noted, results)] if training.prepared.drew else results
             return
         except BaseException as error:
             if is_interruption(error):

@@ -10,6 +10,13 @@ from filelock import FileLock
 from harness.errors import DiskError
 
 
+def user_cache() -> Path:
+    """Return the harness's folder in the user's cache, which may not be there yet."""
+    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    root = root if root.is_absolute() else Path("~/.cache").expanduser()
+    return root / "harness"
+
+
 def write_atomically(path: Path, content: bytes | Iterable[str]) -> None:
     """All of `content` at `path`, in a folder made if need be, or nothing new there; DiskError."""
     pieces = [content] if isinstance(content, bytes) else (piece.encode() for piece in content)

@@ -16,6 +16,7 @@ from harness.config.validate import convert
 from harness.errors import HarnessError, require
 from harness.store.manifest import Manifest, Planned
 from harness.store.params import Config
+from harness.sweeps.plugin_checks import warn_of_wrong_plugins
 from harness.sweeps.provenance import current_numerics, dataset_inputs, fingerprint
 from harness.tracking.backend.uri import (
     experiment_name,
@@ -78,6 +79,7 @@ def plan_run(run: Planned, parts: dict[str, Any]) -> Planned:
     """Build a requested run, and return it with what it will be trained with."""
     config, member = run.config, build(run.config)
     inputs, plugins = dataset_inputs(member, config), used_plugins(config, member)
+    warn_of_wrong_plugins(member, plugins)
     return replace(
         run,
         fingerprint=fingerprint(config, inputs, plugins),

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.contracts import Array, Data
 from harness.errors import UsageError
+from harness.training.runtime import watch_global_rng
 from harness.training.stack import Member, data_settings
 
 PARTS = ("train", "validation", "test")
@@ -33,6 +34,7 @@ class Prepared:
     rows: dict[str, Array]
     scaling: Scaling
     rng: np.random.Generator | None  # where `rng: single` goes on, else None
+    drew: bool = False  # whether loading it took numbers from np.random itself
     _ready: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False)
 
     def raw(self, part: str) -> tuple[Array, Array]:
@@ -78,11 +80,13 @@ def prepare(
     else:
         assert data_seed is not None
         loading, splitting = random_stream(data_seed, "data"), random_stream(data_seed, "split")
-    data = check_data(dataset.load(loading), type(dataset).__name__)
+    with watch_global_rng() as drew:
+        data = check_data(dataset.load(loading), type(dataset).__name__)
+        drawn = drew()
     rows = split_rows(data, validation, test, splitting)
     asked = data.standardize if standardize is None else standardize
     scaling = fit_scaling(data, rows["train"], asked)
-    return Prepared(data, rows, scaling, loading if rng == "single" else None)
+    return Prepared(data, rows, scaling, loading if rng == "single" else None, drawn)
 
 
 def prepare_for(member: Member) -> Prepared:

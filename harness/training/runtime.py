@@ -1,7 +1,7 @@
 """Arrays go no detours: freed ones stay with the process, none is copied to be computed."""
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
@@ -41,6 +41,24 @@ def single_threaded_numpy() -> Iterator[None]:
             yield
     finally:
         np.setbufsize(before)
+
+
+@contextmanager
+def watch_global_rng() -> Iterator[Callable[[], bool]]:
+    """Context manager: give a function that says whether NumPy's global generator was drawn from.
+
+    At the end the generator is as it was.
+    """
+    before: Any = np.random.get_state()  # noqa: NPY002
+
+    def drew() -> bool:
+        now: Any = np.random.get_state()  # noqa: NPY002
+        return now[2:] != before[2:] or not np.array_equal(now[1], before[1])
+
+    try:
+        yield drew
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
 
 
 @cache

@@ -7,11 +7,13 @@ import sys
 import pytest
 
 from harness.checks import Failure, Skip, checks_of, figure, parametrize_checks, variants
-from harness.checks.kit import varied
+from harness.checks.kit import plain_numbers, varied
+from harness.checks.running import outcome
 from harness.config.registry import load_plugin
 from harness.contracts import KINDS
 from tests.support import ROOT
 from tests.support.planted import TABLE
+from tests.support.planted.making import bad
 
 LeakyReLU, Swish = load_plugin("activation", "leaky_relu"), load_plugin("activation", "swish")
 MLP, MSE, SGD = (
@@ -80,3 +82,28 @@ def test_the_kit_comes_without_what_it_does_not_need():
     script = f"import sys, harness.checks; print(set('{heavy}'.split()) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout == "set()\n", done.stderr
+
+
+RETURNS = [
+    ("optimizer", "sgd", "update", "update returns (change, state)"),
+    ("model", "mlp", "forward", "forward returns (prediction, cache)"),
+    ("model", "mlp", "backward", "backward returns a list of arrays"),
+    ("loss", "mse", "gradient", "gradient(prediction, y) returns an array"),
+    ("loss", "bce", "probabilities", "probabilities(prediction) returns an array"),
+    ("initializer", "glorot", "__call__", "__call__(rng, 5, 4) returns an array"),
+    ("schedule", "cosine", "__call__", "__call__(step, total_steps) returns an array"),
+    ("dataset", "moons", "load", "load returns Data("),
+    ("figure", "loss", "draw", "draw returns None, or an HTML page"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "method", "said"), RETURNS)
+def test_every_check_says_what_a_method_is_expected_to_return(kind, name, method, said):
+    plugin = bad(load_plugin(kind, name), **{method: lambda self, *given: 0.5})
+    shown = [outcome(check, plugin, kind)[1] for check in checks_of(kind).values()]
+    assert any(said in detail for detail in shown)
+    assert [detail for detail in shown if "raised" in detail] == []
+
+
+def test_numbers_are_plain():
+    assert plain_numbers("np.float64(0.5), [np.True_, np.int32(3)]") == "0.5, [True, 3]"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from harness.config.build import build
 from harness.engines.worker import DREW, Work, train_stack, train_work
 from harness.tracking.backend.queries import experiment_ids
 from tests.conftest import make_config
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 BASES = {
     "activation": "activations.smooth.Tanh",
+    "dataset": "datasets.generated.regression.Surface",
     "initializer": "initializers.Normal",
     "loss": "losses.MSE",
     "metric": "metrics.MAE",
@@ -182,6 +184,18 @@ def test_draws_from_the_global_generator_are_told_and_undone(mine):
         [*_, results] = train_work(Work(("a",), (make_config(activation=config),)))
         assert [(r.outcome, r.reason) for r in results] == [("ok", reason)]
         assert all(map(np.array_equal, np.random.get_state()[1:3], state))  # noqa: NPY002
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_draws_while_the_data_are_loaded_are_told_and_undone(mine, loaded):
+    mine("dataset", "load", "np.random.random()")
+    config = make_config(dataset={"name": "mine", "temper": -1.0, "samples": 60})
+    state = np.random.get_state()[1:3]  # noqa: NPY002
+    if loaded:
+        build(config)  # as a run that is planned
+    [*_, results] = train_work(Work(("a",), (config,)))
+    assert [(r.outcome, r.reason) for r in results] == [("ok", DREW)]
+    assert all(map(np.array_equal, np.random.get_state()[1:3], state))  # noqa: NPY002
 
 
 def test_a_fault_in_a_sweep_is_recorded_with_its_run_and_told_in_one_line(mine, place, capsys):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.config import build, plugin_files, registry, schema
+from harness.sweeps import plugin_checks
 
 CACHES = (
     registry._table,
@@ -52,6 +53,7 @@ def forget() -> None:
     for cache in CACHES:
         cache.cache_clear()
     build.forget_builds()
+    plugin_checks._seen.clear()
 
 
 class Strangers:

@@ -5,7 +5,6 @@ needed: one that is damaged, or made by other versions, is not used and is made 
 """
 
 import gzip
-import os
 import sqlite3
 import zlib
 from contextlib import closing, suppress
@@ -13,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.errors import DiskError
-from harness.store.files import write_atomically
+from harness.store.files import user_cache, write_atomically
 
 LARGEST = 64 << 20  # bytes
 EMPTY = ("experiments", "runs")  # tables that must have no row
@@ -22,12 +21,10 @@ _DAMAGE = (OSError, EOFError, zlib.error, sqlite3.Error, MemoryError)
 
 def template_path() -> Path:
     """Return the template's path, which names the versions that decide what a new store holds."""
-    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    root = root if root.is_absolute() else Path("~/.cache").expanduser()
     makers = {name: version(name) for name in ("mlflow", "sqlalchemy")}
     makers["sqlite"] = sqlite3.sqlite_version
     name = "-".join(f"{maker}-{number}" for maker, number in makers.items())
-    return root / "harness" / f"{name}.db.gz"
+    return user_cache() / f"{name}.db.gz"
 
 
 def copy_template(path: Path) -> bool:

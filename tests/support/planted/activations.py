@@ -34,6 +34,13 @@ class Untyped(Tanh):
 
 
 @dataclass(frozen=True)
+class Widened(Tanh):
+    """What looks like a field, and is none."""
+
+    width = 1.0
+
+
+@dataclass(frozen=True)
 class Listed(Tanh):
     """A field that cannot be hashed."""
 
@@ -76,6 +83,7 @@ ACTIVATIONS: dict[str, tuple[str, Any]] = {
     "check_plugin_is_a_frozen_dataclass": ("activation", Thawed()),
     "check_plugin_has_the_methods_of_its_kind": ("activation", Halfway()),
     "check_plugin_types_its_fields": ("activation", Untyped()),
+    "check_plugin_annotates_its_fields": ("activation", Widened()),
     "check_plugin_has_usable_defaults": ("activation", Listed()),
     "check_plugin_is_documented": ("activation", Silent()),
     "check_plugin_pickles": ("activation", bad(Tanh)),
