@@ -155,6 +155,7 @@ def outcome(check: Check, plugin: Any, kind: str) -> tuple[str, str]:
         known: Kind = import_module(f"harness.checks.{kind}").KIND
         with suppress(Exception, SystemExit):
             try:
+                declaration.check_plugin_has_the_methods_of_its_kind(plugin, known)
                 quietly(partial(known.used, case=Case()), plugin)
             except Failure as failure:
                 return "failed", str(failure)

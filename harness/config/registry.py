@@ -135,6 +135,16 @@ def required_methods(kind: str, plugin: type) -> list[str]:
     return [n for n, v in known if inspect.isfunction(v) and (n == "__call__" or n[0] != "_")]
 
 
+def require_methods(kind: str, name: str) -> None:
+    """Raise PluginError if a plugin lacks a method that the contract asks for."""
+    plugin = load_plugin(kind, name)
+    asked = required_methods(kind, plugin)
+    for method in asked:
+        if not any(method in vars(each) for each in plugin.__mro__):
+            where, known = find_plugin(kind, name), ", ".join(asked)
+            raise PluginError(f"{where} has no `{method}`: {kind} plugins have {known}")
+
+
 @cache
 def load_plugin(kind: str, name: str) -> type:
     """Return the class of the plugin `kind=name`; PluginError if it cannot be used."""
@@ -145,9 +155,6 @@ def load_plugin(kind: str, name: str) -> type:
         raise PluginError(f"{where} is not a dataclass: {where.value}")
     if not plugin.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise PluginError(f"{where} is not frozen: declare it with @dataclass(frozen=True)")
-    asked = required_methods(kind, plugin)
-    if missing := [n for n in asked if not any(n in vars(each) for each in plugin.__mro__)]:
-        raise PluginError(f"{where} has no `{missing[0]}`: {kind} plugins have {', '.join(asked)}")
     if kind in CLASS_ATTRIBUTES and not hasattr(plugin, CLASS_ATTRIBUTES[kind]):
         raise PluginError(f"{where} has no `{CLASS_ATTRIBUTES[kind]}`: declare it as a ClassVar")
     return plugin

@@ -13,7 +13,13 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config.registry import blame_plugin, find_plugin, load_plugin, plugin_table
+from harness.config.registry import (
+    blame_plugin,
+    find_plugin,
+    load_plugin,
+    plugin_table,
+    require_methods,
+)
 from harness.config.validate import build_dataclass
 from harness.contracts import KINDS
 from harness.errors import PluginError, UsageError, require
@@ -30,6 +36,7 @@ def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
     name = given.pop("name", "")
     require(name != "", f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`")
     plugin, where = load_plugin(kind, name), kind if kind in GROUPS else f"{kind} {name}"
+    require_methods(kind, name)
     with blame_plugin(find_plugin(kind, name), "failed in __post_init__"):
         try:
             return build_dataclass(plugin, given, where)

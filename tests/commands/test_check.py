@@ -104,11 +104,7 @@ def test_what_cannot_be_imported_names_its_line(capsys, others):
         ("return 3 * z", "pass", "derivative(z, h) returns an array (4, 5, 4)\n    came: None"),
         ("return z * z", "return z.sum()", "__call__(z) returns an array (4, 5, 4)"),
         ("'''h = z².'''", "width = 1.0", "`width: float = 1.0`\n    came: `width = 1.0`"),
-        (
-            "def derivative",
-            "def slope",
-            "has no `derivative`: activation plugins have __call__",
-        ),
+        ("def derivative", "def slope", "expected: a method `derivative`"),
         ("return z * z", "return z + 0.1 * np.random.random()", "after other inputs the same h"),
     ],
 )

@@ -179,7 +179,8 @@ def test_a_dataset_or_a_loss_that_raises_is_told_before_anything_is_created(
     others, workplace, capsys
 ):
     source = f"{HEAD}@dataclass(frozen=True)\nclass Mine:\n    task = 'regression'\n"
-    loads, call = "    def load(self, rng): 1 / 0", "    def __call__(self, p, y): 1 / 0"
+    loads, call = "    def load(self, rng): 1 / 0", "    def __call__(self, p, y): 1 / 0\n"
+    call += "    gradient = __call__"
     others.install("bad-data", source + loads, dataset__mine="Mine")
     others.install("bad-loss", source + call, loss__mine="Mine")
     assert "(bad-data 1.2) failed in load: ZeroDivisionError" in refused(capsys, "dataset=mine")

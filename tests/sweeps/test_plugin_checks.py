@@ -6,7 +6,7 @@ import pytest
 
 from harness.checks import running
 from harness.store.files import user_cache
-from harness.sweeps.plan import Job, plan_runs
+from harness.sweeps.plan import plan_runs, requested_run
 from tests.conftest import make_config
 from tests.support.strangers import forget, strangers
 
@@ -51,7 +51,7 @@ def planned(tmp_path, monkeypatch, caplog):
             caplog.clear()
             asked.clear()
             with caplog.at_level(logging.WARNING):
-                assert len(plan_runs([Job(0, (), config)], single=True)) == 1
+                assert len(plan_runs([requested_run(0, (), config)], single=True)) == 1
             return [record.getMessage() for record in caplog.records], [*asked]
 
         yield plan
