@@ -67,7 +67,7 @@ class Record:
 
     @property
     def surroundings(self) -> dict[str, str]:
-        """What the run's numbers depend on besides its config: plugins, data, versions."""
+        """Return what the run's numbers depend on besides its config: plugins, data, versions."""
         plugins, numerics = self.tagged("harness.plugins"), self.tagged("harness.numerics")
         return run_environment(plugins or (), self.inputs, numerics or {})
 

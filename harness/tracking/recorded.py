@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Recorded:
-    """What MLflow is known to hold of one run, so that nothing is sent twice."""
+    """One run as MLflow is known to hold it, so that nothing is sent twice."""
 
     run_id: str
     artifacts: str  # the address of its files
