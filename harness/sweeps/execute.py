@@ -115,12 +115,12 @@ class SweepExecution:
     @property
     def total(self) -> int:
         """The number of runs, as far as a search knows it."""
-        return len(self.runs) + (self.search.left if self.search else 0)
+        return len(self.runs) + (self.search.remaining if self.search else 0)
 
     def _to_train(self, directory: Path) -> tuple[list[Planned], bool]:
         """Return the runs to train, and whether a search will ask for more."""
         runs = [*self.runs.values()]
-        if self.search and self.search.left:
+        if self.search and self.search.remaining:
             return runs, True  # all: further runs will use the plugins of trained ones
         return [r for r in runs if read_result(directory, r.fingerprint) is None], False
 

@@ -52,13 +52,13 @@ class Search:
         self._ended: dict[str, RankedRun] = {}
         self._warned: set[str] = set()
         self._take_over()
-        self._left = self._to_ask()
+        self._remaining = self._to_ask()
         self._study.stop = self._stop  # a sampler calls it when it has tried everything
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """The number of runs that are still to be asked for."""
-        return self._left * int(self._settings["repeats"])
+        return self._remaining * int(self._settings["repeats"])
 
     def known(self) -> list[Planned]:
         """Return all runs that this sweep has asked for, also in an earlier process."""
@@ -70,9 +70,9 @@ class Search:
         """Return the runs of the next trials, enough to train together; none at the end."""
         runs: list[Planned] = []
         if self._settings["storage"]:  # another program may have asked, too
-            self._left = min(self._left, self._to_ask())
-        while not runs and self._left > 0:
-            for _ in range(min(self._batch, self._left)):
+            self._remaining = min(self._remaining, self._to_ask())
+        while not runs and self._remaining > 0:
+            for _ in range(min(self._batch, self._remaining)):
                 runs += self._ask_one()
         return runs
 
@@ -113,11 +113,11 @@ class Search:
         return found
 
     def _stop(self) -> None:
-        self._left = 0
+        self._remaining = 0
 
     def _ask_one(self) -> tuple[Planned, ...]:
         trial = self._study.ask()
-        self._left -= 1
+        self._remaining -= 1
         trial.set_user_attr(SWEEP, self.manifest.sweep_id)
         try:
             runs = self._plan(trial)
