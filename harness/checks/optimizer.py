@@ -20,7 +20,8 @@ from harness.checks.kit import (
     varied,
 )
 from harness.contracts import Array
-from harness.training.stack import by_leaf, columns
+from harness.training.leaves import by_leaf
+from harness.training.stack import columns
 
 HEADING = "Optimizers"
 UPDATE = "update returns (change, state)"

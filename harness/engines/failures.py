@@ -3,22 +3,19 @@
 Nothing is wrapped on the way, so that this costs nothing when all is well.
 """
 
-import linecache
-import re
 import time
 from traceback import format_exception, walk_tb
+from types import FrameType
 
 from harness.config.build import build, used_plugins
 from harness.config.registry import Origin, find_plugin, load_plugin
 from harness.errors import HarnessError
 from harness.store.params import Config
 from harness.store.results import Result
+from harness.training.plugin_calls import PLUGIN_CALLS, check_returned
 
 HOOKS = {"load", "init", "forward", "backward", "__call__", "derivative", "gradient", "update"}
 HOOKS |= {"with_gradient", "probabilities"}
-CALL = re.compile(  # as our own lines have it
-    r"\b(model|activation|initializer|loss|optimizer|schedule|metric)\.(\w+)"
-)
 
 
 def failed_result(fingerprint: str, config: Config, error: BaseException) -> Result:
@@ -47,15 +44,22 @@ def _at_fault(error: BaseException, config: Config) -> str:
 
 
 def _working(error: BaseException, used: dict[type, Origin]) -> tuple[Origin, str] | None:
-    """The innermost hook that was running, or else that had just come back to the loop."""
+    """Return the plugin and the method of the innermost frame that runs, or called, a plugin."""
     found, kinds = None, {where.kind: where for where in used.values()}
-    for frame, line in walk_tb(error.__traceback__):
+    for frame, _ in walk_tb(error.__traceback__):
         where, hook = used.get(type(frame.f_locals.get("self"))), frame.f_code.co_name
+        kind, method = _called(frame)
         if where and hook in HOOKS:
             found = where, hook
-        elif frame.f_globals.get("__package__") == "harness.training":
-            call = CALL.search(linecache.getline(frame.f_code.co_filename, line))
-            if call and call[2] in HOOKS and call[1] in kinds:
-                one = used.get(type(frame.f_locals.get(call[1])))  # of several metrics
-                found = one or kinds[call[1]], call[2]
+        elif kind in kinds:
+            one = used.get(type(frame.f_locals.get(kind)))  # of several metrics
+            found = one or kinds[kind], method
     return found
+
+
+def _called(frame: FrameType) -> tuple[str, str]:
+    """Return kind and method of the plugin that a function of the training loop calls."""
+    if frame.f_code is check_returned.__code__:
+        kind, _, method = frame.f_locals["method"].partition(".")
+        return kind, method
+    return PLUGIN_CALLS.get(frame.f_code, ("", ""))

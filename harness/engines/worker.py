@@ -30,7 +30,6 @@ class Work:
 
     fingerprints: tuple[str, ...]
     configs: tuple[Config, ...]
-    slots: int | None = None  # how many are trained at once; the others wait for a place
     pruning: Pruning | None = None
     timeout: float | None = None  # seconds of silence after which its worker is lost
     kept: Mapping[str, bytes] = field(default_factory=dict)  # checkpoints
@@ -62,7 +61,7 @@ def train_work(work: Work) -> Iterator[list[Result]]:
     plugin_files.use_recorded_folders(work.folders)
     prune = None if work.pruning is None else work.pruning.pruner()
     with watch_global_rng() as drew:
-        for results in train_stack(work.fingerprints, work.configs, work.slots, prune, work.kept):
+        for results in train_stack(work.fingerprints, work.configs, prune, work.kept):
             yield [_noted(result) for result in results] if drew() else results
 
 
@@ -75,42 +74,35 @@ def _noted(result: Result) -> Result:
 def train_stack(
     fingerprints: Sequence[str],
     configs: Sequence[Config],
-    slots: int | None = None,
     prune: Prune | None = None,
     kept: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Iterator[list[Result]]:
-    """Train runs that share a signature, at most `slots` at once (None: all); the others wait.
+    """Train runs that share a signature together, as one stack.
 
     Lists come every few seconds: snapshots of the runs in training (outcome "running"), now and
-    then with a checkpoint, and one final result of each run soon after it ended. Runs go on from
-    the checkpoints `kept` of them. A run ends early (outcome "pruned") where
-    `prune(fingerprint, epoch, judged loss)` says so; it is asked about 20 times a run. If a stack
-    raises, those in training are trained again one by one, so that only the one at fault fails.
+    then with a checkpoint, and one final result of each run soon after it ended. A run continues
+    from its checkpoint in `kept`. A run ends early (outcome "pruned") where
+    `prune(fingerprint, epoch, judged loss)` returns true; it is asked about 20 times a run. If a
+    stack raises, its runs are trained again one by one, so that only the one at fault fails.
     """
-    waiting, latest = list(zip(fingerprints, configs, strict=True)), dict(kept)
-    while waiting:
-        told: set[str] = set()
-        begun = slots or len(waiting)
-        try:
-            training = None
-            with single_threaded_numpy():
-                members = [build(config) for _, config in waiting]
-                training = TrainingSession(members, [f for f, _ in waiting], slots, prune, latest)
-                for results in training.results():
-                    told |= {r.fingerprint for r in results if r.outcome != "running"}
-                    latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
-                    # The dataset is loaded once a process, before any training is watched.
-                    yield [*map(_noted, results)] if training.prepared.drew else results
+    ended, latest = set[str](), dict(kept)
+    try:
+        with single_threaded_numpy():
+            members = [build(config) for config in configs]
+            training = TrainingSession(members, fingerprints, prune, latest)
+            for results in training.results():
+                ended |= {r.fingerprint for r in results if r.outcome != "running"}
+                latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
+                # The dataset is loaded once a process, before any training is watched.
+                yield [*map(_noted, results)] if training.prepared.drew else results
+        return
+    except BaseException as error:
+        if is_interruption(error):
+            raise
+        pairs = zip(fingerprints, configs, strict=True)
+        suspects = [pair for pair in pairs if pair[0] not in ended]
+        if len(suspects) == 1:
+            yield [failed_result(*suspects[0], error)]
             return
-        except BaseException as error:
-            if is_interruption(error):
-                raise
-            if training is not None:
-                begun = training.begun
-            suspects = [run for run in waiting[:begun] if run[0] not in told]
-            if len(suspects) == 1:
-                yield [failed_result(*suspects[0], error)]
-            else:
-                for fingerprint, config in suspects:
-                    yield from train_stack([fingerprint], [config], None, prune, latest)
-            waiting = waiting[begun:]
+    for fingerprint, config in suspects:
+        yield from train_stack([fingerprint], [config], prune, latest)

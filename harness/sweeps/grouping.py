@@ -13,7 +13,6 @@ from harness.training.data import prepare_for
 from harness.training.stack import Member, signature
 
 LARGEST_STACK = 256
-WAITING_PER_SLOT = 3  # runs that wait for each place of a stack, where runs may leave early
 
 
 def group_into_stacks(
@@ -26,15 +25,11 @@ def group_into_stacks(
         groups.setdefault(signature(member), (member, []))[1].append(run)
     for member, group in groups.values():
         share = -(-len(group) // engine.width)
-        slots = size = min(largest_stack(member, engine.stack_bytes), share)
-        if pruning is not None:
-            slots = -(-slots // 2)
-        elif member.patience or member.max_seconds:
-            size = min((1 + WAITING_PER_SLOT) * slots, share)
+        size = min(largest_stack(member, engine.stack_bytes), share)
         for start in range(0, len(group), size):
             some = group[start : start + size]
             names, configs = (run.fingerprint for run in some), (run.config for run in some)
-            yield Work(tuple(names), tuple(configs), slots, pruning, member.timeout)
+            yield Work(tuple(names), tuple(configs), pruning, member.timeout)
 
 
 def largest_stack(member: Member, stack_bytes: int) -> int:

@@ -1,75 +1,62 @@
-"""A checkpoint: all there is of one run amid its training, so that it goes on to the same bits."""
+"""A checkpoint: all that is known of one run in training, so that it continues with its bits."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.contracts import Array
 from harness.store import npz
-from harness.training.loop import Epoch
-from harness.training.stack import Group, Saved, by_leaf
+from harness.training.history import History, RunState
+from harness.training.leaves import Saved, fits_run, restore_runs, save_run
+from harness.training.stack import Group
 
-SCHEMA = 1
+SCHEMA = 2  # 1, of harness 0.1.0, has other names; such a run begins anew
+WITHOUT_STACK: Any = ()
 
 
-def pack_checkpoint(epoch: Epoch, at: int, *besides: Saved) -> bytes:
-    """What there is of one run of a stack, and what is known besides, as the bytes of an npz."""
-    assert epoch.states is not None
-    text = json.dumps({"schema": SCHEMA, "streams": epoch.states[at]})
+class Checkpointed(NamedTuple):
+    """What is saved of the runs of a stack; the stack itself is made from their configs."""
+
+    group: Group
+    state: RunState
+
+
+def _checkpointed(group: Group, state: RunState) -> Checkpointed:
+    return Checkpointed(group._replace(stack=WITHOUT_STACK), state)
+
+
+def pack_checkpoints(
+    group: Group, state: RunState, history: History, seconds: float
+) -> dict[int, bytes]:
+    """Return a checkpoint, the bytes of an npz, of each run in training, by its number."""
+    both = _checkpointed(group, state)
+    text = json.dumps({"schema": SCHEMA, "seconds": seconds})
     about = np.frombuffer(text.encode(), np.uint8)
-    own = _own(epoch.group, at) | {"loss": np.array(epoch.loss[at], float), "about": about}
-    return npz.pack({name: array for part in (own, *besides) for name, array in part.items()})
+    return {
+        run: npz.pack({**save_run(both, at), **history.save(run), "about": about})
+        for at, run in enumerate(state.run.tolist())
+    }
 
 
-def _own(group: Group, at: int) -> Saved:
-    state = {f"state{i}": np.asarray(part[at]) for i, part in enumerate(_leaves(group.state))}
-    return {"number": np.asarray(group.number[at]), "row": group.rows[at], **state}
+def unpack_checkpoint(content: bytes) -> tuple[Saved, float] | None:
+    """Return a saved run and when it was saved; None if it is damaged, or of another schema."""
+    try:
+        saved = npz.unpack(content)
+        about = json.loads(saved.pop("about").tobytes())
+        return (saved, float(about["seconds"])) if about["schema"] == SCHEMA else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
-def _leaves(state: Any) -> list[Array]:
-    """The arrays of an optimizer's state."""
-    found: list[Array] = []
-    by_leaf(found.append, state)
-    return found
-
-
-def restore_group(group: Group, known: Mapping[int, Saved]) -> Group:
-    """The group with the runs at these places as they were."""
-    number, rows, loss = group.number.copy(), group.rows.copy(), group.loss.copy()
-    state = by_leaf(np.array, group.state)
-    for at, run in known.items():
-        number[at], rows[at], loss[at] = run["number"], run["row"], run["loss"]
-        for i, part in enumerate(_leaves(state)):
-            part[at] = run[f"state{i}"]
-        for rngs, stood in zip(group.streams, _about(run)["streams"], strict=True):
-            rngs[at].bit_generator.state = stood
-    return Group(group.stack, number, rows, state, group.streams, loss)
-
-
-def fits_group(saved: Saved, group: Group, at: int) -> bool:
-    """Whether it is of a run like this: the same arrays, of the same shapes and dtypes."""
-    fresh = _own(group, at)
-    own = {name for name in saved if name in fresh or name.startswith("state")}
-    return own == fresh.keys() and all(
-        saved[name].shape == fresh[name].shape and saved[name].dtype == fresh[name].dtype
-        for name in fresh
-    )
-
-
-def unpack_checkpoints(contents: Sequence[bytes | None]) -> dict[int, Saved]:
-    """Those that are there and whole, by their place."""
-    found = {}
-    for at, content in enumerate(contents):
-        try:
-            saved = npz.unpack(content or b"")
-            if _about(saved)["schema"] == SCHEMA:
-                found[at] = saved
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
-
-
-def _about(saved: Saved) -> Any:
-    return json.loads(saved["about"].tobytes())
+def restore(
+    known: dict[int, Saved], group: Group, state: RunState, history: History
+) -> tuple[Group, RunState]:
+    """Return group and state with the saved runs restored; one of another kind is left out."""
+    both, fitting = _checkpointed(group, state), dict[int, Saved]()
+    for run, saved in known.items():
+        leaves = {name: part for name, part in saved.items() if not name.startswith("history.")}
+        if fits_run(leaves, both, run):
+            fitting[run] = leaves
+            history.restore(run, saved)
+    both = restore_runs(both, fitting)
+    return both.group._replace(stack=group.stack), both.state._replace(run=state.run)

@@ -1,99 +1,60 @@
-"""What is remembered of runs: while they train, at points of their curves, and at their end."""
+"""What is known of the runs in training: where each stands, and its points on the way."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from harness.contracts import Array
-from harness.training.stack import Member, Saved
+from harness.training.leaves import Saved
+from harness.training.stack import Member
 
-POINTS = 200  # a curve keeps about so many, unless asked otherwise
-QUESTIONS = 20  # so often is asked whether to prune a run
+POINTS = 200  # a curve keeps about so many, unless the run asks otherwise
+PRUNING_QUESTIONS = 20  # a run is judged by the pruner so often
 NEVER = np.iinfo(int).max
-KEPT = ["began", "epoch", "loss", "validation", "rows", "since", "reference"]
-KEPT += ["best_epoch", "best_loss", "best_rows"]
 
 
-class Ended(NamedTuple):
-    """How one run ended, or, while it goes on, what it would leave."""
+class RunState(NamedTuple):
+    """Where A runs in training stand; each leaf is an array whose first axis is the runs."""
 
-    run: int
-    outcome: str
-    reason: str
-    last_epoch: int
-    best_epoch: int
-    best_loss: float
-    row: Array  # (P,) the result: best by validation, else the last finite weights
-    began: float  # in seconds
-    ended: float
-    seconds: float  # its share of its stack's time
-
-
-@dataclass
-class RunState:
-    """What is remembered of A runs in training; axis 0 is theirs."""
-
-    run: Array  # which one each is
-    began: Array  # in seconds
-    worked: Array  # a run's share of the stack's time before each began
-    epoch: Array  # of the last finite point
+    run: Array  # number of the run among the members of its stack
+    began: Array  # seconds since 1970
+    times: Array  # (A, 2) seconds in training, and the run's own share of its stack's time
+    epoch: Array  # of the last epoch with finite numbers, as are the next three
     loss: Array
-    validation: Array  # nan where there is none
+    validation: Array  # NaN without a validation part
     rows: Array
     best_epoch: Array
     best_loss: Array
     best_rows: Array
-    since: Array  # the epoch of the last improvement that patience counts, and its loss
-    reference: Array
-    patience: Array
+    since: Array  # epoch of the last improvement that patience counts
+    reference: Array  # loss at that epoch
+
+
+class Limits(NamedTuple):
+    """When A runs end and are noted, by their settings; each leaf's first axis is the runs."""
+
+    patience: Array  # epochs
     min_delta: Array
-    until: Array  # in seconds, after which a run ends well
-    timeout: Array  # of seconds that are its own, after which it fails
-    period: Array  # (A, 3) epochs from point to point, from question to question, in all
-
-    def take(self, keep: Array) -> "RunState":
-        """Those whom the mask (A,) keeps."""
-        return RunState(*(part[keep] for part in vars(self).values()))
-
-    def join(self, others: "RunState") -> "RunState":
-        """These, and the others after them."""
-        pairs = zip(vars(self).values(), vars(others).values(), strict=True)
-        return RunState(*(np.concatenate(pair) for pair in pairs))
-
-    def saved(self, at: int) -> Saved:
-        """What is remembered of one run, but for what its stack tells."""
-        return {f"standing_{name}": getattr(self, name)[at] for name in KEPT}
-
-    def restored(self, saved: Mapping[int, Saved], seconds: float) -> "RunState":
-        """The same, with the runs at these places as they were."""
-        same = RunState(*(part.copy() for part in vars(self).values()))
-        for at, run in saved.items():
-            for name in KEPT:
-                getattr(same, name)[at] = run[f"standing_{name}"]
-            same.worked[at] -= run["worked"]
-            same.until[at] = seconds + run["left"]
-        return same
+    max_seconds: Array  # in training, after which a run ends well
+    timeout: Array  # seconds of a run's own share, after which it fails
+    period: Array  # (A, 3) epochs between points, between questions of the pruner, in all
 
 
 def pruning_interval(epochs: int) -> int:
-    """After how many epochs it is asked again whether to prune a run."""
-    return -(-epochs // QUESTIONS)
+    """Return the number of epochs between two questions of the pruner."""
+    return -(-epochs // PRUNING_QUESTIONS)
 
 
-def initial_state(
-    members: Sequence[Member], run: Array, rows: Array, began: float, worked: float, asked: bool
-) -> RunState:
-    """Runs before their first epoch."""
-    count = len(members)
+def initial_state(rows: Array, began: float) -> RunState:
+    """Return the state of runs before their first epoch; `rows` (A, P) are their weights."""
+    count = len(rows)
     zero, infinite = np.zeros(count, int), np.full(count, np.inf)
-    question = [pruning_interval(m.epochs) if asked else NEVER for m in members]
-    point = [m.log_every or -(-m.epochs // POINTS) for m in members]
     return RunState(
-        run=run,
+        run=np.arange(count),
         began=np.full(count, began),
-        worked=np.full(count, worked),
+        times=np.zeros((count, 2)),
         epoch=zero,
         loss=infinite,
         validation=np.full(count, np.nan),
@@ -103,53 +64,72 @@ def initial_state(
         best_rows=rows,
         since=zero,
         reference=infinite,
-        patience=np.array([m.patience or NEVER for m in members]),
-        min_delta=np.array([m.min_delta for m in members]),
-        until=began + np.array([m.max_seconds or np.inf for m in members]),
-        timeout=np.array([m.timeout or np.inf for m in members]),
-        period=np.column_stack([point, question, [m.last_epoch or m.epochs for m in members]]),
     )
 
 
-class LossHistory:
-    """Points of many runs in the order in which they came: cheap to note, sorted when asked."""
+def make_limits(members: Sequence[Member], pruned: bool) -> Limits:
+    """Return the limits of these runs; `pruned` says whether a pruner judges them."""
+    point = [m.log_every or -(-m.epochs // POINTS) for m in members]
+    question = [pruning_interval(m.epochs) if pruned else NEVER for m in members]
+    return Limits(
+        np.array([m.patience or NEVER for m in members]),
+        np.array([m.min_delta for m in members]),
+        np.array([m.max_seconds or np.inf for m in members]),
+        np.array([m.timeout or np.inf for m in members]),
+        np.column_stack([point, question, [m.last_epoch or m.epochs for m in members]]),
+    )
+
+
+class History:
+    """Points of the runs of a stack, in named series.
+
+    A point has an epoch, a time in seconds, and the values of its series. A second point of the
+    same run and epoch replaces the first. To note points is cheap, because the loop does it
+    often: they are sorted by run when somebody reads them.
+    """
 
     def __init__(self) -> None:
-        self._noted: list[tuple[Array, Array, Array, Array, float]] = []
-        self._points = np.empty((5, 0))  # run, epoch, seconds, training and validation loss
+        self._noted: dict[str, list[tuple[float, Sequence[Array]]]] = defaultdict(list)
+        self._sorted: dict[str, Array] = {}  # (points, 3 + k): run, epoch, seconds, values
 
-    def note(
-        self, seconds: float, run: Array, epoch: Array, loss: Array, validation: Array
-    ) -> None:
-        """A point of each of these runs, (A,) each."""
-        self._noted.append((run, epoch, loss, validation, seconds))
+    def note(self, name: str, seconds: float, run: Array, epoch: Array, *values: Array) -> None:
+        """Note a point of each of these runs, (A,) or, of several values at once, (A, k)."""
+        self._noted[name].append((seconds, (run, epoch, *values)))
 
-    def restore(self, run: int, points: Array) -> None:
-        """The (4, points) that a run had before."""
-        self._add(np.vstack([np.full(points.shape[1], run), points]))
+    def series(self, run: int) -> dict[str, Array]:
+        """Return the (points, 2 + k) epochs, seconds and values of each series of a run."""
+        found = {}
+        for name in dict.fromkeys((*self._sorted, *self._noted)):
+            table = self._table(name)
+            start, stop = np.searchsorted(table[:, 0], [run, run + 1])
+            if start < stop:
+                found[name] = table[start:stop, 1:]
+        return found
 
-    def curves(self, runs: Sequence[int]) -> list[Array]:
-        """(4, points) of each run: epochs, seconds, training and validation losses."""
-        self._sort()
-        first = np.searchsorted(self._points[0], runs, "left")
-        last = np.searchsorted(self._points[0], runs, "right")
-        return [self._points[1:, at:end] for at, end in zip(first, last, strict=True)]
+    def save(self, run: int) -> Saved:
+        """Return the series of a run under names that begin with `history.`."""
+        return {f"history.{name}": points for name, points in self.series(run).items()}
 
-    def forget(self, runs: Sequence[int]) -> None:
-        """Let go of these runs' points."""
-        self._sort()
-        self._points = self._points[:, ~np.isin(self._points[0], runs)]
+    def restore(self, run: int, saved: Saved) -> None:
+        """Add the series that `save` gave of a run."""
+        for name, points in saved.items():
+            if name.startswith("history."):
+                self._add(name.removeprefix("history."), _of_run(run, points))
 
-    def _sort(self) -> None:
-        if not self._noted:
-            return
-        seconds = np.repeat([n[4] for n in self._noted], [len(n[0]) for n in self._noted])
-        run, epoch, loss, validation = (
-            np.concatenate([noted[at] for noted in self._noted]) for at in range(4)
-        )
-        self._add(np.stack([run, epoch, seconds, loss, validation]).astype(float))
-        self._noted.clear()
+    def _table(self, name: str) -> Array:
+        if noted := self._noted.pop(name, []):
+            seconds = np.repeat([time for time, _ in noted], [len(part[0]) for _, part in noted])
+            run, epoch, *values = map(np.concatenate, zip(*(p for _, p in noted), strict=True))
+            self._add(name, np.column_stack([run, epoch, seconds, *values]).astype(float))
+        return self._sorted[name]
 
-    def _add(self, fresh: Array) -> None:
-        points = np.concatenate([self._points, fresh], axis=1)
-        self._points = points[:, np.argsort(points[0], kind="stable")]
+    def _add(self, name: str, points: Array) -> None:
+        if name in self._sorted:
+            points = np.concatenate([self._sorted[name], points])
+        points = points[np.argsort(points[:, 0], kind="stable")]
+        changes = (np.diff(points[:, :2], axis=0) != 0).any(axis=1)
+        self._sorted[name] = points[np.append(changes, True)]
+
+
+def _of_run(run: int, points: Array) -> Array:
+    return np.column_stack([np.full(len(points), run), points])

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +11,16 @@ from harness.contracts import Array
 from harness.store.results import Curve, Result
 from harness.training import checkpoints
 from harness.training.data import prepare_for
-from harness.training.evaluation import MetricHistories, final_metrics
-from harness.training.history import Ended
-from harness.training.loop import Epoch, broadcast_runs, initial_weights, losses, predict, train
+from harness.training.evaluation import final_metrics, note_metrics
+from harness.training.history import History, RunState, initial_state, make_limits
+from harness.training.leaves import Saved
+from harness.training.loop import Change, broadcast_runs, initial_weights, predict, train
+from harness.training.plugin_calls import losses
 from harness.training.shape_checks import try_once
-from harness.training.stack import Change, Group, Member, Saved, start_group
-from harness.training.stopping import Stopping
-from harness.training.trace import TrainingTrace
-from harness.training.weights import Shapes, split_weights
+from harness.training.stack import Group, Member, start_group
+from harness.training.stopping import End, Stopping
+from harness.training.trace import SERIES, TrainingTrace, trail
+from harness.training.weights import split_weights
 
 SNAPSHOT_SECONDS = 2.5
 
@@ -26,7 +28,7 @@ Prune = Callable[[str, int, float], bool]  # of a fingerprint, an epoch, the jud
 
 
 class Clock:
-    """Seconds since 1970, never back to what was before, even if the wall clock is set back."""
+    """Seconds since 1970 that never go back, even if the wall clock is set back."""
 
     def __init__(self, after: float = 0.0) -> None:
         self._ahead = max(time.time(), after) - time.perf_counter()
@@ -36,158 +38,131 @@ class Clock:
 
 
 class TrainingSession:
-    """The training of one stack, watched: who is done, who comes, and what is kept of each.
+    """The training of one stack: the loop, the end of each run, and what is kept of it.
 
-    Runs are numbered as they are given; the first `slots` begin at once, or go on from the
-    checkpoints `kept` of them.
+    A run continues from its checkpoint in `kept`, by fingerprint, if it has one that fits.
     """
 
     def __init__(
         self,
         members: Sequence[Member],
         fingerprints: Sequence[str],
-        slots: int | None = None,
         prune: Prune | None = None,
         kept: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         self.members, self.fingerprints = members, fingerprints
-        self.slots, self.begun = slots or len(members), 0
-        self.saved = checkpoints.unpack_checkpoints([kept.get(name) for name in fingerprints])
-        latest = max((float(saved["seconds"]) for saved in self.saved.values()), default=0.0)
-        self.prepared, self.clock = prepare_for(members[0]), Clock(latest)
-        self.every = min(m.checkpoint_seconds or np.inf for m in members)
-        self.pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in members if m.timeout)])
+        self.prepared, self.history = prepare_for(members[0]), History()
+        self.validated = "validation" in self.prepared.rows
         self.data = self._ready("train")
-        group, self.shapes = self._next(self.slots)
+        outlines = (array.shape[1] for array in self.data)
+        rows, self.shapes, streams = initial_weights(members, self.prepared, *outlines)
+        found = [checkpoints.unpack_checkpoint(kept.get(name, b"")) for name in fingerprints]
+        latest = max((each[1] for each in found if each), default=0.0)
+        known = {run: each[0] for run, each in enumerate(found) if each}
+        self.clock = Clock(latest)
+        began = self.clock.seconds()
+        group, state = start_group(members, rows, streams), initial_state(rows, began)
+        self.group, state = checkpoints.restore(known, group, state, self.history)
+        limits = make_limits(members, prune is not None)
         asked = (lambda run, *at: prune(fingerprints[run], *at)) if prune is not None else None
-        self.watch = Stopping(group.stack.members, group.rows, asked, self.clock.seconds())
-        self.history = MetricHistories(members, self.prepared, self.shapes)
-        self.trail = TrainingTrace(members, self.shapes)
-        self.group = self._restored(group)
+        self.stopping = Stopping(
+            state, limits, self.history, asked, validated=self.validated, seconds=began
+        )
+        self.trace = TrainingTrace(members, self.shapes, self.history)
 
     def _ready(self, part: str) -> tuple[Array, Array]:
         return self.prepared.ready(part, self.members[0].loss.task, self.members[0].dtype)
 
-    def _next(self, count: int) -> tuple[Group, Shapes]:
-        """The next of the runs that wait, ready to begin."""
-        x, y = self.data
-        members = self.members[self.begun : self.begun + count]
-        self.begun += len(members)
-        rows, shapes, streams = initial_weights(members, self.prepared, x.shape[1], y.shape[1])
-        return start_group(members, rows, streams), shapes
-
-    def _restored(self, group: Group) -> Group:
-        """Those whom the watch saw come last, but where they were if they are known."""
-        before, known = len(self.watch.runs) - len(group.rows), dict[int, Saved]()
-        for at, run in enumerate(self.watch.runs[before:].tolist()):
-            saved = self.saved.pop(run, None)
-            if saved is not None and checkpoints.fits_group(saved, group, at):
-                known[at] = saved
-                self.history.restore(run, saved)
-                self.trail.restore(run, saved)
-        if not known:
-            return group
-        self.watch.restore({before + at: saved for at, saved in known.items()})
-        return checkpoints.restore_group(group, known)
-
-    def _checkpoints(self, epoch: Epoch) -> dict[str, bytes]:
-        """Of the runs in training, if they are due; to be taken before the epoch is seen."""
-        kept, now = dict[str, bytes](), self.clock.seconds()
-        for at, run in enumerate(self.watch.runs.tolist()):
-            parts = self.watch.saved(at, now), self.history.saved(run), self.trail.saved(run)
-            kept[self.fingerprints[run]] = checkpoints.pack_checkpoint(epoch, at, *parts)
-        return kept
-
     def results(self) -> Iterator[list[Result]]:
-        """Every few seconds what runs left that ended, and snapshots of those that go on.
+        """Yield, every few seconds, results of runs that have ended and snapshots of the others.
 
-        Both snapshots and checkpoints are due when they would be late after the next epoch.
+        Snapshots and checkpoints are due when they would be late after the next epoch.
         """
-        held_out = self._ready("validation") if "validation" in self.prepared.rows else None
+        held_out = self._ready("validation") if self.validated else None
         yield self._snapshots({})
         try_once(self.group.stack, split_weights(self.group.rows, self.shapes), *self.data)
-        epochs, told = train(self.group, *self.data, self.shapes), self.clock.seconds()
-        before, due = told, told + self.every
-        epoch = next(epochs)
+        pauses = min((m.checkpoint_seconds or np.inf for m in self.members), default=np.inf)
+        pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in self.members if m.timeout)])
+        measured = any(member.metrics_every for member in self.members)
+        stopping, epochs = self.stopping, train(self.group, *self.data, self.shapes)
+        shown = before = self.clock.seconds()
+        due, epoch = shown + pauses, next(epochs)
         while True:
-            self.trail.see(runs := self.watch.runs, epoch)
-            kept = {} if epoch.states is None else self._checkpoints(epoch)
+            runs, now = stopping.runs, self.clock.seconds()
+            self.trace.see(runs, epoch, now)
+            kept = dict[int, bytes]()
+            if epoch.kept is not None:
+                stopping.tick(now)
+                group = epoch.kept._replace(loss=epoch.loss)
+                kept = checkpoints.pack_checkpoints(group, stopping.state, self.history, now)
             loss = None if held_out is None else self._loss(epoch.group, *held_out)
             now = self.clock.seconds()
-            self.history.see(runs, epoch.group, now)
-            stays = self.watch.see(epoch, loss, now)
+            if measured:
+                note_metrics(self.history, runs, epoch.group, self.prepared, self.shapes, now)
+            stays = stopping.see(epoch, loss, now)
             if stays is not None:
-                self.trail.see_last(runs, epoch, ~stays)
-            change = None if stays is None else self._change(stays)
-            if not len(self.watch.runs):
+                self.trace.note_norms(runs, epoch, ~stays, now)
+            if not len(stopping.runs):
                 break
-            then, before, due = 2 * now - before, now, now + self.every if kept else due
-            if kept or then - told >= self.pace or len(self.watch.ended) >= self.slots:
+            after, before, due = 2 * now - before, now, now + pauses if kept else due
+            if kept or after - shown >= pace:
                 yield self._finals() + self._snapshots(kept)
-                told = before = self.clock.seconds()
-            if then >= due:
-                change = (change or Change(np.ones(len(epoch.loss), bool)))._replace(keep=True)
-            epoch = epochs.send(change)
+                shown = before = self.clock.seconds()
+            keep = after >= due
+            epoch = epochs.send(None if stays is None and not keep else Change(stays, keep))
         yield self._finals()
 
     def _loss(self, group: Group, x: Array, y: Array) -> Array:
         prediction = predict(group.stack, group.rows, self.shapes, x)
         return losses(group.stack, prediction, broadcast_runs(y, len(group.rows)))
 
-    def _change(self, stays: Array) -> Change:
-        room = self.slots - int(np.count_nonzero(stays))
-        if not room or self.begun == len(self.members):
-            return Change(stays)
-        fresh, _ = self._next(room)
-        self.watch.admit(fresh.stack.members, fresh.rows)
-        return Change(stays, self._restored(fresh))
-
     def _finals(self) -> list[Result]:
-        """What those left who have ended; they are forgotten here."""
-        ended, self.watch.ended = sorted(self.watch.ended, key=lambda end: end.run), []
-        if not ended:
+        """Return the results of the runs that have ended since the last call."""
+        if (ended := self.stopping.pop_ended()) is None:
             return []
-        members = [self.members[end.run] for end in ended]
-        finals = final_metrics(members, ended, self.prepared, self.shapes)
-        results = self._results(ended, finals)
-        self.watch.ledger.forget([end.run for end in ended])
-        self.trail.forget([end.run for end in ended])
+        state, ends = ended
+        rows = state.best_rows if self.validated else state.rows
+        members = [self.members[run] for run in state.run]
+        finals = final_metrics(members, state, rows, self.prepared, self.shapes)
+        results = []
+        for at, (end, numbers) in enumerate(zip(ends, finals, strict=True)):
+            weights = [layer[0].copy() for layer in split_weights(rows[at : at + 1], self.shapes)]
+            series = self.history.series(int(state.run[at]))
+            kept = {"weights": weights, "trail": trail(series, members[at].dtype)}
+            results.append(self._result(state, at, end, series, metrics=numbers, **kept))
         return results
 
-    def _snapshots(self, kept: Mapping[str, bytes]) -> list[Result]:
-        going_on = self.watch.going_on()
-        results = self._results(going_on, [{} for _ in going_on])
-        return [replace(r, checkpoint=kept.get(r.fingerprint, b"")) for r in results]
+    def _snapshots(self, kept: Mapping[int, bytes]) -> list[Result]:
+        state, end = self.stopping.state, ("running", "", self.clock.seconds())
+        return [
+            self._result(state, at, end, self.history.series(run), checkpoint=kept.get(run, b""))
+            for at, run in enumerate(state.run.tolist())
+        ]
 
-    def _results(self, runs: Sequence[Ended], finals: Sequence[dict[str, float]]) -> list[Result]:
-        curves = self.watch.curves([run.run for run in runs])
-        return [self._result(*each) for each in zip(runs, finals, curves, strict=True)]
-
-    def _result(self, run: Ended, finals: dict[str, float], points: Array) -> Result:
-        over = run.outcome != "running"
+    def _result(self, state: RunState, at: int, end: End, series: Saved, **more: Any) -> Result:
+        outcome, reason, seconds = end
         return Result(
-            self.fingerprints[run.run],
-            run.outcome,
-            int(run.began * 1000),
-            int(run.ended * 1000),
-            self._curves(run.run, points),
-            finals,
-            [layer[0].copy() for layer in split_weights(run.row[None], self.shapes)]
-            if over
-            else [],
-            self.trail.saved(run.run) if over else {},
-            run.best_epoch,
-            run.last_epoch,
-            run.reason,
+            self.fingerprints[state.run[at]],
+            outcome,
+            started=int(state.began[at] * 1000),
+            ended=int(seconds * 1000),
+            curves=self._curves(state, at, series),
+            best_epoch=int(state.best_epoch[at]),
+            last_epoch=int(state.epoch[at]),
+            reason=reason,
+            **more,
         )
 
-    def _curves(self, run: int, points: Array) -> dict[str, Curve]:
-        epochs, seconds, train_loss, validation = points
-        steps, times = epochs.astype(int), (seconds * 1000).astype(np.int64)
-        curves = {"train/loss": Curve(steps, train_loss, times)} if len(steps) else {}
-        if np.isfinite(validation).any():
-            curves["val/loss"] = Curve(steps, validation, times)
-        for key, noted in self.history.points[run].items():
-            at, seconds, values = np.array(noted).T
-            curves[key] = Curve(at.astype(int), values, (seconds * 1000).astype(np.int64))
-        return curves
+    def _curves(self, state: RunState, at: int, series: Saved) -> dict[str, Curve]:
+        """Return a run's curves; the last point is where it stands, whether noted or not."""
+        points = series.pop("loss", np.empty((0, 4)))
+        here = (state.epoch[at], self.stopping.seconds, state.loss[at], state.validation[at])
+        if np.isfinite(here[2]) and not (points[-1:, 0] == here[0]).any():
+            points = np.vstack([points, here])
+        losses = {"train/loss": points[:, :3], "val/loss": points[:, [0, 1, 3]]}
+        metrics = {key: noted for key, noted in series.items() if key not in SERIES}
+        return {
+            key: Curve(noted[:, 0].astype(int), noted[:, 2], (noted[:, 1] * 1000).astype(np.int64))
+            for key, noted in (losses | metrics).items()
+            if np.isfinite(noted[:, 2]).any()
+        }

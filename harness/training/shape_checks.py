@@ -1,30 +1,22 @@
-"""Whether what plugins return has the shape and dtype that the contract asks for."""
+"""Plugins that check the shape of each array, for one trial pass before training."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from harness.contracts import Activation, Array, Initializer
+from harness.training.plugin_calls import calls_plugin, check_returned, forward
 from harness.training.stack import Stack
 
 
-def check_returned(what: str, array: Array, like: Array) -> None:
-    """TypeError if a plugin returned another shape or dtype than the contract asks for."""
-    try:
-        good = array.shape == like.shape and array.dtype == like.dtype
-    except AttributeError:
-        good = False
-    if not good:
-        came = f"{array.dtype} {array.shape}" if hasattr(array, "dtype") else type(array).__name__
-        raise TypeError(f"{what} returned {came}, and {like.dtype} {like.shape} is expected")
-
-
 class CheckedInitializer:
-    """An initializer all of whose layers have the shape that they are asked for."""
+    """An initializer that checks the shape of each layer that it returns."""
 
     def __init__(self, initializer: Initializer) -> None:
         self.initializer = initializer
 
+    @calls_plugin("initializer", "__call__")
     def __call__(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
         layer = self.initializer(rng, fan_in, fan_out)
         dtype = getattr(layer, "dtype", float)  # any: it becomes the run's
@@ -33,16 +25,18 @@ class CheckedInitializer:
 
 
 class CheckedActivation:
-    """An activation all of whose answers are as large as what it was asked."""
+    """An activation that checks the shape of each array that it returns."""
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
 
+    @calls_plugin("activation", "__call__")
     def __call__(self, z: Array) -> Array:
         h = self.activation(z)
         check_returned("activation.__call__", h, z)
         return h
 
+    @calls_plugin("activation", "derivative")
     def derivative(self, z: Array, h: Array) -> Array:
         slope = self.activation.derivative(z, h)
         check_returned("activation.derivative", slope, z)
@@ -50,17 +44,20 @@ class CheckedActivation:
 
 
 def try_once(stack: Stack, layers: Sequence[Array], x: Array, y: Array) -> None:
-    """One pass of a few examples there and back, with a stack's first weights.
+    """Pass a few examples through the net and back, with the stack's first weights.
 
-    NumPy broadcasts what is too small, and training would go on with a wrong gradient. The loop
-    itself looks at whole rows only: here every array is looked at, once. Raises TypeError.
+    NumPy broadcasts an array that is too small, and training would go on with a wrong gradient.
+    The loop itself checks whole rows only; here each array is checked, once. Raises TypeError.
     """
     seen, truth = (np.broadcast_to(a[:3], (len(layers[0]), *a[:3].shape)) for a in (x, y))
+    stack = stack._replace(activation=CheckedActivation(stack.activation))
     with np.errstate(all="ignore"):
-        prediction, cache = stack.model.forward(
-            [*layers], seen, CheckedActivation(stack.activation)
-        )
+        prediction, cache = forward(stack, [*layers], seen)
         check_returned("model.forward", prediction, truth)
-        delta = np.ones_like(truth)
-        for array, layer in zip(stack.model.backward(cache, delta), layers, strict=True):
-            check_returned("model.backward", array, layer)
+        _try_backward(stack, cache, layers, np.ones_like(truth))
+
+
+@calls_plugin("model", "backward")
+def _try_backward(stack: Stack, cache: Any, layers: Sequence[Array], delta: Array) -> None:
+    for gradient, layer in zip(stack.model.backward(cache, delta), layers, strict=True):
+        check_returned("model.backward", gradient, layer)

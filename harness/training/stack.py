@@ -2,7 +2,7 @@
 
 import copy
 import typing
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, cast
@@ -20,9 +20,9 @@ from harness.contracts import (
     Optimizer,
     Schedule,
 )
+from harness.training.leaves import take_runs
 
 P = TypeVar("P")
-Saved = dict[str, Array]  # what is kept of one run in training
 
 
 @dataclass(frozen=True)
@@ -160,88 +160,37 @@ def make_stack(members: Sequence[Member]) -> Stack:
 
 
 class Streams(NamedTuple):
-    """Each run's own randomness."""
+    """The random generators of A runs, (A,) each: a run's own randomness."""
 
-    batches: list[np.random.Generator]
-    dropout: list[np.random.Generator]
-
-    def states(self) -> list[Any]:
-        """Where each run's are, in plain values."""
-        pairs = zip(self.batches, self.dropout, strict=True)
-        return [[rng.bit_generator.state for rng in pair] for pair in pairs]
+    batches: Array
+    dropout: Array
 
 
 class Group(NamedTuple):
-    """A runs in training: all there is of each, a row a run."""
+    """A runs in training; all parts but the stack are arrays whose first axis is the runs."""
 
     stack: Stack
-    number: Array  # (A,) epochs that are behind each
+    number: Array  # epochs that each has behind it
     rows: Array  # (A, P) weights
     state: Any  # the optimizer's
     streams: Streams
-    loss: Array  # (A,) met in the epoch behind each; what went before is not known
+    loss: Array  # of mini-batches: the mean loss of the epoch that is behind each
 
     def take(self, keep: Array) -> "Group":
-        """Those whom the mask (A,) keeps."""
-        at = np.flatnonzero(keep)
-        return Group(
-            make_stack([self.stack.members[i] for i in at]),
-            self.number[at],
-            self.rows[at],
-            by_leaf(lambda part: part[at], self.state),
-            Streams(*([each[i] for i in at] for each in self.streams)),
-            self.loss[at],
-        )
-
-    def join(self, others: "Group") -> "Group":
-        """These, and the others after them."""
-        return Group(
-            make_stack([*self.stack.members, *others.stack.members]),
-            np.concatenate([self.number, others.number]),
-            np.concatenate([self.rows, others.rows]),
-            by_leaf(lambda *parts: np.concatenate(parts), self.state, others.state),
-            Streams(*(a + b for a, b in zip(self.streams, others.streams, strict=True))),
-            np.concatenate([self.loss, others.loss]),
-        )
-
-
-class Change(NamedTuple):
-    """Who of A runs stays (A,), and who comes; and whether their streams are to be kept."""
-
-    stays: Array
-    fresh: Group | None = None
-    keep: bool = False
-
-    def of(self, group: Group) -> Group:
-        """The group after the change."""
-        if self.fresh is None:
-            return group.take(self.stays)
-        return group.take(self.stays).join(self.fresh) if self.stays.any() else self.fresh
+        """Return the group restricted to the runs where `keep` (A,) is true."""
+        members = [self.stack.members[at] for at in np.flatnonzero(keep)]
+        return Group(make_stack(members), *take_runs(self[1:], keep))
 
 
 class Move(NamedTuple):
-    """The last step of A runs: dL/dw as the optimizer was given it, and what it made of that."""
+    """The last step of A runs: the gradient that the optimizer was given, and the change."""
 
     gradient: Array  # (A, P)
     change: Array
 
-    def of(self, change: Change) -> "Move":
-        """Theirs who stay; nan for those who come."""
-        fresh = 0 if change.fresh is None else len(change.fresh.rows)
-        none = np.full((fresh, self.change.shape[1]), np.nan, self.change.dtype)
-        return Move(*(np.concatenate([part[change.stays], none]) for part in self))
-
 
 def start_group(members: Sequence[Member], rows: Array, streams: Streams) -> Group:
-    """Runs before their first epoch."""
-    own, zero = make_stack(members), np.zeros(len(rows))
+    """Return runs before their first epoch; `rows` (A, P) are their weights."""
+    own, zero = make_stack(members), np.zeros(len(rows), rows.dtype)
     rows.setflags(write=False)
     return Group(own, zero.astype(int), rows, own.optimizer.init(rows), streams, zero)
-
-
-def by_leaf(function: Callable[..., Any], *states: Any) -> Any:
-    """The function of each array of optimizers' states, whatever they mean and how they nest."""
-    if isinstance(states[0], tuple):
-        parts = [by_leaf(function, *leaves) for leaves in zip(*states, strict=True)]
-        return type(states[0])(*parts) if hasattr(states[0], "_fields") else tuple(parts)
-    return function(*states)

@@ -37,13 +37,9 @@ def test_there_is_a_stack_for_each_worker():
     assert len(dealt(Engine(), *seeds)) == 1
 
 
-def test_where_runs_may_leave_early_others_wait_for_their_places():
-    patient = [
-        {"seed": seed, "stopping": {"patience": 3, "min_delta": 0.0, "max_seconds": None}}
-        for seed in range(10)
-    ]
+def test_runs_that_may_end_early_form_stacks_as_large_as_any():
+    patient = {"stopping": {"patience": 3, "min_delta": 0.0, "max_seconds": None}}
     size = largest_stack(build(make_config()), 20_000)
-    works = dealt(Engine(stack_bytes=20_000), *patient)
-    assert size < 5
-    assert works[0].slots == size
-    assert len(works[0].configs) == min(10, 4 * size)
+    works = dealt(Engine(stack_bytes=20_000), *({"seed": seed, **patient} for seed in range(10)))
+    assert 1 < size < 5
+    assert [len(work.configs) for work in works[:-1]] == [size] * (len(works) - 1)

@@ -52,23 +52,6 @@ def test_a_plugin_that_raises_fails_its_own_run_and_no_other(touchy):
     assert alone.curves["val/loss"].values.tolist() == good.curves["val/loss"].values.tolist()
 
 
-def test_where_runs_wait_only_those_beside_the_one_at_fault_begin_again(touchy):
-    tempers = [1.0, 2.0, 3.0, -1.0, 4.0, 5.0, 6.0]
-    configs = [make_config(activation={"name": "touchy", "temper": t}) for t in tempers]
-    lists = [
-        [(r.fingerprint, r.outcome) for r in results if r.outcome != "running"]
-        for results in train_stack([*"abcdefg"], configs, 2)
-    ]
-    ok, failed = "ok", "failed"
-    assert [each for each in lists if each] == [
-        [("a", ok), ("b", ok)],
-        [("c", ok)],
-        [("d", failed)],
-        [("e", ok), ("f", ok)],
-        [("g", ok)],
-    ]
-
-
 def test_a_diverged_run_says_when_and_keeps_finite_numbers():
     configs = [make_config(optimizer__learning_rate=rate, epochs=30) for rate in (0.1, 1e200)]
     fine, wild = [*train_stack(["a", "b"], configs)][-1]

@@ -7,7 +7,7 @@ import pytest
 from harness_plugins.optimizers.momentum import SGD
 
 from harness.config.build import build
-from harness.training.stack import Change, Streams, columns, float_fields, signature, start_group
+from harness.training.stack import Streams, columns, float_fields, signature, start_group
 from tests.conftest import make_config
 
 
@@ -87,24 +87,15 @@ def test_under_one_generator_the_seed_decides_the_data_and_so_the_stack():
 
 def group(*rates):
     members = [member(optimizer={"name": "adam", "learning_rate": rate}) for rate in rates]
-    rngs = [np.random.default_rng(int(rate * 10)) for rate in rates]
+    rngs = np.array([np.random.default_rng(int(rate * 10)) for rate in rates], object)
     return start_group(members, np.array([[rate] * 5 for rate in rates]), Streams(rngs, rngs))
 
 
-def test_members_that_leave_take_all_that_is_theirs_along():
+def test_a_group_keeps_all_that_belongs_to_the_runs_that_stay():
     three = group(0.1, 0.2, 0.3)
     left = three.take(np.array([True, False, True]))
     assert left.stack.optimizer.learning_rate.tolist() == [[0.1], [0.3]]
     assert [m.optimizer.learning_rate for m in left.stack.members] == [0.1, 0.3]
     assert left.rows[:, 0].tolist() == [0.1, 0.3]
     assert [len(part) for part in left.state] == [2, 2, 2]
-    assert left.streams.batches == [three.streams.batches[0], three.streams.batches[2]]
-
-
-def test_those_who_come_stand_after_those_who_stay():
-    change = Change(np.array([False, True]), group(0.3))
-    both = change.of(group(0.1, 0.2))
-    assert both.stack.optimizer.learning_rate.tolist() == [[0.2], [0.3]]
-    assert both.rows[:, 0].tolist() == [0.2, 0.3]
-    assert both.number.tolist() == [0, 0]
-    assert Change(np.array([False]), change.fresh).of(group(0.1)) is change.fresh
+    assert left.streams.batches.tolist() == three.streams.batches[[0, 2]].tolist()

@@ -5,6 +5,7 @@ import pytest
 
 from harness.config.build import build
 from harness.engines.worker import train_stack
+from harness.training.history import History, initial_state, make_limits
 from harness.training.loop import Epoch
 from harness.training.stack import Group
 from harness.training.stopping import Stopping
@@ -21,37 +22,45 @@ def epoch(number, loss, rows):
 
 
 class Seen:
-    """How runs ended that a watch saw, by run."""
+    """How runs ended, by run, and the points of their curves."""
 
-    def __init__(self, watch):
-        ended = sorted(watch.ended)
-        for name in ("outcome", "reason", "last_epoch", "best_epoch", "best_loss"):
-            setattr(self, name, [getattr(end, name) for end in ended])
-        self.rows = np.array([end.row for end in ended])
-        self.curve = lambda run: watch.curves([run])[0]
+    def __init__(self, stopping, history):
+        state, ends = stopping.pop_ended()
+        self.outcome, self.reason = ([end[at] for end in ends] for at in range(2))
+        self.last_epoch, self.best_epoch = state.epoch.tolist(), state.best_epoch.tolist()
+        self.best_loss = state.best_loss.tolist()
+        self.rows, self.best_rows = state.rows, state.best_rows
+        self.curve = lambda run: history.series(run)["loss"].T
+
+
+def start(members, rows, history=None, prune=None):
+    """A Stopping of runs before their first epoch."""
+    state, limits = initial_state(rows, 0.0), make_limits(members, prune is not None)
+    validated = members[0].validation > 0
+    return Stopping(state, limits, history or History(), prune, validated=validated)
 
 
 def watch(losses, *changes, validation=True, prune=None):
-    """What a watch saw of these (epochs, R) losses; weights are epoch and run."""
+    """How runs with these (epochs, R) losses end; weights are epoch and run."""
     losses = np.asarray(losses, float)
     changes = changes or ({},) * losses.shape[1]
     if not validation:
         changes = [{"validation": 0.0, **each} for each in changes]
-    rows = np.array([[0.0, r] for r in range(losses.shape[1])])
-    seen = Stopping(members(*changes), rows, prune)
+    rows, history = np.array([[0.0, r] for r in range(losses.shape[1])]), History()
+    seen = start(members(*changes), rows, history, prune)
     for number, loss in enumerate(losses):
         loss = loss[seen.runs]
         here = np.column_stack([np.full(len(loss), number), seen.runs])
         seen.see(epoch(number, loss, here), loss if validation else None, number * 1.0)
         if not len(seen.runs):
             break
-    return Seen(seen)
+    return Seen(seen, history)
 
 
 def test_the_best_epoch_gives_the_weights_where_there_is_a_validation_part():
     seen = watch([[3, 3], [2, 4], [1, 2], [2, 1], [3, 3], [3, 3], [3, 3]])
     assert seen.best_epoch == [2, 3]
-    assert seen.rows.tolist() == [[2, 0], [3, 1]]
+    assert seen.best_rows.tolist() == [[2, 0], [3, 1]]
     assert seen.best_loss == [1, 1]
     assert seen.outcome == ["ok", "ok"]
 
@@ -68,7 +77,7 @@ def test_patience_ends_a_run_and_leaves_its_neighbour():
     assert seen.last_epoch == [3, 6]
     assert seen.reason == ["patience", ""]
     assert seen.outcome == ["ok", "ok"]
-    assert seen.rows.tolist() == [[1, 0], [6, 1]]
+    assert seen.best_rows.tolist() == [[1, 0], [6, 1]]
 
 
 def test_an_improvement_below_min_delta_does_not_count():
@@ -107,11 +116,12 @@ def test_a_diverged_run_keeps_its_finite_history(validation):
 
 
 def test_a_run_whose_weights_overflow_while_its_loss_does_not_has_diverged():
-    seen = Stopping(members({}), np.zeros((1, 2)))
+    seen = start(members({}), np.zeros((1, 2)))
     stays = seen.see(epoch(0, np.ones(1), [[0.0, np.inf]]), np.ones(1), 0.0)
     assert not stays.any()
-    assert seen.ended[0].outcome == "diverged"
-    assert np.isfinite(seen.ended[0].row).all()
+    state, [(outcome, *_)] = seen.pop_ended()
+    assert outcome == "diverged"
+    assert np.isfinite(state.rows).all()
 
 
 def test_a_curve_keeps_about_two_hundred_points_first_and_last_always():

@@ -1,4 +1,4 @@
-"""Runs that wait for a slot: whoever trains beside them, their bits are those of the run alone."""
+"""Runs that leave a stack early: each run has the bits of the run alone, whatever others do."""
 
 import pytest
 from hypothesis import given, settings
@@ -10,14 +10,12 @@ from tests.support.stacks import OWN, SHARED, assert_same, last, unlucky
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    shared=SHARED, own=st.lists(OWN, min_size=1, max_size=9), slots=st.none() | st.integers(1, 6)
-)
-def test_a_refilled_stack_gives_each_run_the_bits_of_the_run_alone(shared, own, slots):
+@given(shared=SHARED, own=st.lists(OWN, min_size=1, max_size=9))
+def test_a_stack_that_runs_leave_gives_each_run_the_bits_of_the_run_alone(shared, own):
     shared["dataset"] = {"name": "surface", "samples": 40}
     configs = [make_config(**shared, **each, seed=seed) for seed, each in enumerate(own)]
     names = [str(i) for i in range(len(configs))]
-    together = last(train_stack(names, configs, slots, unlucky))
+    together = last(train_stack(names, configs, unlucky))
     assert [result.fingerprint for result in together] == names
     for name, config, result in zip(names, configs, together, strict=True):
         assert_same(last(train_stack([name], [config], prune=unlucky))[0], result)
@@ -50,25 +48,21 @@ def test_without_validation_the_training_loss_is_what_pruning_is_asked_of():
     assert asked == result.curves["train/loss"].values[2:40:2].tolist()
 
 
-@pytest.mark.parametrize("slots", [None, 2])
-def test_runs_begin_when_a_slot_is_free_and_share_the_time_of_their_stack(slots):
+def test_runs_share_the_time_of_their_stack():
     configs = [make_config(epochs=300, seed=seed) for seed in range(4)]
-    results = last(train_stack([*"abcd"], configs, slots))
-    begun = [result.started for result in results]
-    assert begun == sorted(begun)
-    if slots is None:
-        assert len(set(begun)) == 1
-    else:
-        assert min(begun[2:]) >= max(result.ended for result in results[:2])
+    results = last(train_stack([*"abcd"], configs))
+    [began] = {result.started for result in results}
     shares = [result.metrics["train/seconds"] for result in results]
-    whole = (max(result.ended for result in results) - begun[0]) / 1000
+    whole = (max(result.ended for result in results) - began) / 1000
     assert sum(shares) == pytest.approx(whole, abs=0.005)
 
 
-def test_results_of_those_that_ended_come_before_the_last_has():
-    configs = [make_config(epochs=20, seed=seed) for seed in range(6)]
+def test_results_of_runs_that_ended_come_before_the_last_has(monkeypatch):
+    monkeypatch.setattr("harness.training.session.SNAPSHOT_SECONDS", 0.0)
+    patient = {"patience": 2, "min_delta": 100.0, "max_seconds": None}
+    configs = [make_config(epochs=20), make_config(epochs=20, stopping=patient)]
     lists = [
         [result.fingerprint for result in results if result.outcome != "running"]
-        for results in train_stack([*"abcdef"], configs, 2)
+        for results in train_stack([*"ab"], configs)
     ]
-    assert [names for names in lists if names] == [["a", "b"], ["c", "d"], ["e", "f"]]
+    assert [names for names in lists if names] == [["b"], ["a"]]
