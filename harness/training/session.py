@@ -23,6 +23,7 @@ from harness.training.trace import SERIES, TrainingTrace, trail
 from harness.training.weights import split_weights
 
 SNAPSHOT_SECONDS = 2.5
+NONE_KEPT: Mapping[int, bytes] = MappingProxyType({})
 
 Prune = Callable[[str, int, float], bool]  # of a fingerprint, an epoch, the judged loss
 
@@ -79,22 +80,22 @@ class TrainingSession:
         Snapshots and checkpoints are due when they would be late after the next epoch.
         """
         held_out = self._ready("validation") if self.validated else None
-        yield self._snapshots({})
+        yield self._snapshots(NONE_KEPT)
         try_once(self.group.stack, split_weights(self.group.rows, self.shapes), *self.data)
         pauses = min((m.checkpoint_seconds or np.inf for m in self.members), default=np.inf)
         pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in self.members if m.timeout)])
         measured = any(member.metrics_every for member in self.members)
         stopping, epochs = self.stopping, train(self.group, *self.data, self.shapes)
-        shown = before = self.clock.seconds()
+        shown = before = now = self.clock.seconds()
         due, epoch = shown + pauses, next(epochs)
         while True:
-            runs, now = stopping.runs, self.clock.seconds()
+            runs = stopping.runs
             self.trace.see(runs, epoch, now)
-            kept = dict[int, bytes]()
+            kept: Mapping[int, bytes] = NONE_KEPT
             if epoch.kept is not None:
-                stopping.tick(now)
+                stopping.tick(now := self.clock.seconds())
                 group = epoch.kept._replace(loss=epoch.loss)
-                kept = checkpoints.pack_checkpoints(group, stopping.state, self.history, now)
+                kept = checkpoints.pack_checkpoints(group, stopping.settle(), self.history, now)
             loss = None if held_out is None else self._loss(epoch.group, *held_out)
             now = self.clock.seconds()
             if measured:
