@@ -1,4 +1,4 @@
-"""The plugin contract: kinds of plugins, arrays, data and results; all that an author imports."""
+"""The plugin contract: kinds of plugins, arrays, data and results."""
 
 from harness.contracts.arrays import Array, Arrays, Data, DataError, Uniform
 from harness.contracts.plugins import (

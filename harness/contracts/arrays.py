@@ -1,4 +1,4 @@
-"""What plugins exchange: arrays, whose axis 0 is the runs axis, and a dataset as it was loaded."""
+"""Types that plugins exchange: arrays, whose axis 0 is the runs axis, and loaded data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ Uniform: TypeAlias = Callable[..., Array]  # uniform(*shape) -> (R, *shape) in [
 
 
 class DataError(Exception):
-    """Data that cannot be used: where it is (file, line with the header as 1, column) and why."""
+    """Data that cannot be used; the command exits with 65.
+
+    Args:
+        message: What is wrong, and what is allowed.
+        path: The file.
+        line: Line in the file; the header is line 1.
+        column: Name of the column.
+
+    Example:
+        >>> print(DataError("not a number: 'n/a'", "houses.csv", line=3, column="price"))
+        houses.csv, line 3, column 'price': not a number: 'n/a'
+    """
 
     def __init__(
         self,
@@ -40,7 +51,14 @@ class DataError(Exception):
 
 
 class Data(NamedTuple):
-    """A dataset as loaded: neither split nor scaled."""
+    """A dataset as loaded: neither split nor scaled.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.ones((20, 2)), np.zeros((20, 1))
+        >>> Data(x, y, "regression", ("width", "height"), ("area",)).task
+        'regression'
+    """
 
     x: Array  # (N, features)
     y: Array  # (N, targets) floats, or (N,) integer class codes

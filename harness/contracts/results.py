@@ -1,4 +1,4 @@
-"""What figures are asked to draw, part of the plugin contract: a run and a sweep as they ended."""
+"""Results of a run and of a sweep, which figures draw; part of the plugin contract."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEARLY_ALL = 0.95  # of the examples
 
 
 class Hidden(NamedTuple):
-    """What one activation was asked, and answered, for examples of the training part."""
+    """Inputs and outputs of one activation for examples of the training part."""
 
     z: Array  # (units, N)
     h: Array
@@ -29,18 +29,18 @@ class Hidden(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """What is to be seen inside a run's net."""
+    """A look inside a run's net: first weights, gradient, and hidden units."""
 
     initial: Arrays  # the weights before training
-    gradient: Arrays  # dL/dw on the training part, of the weights that the run left
+    gradient: Arrays  # dL/dw on the training part, of the run's final weights
     hidden: list[Hidden]  # in the order in which the net asks its activation
     steepest: float  # the largest |dh/dz| that the activation has
 
     def states(self) -> list[dict[str, int]]:
-        """How many units of each layer are "learning", "saturated" and "dead".
+        """Count the "learning", "saturated" and "dead" units of each layer.
 
-        A dead one has no slope for any example; a saturated one has, for nearly all of them, less
-        than a hundredth of the steepest.
+        A dead unit has slope 0 for all examples; a saturated unit has, for nearly all of them,
+        less than a hundredth of the steepest slope.
         """
         return [_states(part.slope, self.steepest) for part in self.hidden]
 
@@ -55,12 +55,24 @@ def _states(slopes: Array, steepest: float) -> dict[str, int]:
 
 @dataclass
 class RunResult:
-    """One run: what was asked, how it went, and the net it left.
+    """The result of one run: its settings, its curves and numbers, and its net.
 
     `x`, `y` and `prediction` are by part ("train", "validation", "test"), in the dataset's
     units; a classifier's predictions are probabilities (N, classes). `norms` holds "epoch"
     (points,) and ‖·‖ of each weight array, (points, arrays): of its "gradient" and its "change"
     in the last step of that epoch, and of the "weights" after it.
+
+    Example:
+        >>> import numpy as np
+        >>> from harness.contracts import Data
+        >>> x = np.ones((3, 1))
+        >>> run = RunResult(
+        ...     None, "run", "ok", {}, {}, {"train/loss": (np.arange(2), np.array([1.0, 0.5]))},
+        ...     {"train/best_loss": 0.5}, [], Data(x, x, "regression", ("x",), ("y",)),
+        ...     {"train": x}, {"train": x}, 1, "f" * 16, None, predictor=lambda x: 2 * x,
+        ... )
+        >>> run.prediction["train"].ravel().tolist()
+        [2.0, 2.0, 2.0]
     """
 
     run_id: str | None
@@ -84,22 +96,36 @@ class RunResult:
 
     @cached_property
     def inside(self) -> Inside | None:
-        """A look inside the net; None where there is none to be looked into."""
+        """A look inside the net; None if the run has no weights, or is a frame of a film."""
         return self.look() if self.look is not None and self.weights else None
 
     @cached_property
     def prediction(self) -> dict[str, Array]:
-        """What the net says of each part: (N, targets), or probabilities (N, classes)."""
+        """Predictions by part: (N, targets), or probabilities (N, classes)."""
         return {part: self.predict(x) for part, x in self.x.items()}
 
     def predict(self, x: Array) -> Array:
-        """(N, targets), or probabilities (N, classes), for x (N, features) in the data's units."""
+        """Return the net's predictions in the dataset's units.
+
+        Args:
+            x: (N, features), unscaled.
+
+        Returns:
+            (N, targets), or probabilities (N, classes).
+        """
         return self.predictor(np.asarray(x))
 
 
 @dataclass
 class SweepResult:
-    """A sweep: its runs, the best of them, and all of it as a table."""
+    """The result of a sweep: its runs, the best of them, and a table.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rows = [{"run_id": None, "name": "a", "outcome": "ok", "val/best_loss": 0.5}]
+        >>> SweepResult("s1", None, [], None, Path("sweep"), rows).frame["name"].tolist()
+        ['a']
+    """
 
     sweep_id: str
     parent_run_id: str | None
@@ -111,7 +137,7 @@ class SweepResult:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row a run: run_id, name, outcome, each param, each final metric."""
+        """A pandas DataFrame with a row a run: run_id, name, outcome, params, final metrics."""
         import pandas as pd
 
         return pd.DataFrame(list(self.rows))

@@ -1,4 +1,4 @@
-"""Where stacks are trained: an engine is a generator of results, in the order they come."""
+"""Engines train stacks in this process, in worker processes or on a cluster."""
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -19,7 +19,7 @@ INSTALL = {
 
 
 class Engine(NamedTuple):
-    """What the launcher is told: which engine, how many workers, where, and how large a stack."""
+    """Settings of the launcher: the engine, its workers, their place, the size of a stack."""
 
     engine: str = "serial"
     workers: int | None = None  # null: as many as there are cores; serial is always one
@@ -27,7 +27,7 @@ class Engine(NamedTuple):
     stack_bytes: int = STACK_BYTES
 
     def check(self, timeout: Any = None) -> None:
-        """UsageError if there is no such engine, or it cannot do what it is asked for."""
+        """Raise UsageError if the engine does not exist, is not installed, or is set wrongly."""
         require_known("hydra.launcher.engine", self.engine, ["serial", *INSTALL])
         size, workers = self.stack_bytes, self.workers
         require(size >= 1, f"hydra.launcher.stack_bytes={size}: at least 1")
@@ -39,9 +39,9 @@ class Engine(NamedTuple):
             not mute, "run.timeout: submitit's jobs give no sign of life; limit SLURM's instead"
         )
         if self.engine != "serial":
-            self._crew(self.engine)
+            self._pool_class(self.engine)
 
-    def _crew(self, name: str) -> Any:
+    def _pool_class(self, name: str) -> Any:
         try:
             module = name if name == "processes" else f"{name}_engine"
             return import_module(f"harness.engines.{module}").WorkerPool
@@ -51,7 +51,7 @@ class Engine(NamedTuple):
 
     @property
     def width(self) -> int:
-        """How many stacks are in hand at once."""
+        """Number of stacks that are trained at once."""
         if self.engine == "serial":
             return 1
         from loky import cpu_count
@@ -59,23 +59,25 @@ class Engine(NamedTuple):
         return self.workers or int(cpu_count())
 
     def train(self, works: Iterable[Work], folder: str) -> Generator[list[Result], None, None]:
-        """Train stacks, each asked for when there is room for it; snapshots come on the way.
+        """Yield results and snapshots of stacks; the next stack is taken when a worker is free.
 
-        `folder` is the sweep's, for engines that talk through files.
+        `folder` is the sweep's, for engines that exchange files.
         """
         if self.engine == "serial":
             yield from self._one_by_one(works, folder)
             return
-        with closing(self._crew(self.engine)(self, folder)) as crew:
-            yield from schedule(works, crew)
+        with closing(self._pool_class(self.engine)(self, folder)) as pool:
+            yield from schedule(works, pool)
 
     def _one_by_one(self, works: Iterable[Work], folder: str) -> Iterator[list[Result]]:
-        """Here; but what has a timeout in a worker, which can be killed."""
-        with ExitStack() as worker:
-            crew: Any = None
+        """Train in this process; a stack with a timeout in a worker, which can be killed."""
+        with ExitStack() as closing_pool:
+            pool: Any = None
             for work in works:
                 if work.timeout is None:
                     yield from train_work(work)
                     continue
-                crew = crew or worker.enter_context(closing(self._crew("processes")(self, folder)))
-                yield from schedule([work], crew)
+                if pool is None:
+                    pool = self._pool_class("processes")(self, folder)
+                    closing_pool.enter_context(closing(pool))
+                yield from schedule([work], pool)

@@ -1,6 +1,6 @@
-"""Which plugin is at fault when a run raises, and what it was doing: the traceback tells.
+"""Find the plugin at fault when a run raises, and its method, from the traceback.
 
-Nothing is wrapped on the way, so that this costs nothing when all is well.
+No call is wrapped, so that this costs nothing while no run raises.
 """
 
 import time
@@ -19,7 +19,7 @@ HOOKS |= {"with_gradient", "probabilities"}
 
 
 def failed_result(fingerprint: str, config: Config, error: BaseException) -> Result:
-    """The result of a run that raised: its traceback, and no weights."""
+    """Return the result of a run that raised: its traceback, and no weights."""
     now = int(time.time() * 1000)
     text = "".join(format_exception(error))
     why = explain_failure(error, config)
@@ -27,16 +27,17 @@ def failed_result(fingerprint: str, config: Config, error: BaseException) -> Res
 
 
 def explain_failure(error: BaseException, config: Config | None = None) -> str:
-    """One line: the plugin of this config that is at fault, if one is, and what is wrong."""
+    """Return one line: the plugin of this config that is at fault, if any, and the error."""
     named = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
-    said = (f"{named}{error}".splitlines() or [""])[0].removesuffix(": ")
+    message = (f"{named}{error}".splitlines() or [""])[0].removesuffix(": ")
     try:
-        return f"{_at_fault(error, config)}{said}" if config and named else said
-    except Exception:  # it cannot even be built again
-        return said
+        return f"{_at_fault(error, config)}{message}" if config and named else message
+    except Exception:  # the config cannot be built again
+        return message
 
 
 def _at_fault(error: BaseException, config: Config) -> str:
+    """Return which plugin failed in which method, as the beginning of a line, or nothing."""
     plugins = used_plugins(config, build(config))
     used = {load_plugin(p["kind"], p["name"]): find_plugin(p["kind"], p["name"]) for p in plugins}
     found = _working(error, used)

@@ -1,4 +1,4 @@
-"""Workers on this machine, one a core: loky's process pool."""
+"""Workers on this machine, one a core, in loky's process pool."""
 
 import os
 import secrets
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from harness.engines import Engine
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-PARENT_CHECK_SECONDS = 1.0  # seconds between two looks of a worker at whether its parent is alive
+PARENT_CHECK_SECONDS = 1.0  # a worker checks so often whether its parent is alive
 
 
 class WorkerPool:
-    """Workers that say by a local connection what they have, and die with their parent."""
+    """Worker processes that send results by a local connection and end with their parent."""
 
     def __init__(self, engine: "Engine", folder: str) -> None:
         self.width = engine.width
@@ -42,7 +42,7 @@ class WorkerPool:
         key = next(self._keys)
         try:
             future = self._pool.submit(_work, self._listener.address, self._secret, key, work)
-        except BrokenExecutor:  # a worker died, and loky has ended the others, too: begin anew
+        except BrokenExecutor:  # a worker died, and loky has ended the others: begin anew
             self._pool = self._workers()
             return self.submit(work)
         future.add_done_callback(lambda done: self._ended(key, done))
@@ -51,11 +51,11 @@ class WorkerPool:
     def wait(self, keys: Sequence[Hashable], seconds: float | None) -> WorkerMessage | None:
         while True:
             try:
-                came = self._inbox.get(timeout=seconds)
+                message = self._inbox.get(timeout=seconds)
             except Empty:
                 return None
-            if came.key in keys:
-                return came
+            if message.key in keys:
+                return message
 
     def kill(self, key: Hashable) -> None:
         with suppress(ProcessLookupError):
@@ -66,7 +66,7 @@ class WorkerPool:
         self._listener.close()
 
     def _workers(self) -> Any:
-        return ProcessPoolExecutor(self.width, env=ONE_THREAD, initializer=_begin)
+        return ProcessPoolExecutor(self.width, env=ONE_THREAD, initializer=_start_worker)
 
     def _ended(self, key: int, future: Any) -> None:
         if future.cancelled() or future.exception() is not None:
@@ -77,14 +77,14 @@ class WorkerPool:
         while True:
             try:
                 connection = self._listener.accept()
-            except (EOFError, ConnectionError, AuthenticationError):  # it died while it called
+            except (EOFError, ConnectionError, AuthenticationError):  # the worker died
                 continue
             except OSError:  # closed
                 return
-            threading.Thread(target=self._hear, args=[connection], daemon=True).start()
+            threading.Thread(target=self._receive, args=[connection], daemon=True).start()
 
-    def _hear(self, connection: Connection) -> None:
-        """What one worker says of one stack; that it died, its future tells."""
+    def _receive(self, connection: Connection) -> None:
+        """Put the messages of one worker about one stack into the inbox, until it ends or dies."""
         with connection, suppress(EOFError, OSError):
             key, self._pids[key] = connection.recv()
             while (results := connection.recv()) is not None:
@@ -92,8 +92,8 @@ class WorkerPool:
             self._inbox.put(WorkerMessage(key, [], done=True))
 
 
-def _begin() -> None:
-    """A worker leaves Ctrl-C to its parent, and ends when that is gone."""
+def _start_worker() -> None:
+    """Make this worker leave Ctrl-C to its parent, and end when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
 

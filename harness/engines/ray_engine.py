@@ -1,4 +1,4 @@
-"""Workers of a Ray cluster, or of one that Ray starts here for the time of the sweep."""
+"""Workers of a Ray cluster, or of one that Ray starts on this machine for the sweep."""
 
 import os
 from collections.abc import Hashable, Sequence
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class WorkerPool:
-    """Each stack is one task that takes one CPU; what it yields is streamed."""
+    """Ray workers: each stack is one task that takes one CPU and streams its results."""
 
     def __init__(self, engine: "Engine", folder: str) -> None:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns
         start: Any = ray.init
-        there = engine.address or os.environ.get("RAY_ADDRESS")
-        here = {} if there else {"num_cpus": engine.width, "include_dashboard": False}
-        start(there, log_to_driver=False, logging_level="error", **here)
+        address = engine.address or os.environ.get("RAY_ADDRESS")
+        local = {} if address else {"num_cpus": engine.width, "include_dashboard": False}
+        start(address, log_to_driver=False, logging_level="error", **local)
         resources: Any = ray.cluster_resources
         self.width = engine.workers or int(resources().get("CPU", 1))
         self._train: Any = ray.remote(num_cpus=1, max_retries=0)(train_work)

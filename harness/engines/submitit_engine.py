@@ -1,4 +1,4 @@
-"""Workers that a SLURM cluster gives, a job for each stack; or, without SLURM, processes here."""
+"""Workers of a SLURM cluster, a job for each stack; without SLURM, processes on this machine."""
 
 import time
 from collections.abc import Hashable, Sequence
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from harness.engines import Engine
 
 MINUTES = 24 * 60  # that a job may take, unless SBATCH_TIMELIMIT says otherwise
-POLL_SECONDS = 0.2  # seconds
+POLL_SECONDS = 0.2
 
 
 class WorkerPool:
-    """Jobs talk through files in the sweep's folder, which all machines must share.
+    """SLURM jobs that exchange files in the sweep's folder, which all machines must share.
 
-    `address` is the cluster: slurm, local, or null for the first of these that is there.
+    `address` is the cluster: slurm, local, or null for the first of the two that is available.
     """
 
     def __init__(self, engine: "Engine", folder: str) -> None:
@@ -46,19 +46,19 @@ class WorkerPool:
                 del self._jobs[str(key)]
                 try:
                     return WorkerMessage(key, job.result(), done=True)
-                except Exception as error:  # submitit's, for whatever became of the job
+                except Exception as error:  # submitit's, if the job failed or was lost
                     return WorkerMessage(key, [], lost=explain_lost_worker(error))
             time.sleep(POLL_SECONDS)
 
     def kill(self, key: Hashable) -> None:
-        """Nobody waits for signs of life here; see Engine.check."""
+        """Do nothing: Engine.check refuses a timeout, so that no job is killed for silence."""
 
     def close(self) -> None:
         for job in self._jobs.values():
-            with suppress(Exception):  # it may have ended
+            with suppress(Exception):  # the job may have ended
                 job.cancel()
 
 
 def _results(work: Work) -> list[Result]:
-    """What each run left; a job has one answer, so there are no snapshots."""
+    """Return the results of a stack; a job returns once, so there are no snapshots."""
     return [r for results in train_work(work) for r in results if r.outcome != "running"]

@@ -1,4 +1,4 @@
-"""What an engine is given: stacks to train, and how a worker trains one."""
+"""The work that an engine is given: a stack of runs, and how a worker trains it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ DREW = "a plugin drew from np.random itself: not repeatable (harness check finds
 
 
 class Pruning(Protocol):
-    """What ends runs early: a search makes it, and a worker asks it."""
+    """Decides which runs end early: a search makes it, and a worker asks it."""
 
     def pruner(self) -> Prune:
         """Make the function that notes a run's loss and returns whether the run ends here."""
@@ -26,7 +26,7 @@ class Pruning(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """Runs with one signature, to be trained as one stack: what a worker is sent."""
+    """Runs with one signature, to be trained as one stack: a worker is sent this."""
 
     fingerprints: tuple[str, ...]
     configs: tuple[Config, ...]
@@ -38,34 +38,34 @@ class Work:
     )
 
     def after(self, results: Sequence[Result]) -> "Work":
-        """What is left of it: without the runs that have ended, with the latest checkpoints."""
+        """Return the work without the runs that have ended, and with the latest checkpoints."""
         done = {result.fingerprint for result in results if result.outcome != "running"}
         pairs = zip(self.fingerprints, self.configs, strict=True)
-        left = {name: config for name, config in pairs if name not in done}
+        rest = {name: config for name, config in pairs if name not in done}
         latest = {result.fingerprint: result.checkpoint for result in results if result.checkpoint}
-        kept = {name: each for name, each in {**self.kept, **latest}.items() if name in left}
-        return replace(self, fingerprints=(*left,), configs=(*left.values(),), kept=kept)
+        kept = {name: each for name, each in {**self.kept, **latest}.items() if name in rest}
+        return replace(self, fingerprints=(*rest,), configs=(*rest.values(),), kept=kept)
 
     def singly(self) -> list["Work"]:
-        """Each run as a stack of its own."""
+        """Return each run as a stack of its own."""
         pairs = zip(self.fingerprints, self.configs, strict=True)
         return [replace(self, fingerprints=(name,), configs=(config,)) for name, config in pairs]
 
 
 def train_work(work: Work) -> Iterator[list[Result]]:
-    """Train one stack: snapshots every few seconds, and each run's result when it has ended.
+    """Train one stack: yield snapshots every few seconds, and each run's result when it has ended.
 
-    It begins with an empty list: a worker's word that it has begun.
+    The first list is empty: it is the sign that the worker has begun.
     """
     yield []
     plugin_files.use_recorded_folders(work.folders)
     prune = None if work.pruning is None else work.pruning.pruner()
     with watch_global_rng() as drew:
         for results in train_stack(work.fingerprints, work.configs, prune, work.kept):
-            yield [_noted(result) for result in results] if drew() else results
+            yield [_with_note(result) for result in results] if drew() else results
 
 
-def _noted(result: Result) -> Result:
+def _with_note(result: Result) -> Result:
     if result.reason.endswith(DREW):
         return result
     return replace(result, reason="; ".join(filter(None, (result.reason, DREW))))
@@ -94,7 +94,7 @@ def train_stack(
                 ended |= {r.fingerprint for r in results if r.outcome != "running"}
                 latest |= {r.fingerprint: r.checkpoint for r in results if r.checkpoint}
                 # The dataset is loaded once a process, before any training is watched.
-                yield [*map(_noted, results)] if training.prepared.drew else results
+                yield [*map(_with_note, results)] if training.prepared.drew else results
         return
     except BaseException as error:
         if is_interruption(error):

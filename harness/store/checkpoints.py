@@ -12,13 +12,13 @@ def write_checkpoint(directory: Path, fingerprint: str, content: bytes) -> None:
 
 
 def read_checkpoints(directory: Path, fingerprints: Iterable[str]) -> dict[str, bytes]:
-    """The checkpoints that there are of these runs."""
+    """Return the checkpoints that these runs have, by fingerprint."""
     paths = {fingerprint: _path(directory, fingerprint) for fingerprint in fingerprints}
     return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
 
 
 def remove_checkpoint(directory: Path, fingerprint: str) -> None:
-    """The run has ended: its checkpoint is of no more use."""
+    """Delete the checkpoint of a run that has ended, if it has one."""
     _path(directory, fingerprint).unlink(missing_ok=True)
 
 

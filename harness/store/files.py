@@ -1,4 +1,4 @@
-"""Files that are written whole: aside, flushed to the disk, then renamed into place."""
+"""Write files atomically: aside, flushed to the disk, then renamed into place."""
 
 import os
 from collections.abc import Iterable
@@ -18,7 +18,10 @@ def user_cache() -> Path:
 
 
 def write_atomically(path: Path, content: bytes | Iterable[str]) -> None:
-    """All of `content` at `path`, in a folder made if need be, or nothing new there; DiskError."""
+    """Write all of `content` to `path`, or leave `path` as it was and raise DiskError.
+
+    The folder is made if it does not exist.
+    """
     pieces = [content] if isinstance(content, bytes) else (piece.encode() for piece in content)
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -36,7 +39,7 @@ def write_atomically(path: Path, content: bytes | Iterable[str]) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make a rename durable; systems that cannot open a directory need no such thing."""
+    """Make a rename durable; a system that cannot open a directory does not need this."""
     try:
         handle = os.open(directory, os.O_RDONLY)
     except OSError:
@@ -48,15 +51,15 @@ def _sync_directory(directory: Path) -> None:
 
 
 def folder_lock(directory: Path, name: str = "manifest") -> FileLock:
-    """A kernel lock of a sweep's folder: freed by death, however it comes."""
+    """Return a kernel lock of a sweep's folder; it is freed when its process ends or is killed."""
     return FileLock(directory / f".{name}.lock")
 
 
 def remove_leftovers(directory: Path) -> None:
-    """Delete what processes that died while writing have left; nobody else may be at work."""
+    """Delete files that killed processes left half written; no other process may be at work."""
     with folder_lock(directory):
         for place in ("", "results/", "checkpoints/"):
             for path in directory.glob(f"{place}*.[0-9]*.tmp"):  # as write_atomically names them
                 path.unlink(missing_ok=True)
-        with suppress(OSError):  # it is not there, or some of them are still of use
+        with suppress(OSError):  # there is none, or some checkpoints are still needed
             (directory / "checkpoints").rmdir()

@@ -1,4 +1,4 @@
-"""Whose turn it is: one process at a time does a sweep, or many do one job each."""
+"""Locks of a sweep's folder: one process works on the sweep, or several on one job each."""
 
 import logging
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def sweep_lock(directory: Path, job: str | None = None) -> Iterator[None]:
-    """Meanwhile nobody else is at work on the sweep; for a `job`, nobody on the sweep as a whole.
+    """Context manager: hold the sweep's lock, exclusively, or shared with other jobs for a `job`.
 
-    Who has to wait says so, and then finds done what the other did. Locks end with their process.
+    A process that must wait logs a warning. Locks end with their process.
     """
     gate = folder_lock(directory, "at-work")
-    with _patiently(gate, directory):
+    with _acquired(gate, directory):
         if job is None:
             for path in directory.glob(".job-*.lock"):
-                with _patiently(FileLock(path), directory):
-                    path.unlink()  # nobody opens it anew: that takes the gate
+                with _acquired(FileLock(path), directory):
+                    path.unlink()  # no job opens it anew: that needs the gate
             remove_leftovers(directory)
             yield
             remove_leftovers(directory)
@@ -37,7 +37,7 @@ def sweep_lock(directory: Path, job: str | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _patiently(lock: FileLock, directory: Path) -> Iterator[None]:
+def _acquired(lock: FileLock, directory: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:

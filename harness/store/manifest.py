@@ -1,4 +1,4 @@
-"""The manifest: what was asked for, sealed on disk."""
+"""The manifest: the runs that were asked for, sealed on disk."""
 
 import hashlib
 import json
@@ -16,14 +16,14 @@ from harness.store.params import flatten
 
 SCHEMA = 1
 SEAL = ',\n "digest": "'
-SMALL = 8  # keys: of a run's config its parts, but not the whole
+SMALL = 8  # keys: the parts of a run's config have fewer, the whole has more
 
 
 @dataclass(frozen=True)
 class Planned:
     """One run as it was asked for."""
 
-    jobs: tuple[int, ...]  # its places in the sweep: more than one if it was asked for twice
+    jobs: tuple[int, ...]  # its places in the sweep: several if it was asked for more than once
     fingerprint: str
     name: str  # the overrides that vary in this sweep
     overrides: tuple[str, ...]
@@ -33,7 +33,7 @@ class Planned:
 
     @cached_property
     def setting(self) -> bytes:
-        """What runs have in common that differ in nothing but their seed."""
+        """Return a digest of the config without its seed: equal for repeats of a setting."""
         config = {key: value for key, value in flatten(self.config).items() if key != "seed"}
         return hashlib.blake2b(repr(config).encode(), digest_size=16).digest()
 
@@ -54,24 +54,24 @@ class Manifest:
     tracking: dict[str, Any]
     figures: dict[str, Any]
     numerics: dict[str, Any]
-    runs: tuple[Planned, ...]  # of a search: none, they are in the log of its trials
+    runs: tuple[Planned, ...]  # empty for a search: they are in the log of its trials
     launcher: dict[str, Any] = field(default_factory=dict)
-    search: dict[str, Any] | None = None  # what the sweeper was told, if it is a search
+    search: dict[str, Any] | None = None  # the sweeper's settings, if it is a search
     folders: list[str] = field(default_factory=list)  # of one-file plugins
     schema: int = SCHEMA
 
     def with_runs(self, planned: Sequence[Planned]) -> Self:
-        """This manifest with those runs too; one that is known already has further jobs."""
+        """Return the manifest with these runs added; a run that it has gets further jobs."""
         runs = {run.fingerprint: run for run in self.runs}
         for run in planned:
-            there = runs.get(run.fingerprint, run)
-            jobs = tuple(dict.fromkeys((*there.jobs, *run.jobs)))
-            runs[run.fingerprint] = replace(there, jobs=jobs)
+            known = runs.get(run.fingerprint, run)
+            jobs = tuple(dict.fromkeys((*known.jobs, *run.jobs)))
+            runs[run.fingerprint] = replace(known, jobs=jobs)
         return replace(self, runs=tuple(runs.values()))
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """All that is asked for, each run on a line of its own; at the end a digest of it all."""
+    """Write the manifest, each run on a line of its own, with a digest of it all at the end."""
     about = json.dumps(vars(manifest) | {"runs": []}, indent=1, ensure_ascii=False)
     head, mark, tail = about.partition('"runs": [')
     runs = (json.dumps(vars(run), ensure_ascii=False) for run in manifest.runs)
@@ -89,12 +89,12 @@ def _sealed(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _seal(digest: str) -> str:
-    """The last line of a manifest: the digest of all that stands before it."""
+    """Return the last line of a manifest: the digest of all text before it."""
     return f'{SEAL}{digest}"\n}}'
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """The manifest of a sweep's folder; UsageError if there is none, or not as it was written."""
+    """Return the manifest of a sweep's folder; raise UsageError if it is missing or changed."""
     path = directory / "manifest.json"
     try:
         content = path.read_bytes()
@@ -117,7 +117,7 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def _sharing() -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A hook for JSON: small objects that are equal are one, for large sweeps repeat them."""
+    """Return a JSON hook that makes equal small objects one: large sweeps repeat them."""
     parts: dict[str, dict[str, Any]] = {}
     return lambda node: node if len(node) > SMALL else parts.setdefault(repr(node), node)
 

@@ -1,4 +1,4 @@
-"""A config as dotted parameters and as text."""
+"""Turn a config into dotted parameters and text."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ NOT_RECORDED = ("tracking", "figures", "run", "hydra")
 
 
 def flatten(config: Config, prefix: str = "") -> dict[str, Any]:
-    """A config dotted and flat; a plugin's own name stands at its kind: `activation`."""
+    """Return a config with dotted keys; a plugin's name is the value at its kind."""
     out: dict[str, Any] = {}
     for key, value in config.items():
         if not prefix and key in NOT_RECORDED:
@@ -28,12 +28,12 @@ def flatten(config: Config, prefix: str = "") -> dict[str, Any]:
 
 
 def recorded_params(config: Config) -> dict[str, str]:
-    """What MLflow is told of a config: plugins' and plain keys, as text."""
+    """Return the params that MLflow gets of a config: plugins' and plain keys, as text."""
     return {key: format_value(value) for key, value in flatten(config).items()}
 
 
 def format_value(value: Any) -> str:
-    """A value as YAML would show it: true, null, [32, 32]."""
+    """Return a value as YAML shows it: true, null, [32, 32]."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What a run left, as one file: its curves, numbers, weights and outcome."""
+"""The result of a run as one file: its curves, numbers, weights and outcome."""
 
 import json
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What one run left: enough to publish it, and to predict with it, without training again."""
+    """The result of one run: enough to publish it and to predict with it."""
 
     fingerprint: str
     outcome: str  # "running" in a snapshot, else "ok", "diverged", "failed", "stopped", "pruned"
@@ -41,16 +41,17 @@ class Result:
 
 
 def result_path(directory: Path, fingerprint: str) -> Path:
+    """Return the path of a run's result in its sweep's folder."""
     return directory / "results" / f"{fingerprint}.npz"
 
 
 def write_result(directory: Path, result: Result) -> None:
-    """Make a result durable, before it is published."""
+    """Write a result to its sweep's folder; this comes before it is published."""
     write_atomically(result_path(directory, result.fingerprint), pack_result(result))
 
 
 def read_result(directory: Path, fingerprint: str) -> Result | None:
-    """A run's result, or None if there is none or it is damaged (it is then trained again)."""
+    """Return a run's result; None if it is missing or damaged (the run is then trained again)."""
     path = result_path(directory, fingerprint)
     try:
         result = unpack_result(path.read_bytes())
@@ -60,7 +61,7 @@ def read_result(directory: Path, fingerprint: str) -> Result | None:
 
 
 def pack_result(result: Result) -> bytes:
-    """A result as the bytes of an npz: plain arrays, and one JSON text for the rest."""
+    """Return a result as the bytes of an npz: plain arrays, and one JSON text for the rest."""
     apart = ("curves", "weights", "trail", "checkpoint")
     plain = {name: value for name, value in vars(result).items() if name not in apart}
     arrays = {f"layer{i}": array for i, array in enumerate(result.weights)}
@@ -72,7 +73,7 @@ def pack_result(result: Result) -> bytes:
 
 
 def unpack_result(content: bytes) -> Result:
-    """The inverse of pack; ValueError, KeyError or TypeError if the bytes are none of its."""
+    """Return the packed result; raise ValueError, KeyError or TypeError for other bytes."""
     arrays = npz.unpack(content)
     about = json.loads(arrays["about"].tobytes())
     curves = {

@@ -1,4 +1,4 @@
-"""Data made ready: split into parts, scaled by training statistics, encoded for the loss."""
+"""Prepare data: split it into parts, scale it by training statistics, encode it for the loss."""
 
 import hashlib
 from collections.abc import Hashable
@@ -18,7 +18,7 @@ STREAMS = {"data": 0, "split": 1, "weights": 2, "batches": 3, "dropout": 4}
 
 
 class Scaling(NamedTuple):
-    """How the net's numbers and the dataset's units go together: u = mean + scale · number."""
+    """Conversion between the net's numbers and the dataset's units: u = mean + scale · number."""
 
     x_mean: Array  # (features,)
     x_scale: Array
@@ -28,21 +28,21 @@ class Scaling(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """One dataset as a signature's runs see it. `rows` says which examples a part holds."""
+    """One dataset as the runs of a signature see it; `rows` has the examples of each part."""
 
     data: Data
     rows: dict[str, Array]
     scaling: Scaling
-    rng: np.random.Generator | None  # where `rng: single` goes on, else None
-    drew: bool = False  # whether loading it took numbers from np.random itself
+    rng: np.random.Generator | None  # under `rng: single`, continued by the weights; else None
+    drew: bool = False  # whether loading it drew from np.random itself
     _ready: dict[Any, tuple[Array, Array]] = field(default_factory=dict, repr=False)
 
     def raw(self, part: str) -> tuple[Array, Array]:
-        """x (N, features) and y of a part, in the dataset's units."""
+        """Return x (N, features) and y of a part, in the dataset's units."""
         return self.data.x[self.rows[part]], self.data.y[self.rows[part]]
 
     def ready(self, part: str, task: str, dtype: str) -> tuple[Array, Array]:
-        """x (N, features) scaled and y (N, outputs) encoded for a loss of this task."""
+        """Return x (N, features), scaled, and y (N, outputs), encoded for a loss of this task."""
         key = (part, task, dtype)
         if key not in self._ready:
             x, y = self.raw(part)
@@ -52,7 +52,7 @@ class Prepared:
         return self._ready[key]
 
     def digest(self, part: str) -> str:
-        """A name for exactly these numbers, of 16 hexadecimal digits."""
+        """Return 16 hexadecimal digits that identify the numbers of a part."""
         x, y = self.raw(part)
         text = repr((x.shape, y.shape, str(x.dtype), str(y.dtype), self.data.feature_names))
         content = np.ascontiguousarray(x).tobytes() + np.ascontiguousarray(y).tobytes()
@@ -60,7 +60,7 @@ class Prepared:
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
-    """The generator of one seed for one purpose, the same in any company and any order."""
+    """Return the generator of one seed for one purpose; it does not depend on other runs."""
     return np.random.default_rng([STREAMS[name], seed])
 
 
@@ -74,7 +74,7 @@ def prepare(
     test: float,
     standardize: bool | None,
 ) -> Prepared:
-    """Load, check and split a dataset; DataError or UsageError if it cannot be used."""
+    """Load, check and split a dataset; raise DataError or UsageError if it cannot be used."""
     if rng == "single":
         loading = splitting = np.random.default_rng(seed)
     else:
@@ -90,12 +90,12 @@ def prepare(
 
 
 def prepare_for(member: Member) -> Prepared:
-    """The prepared data of a run; runs that differ in seed share it (under `rng: split`)."""
+    """Return the prepared data of a run; under `rng: split` runs of other seeds share it."""
     return prepare(cast(Hashable, member.dataset), *data_settings(member))
 
 
 def check_data(data: Data, name: str) -> Data:
-    """The data itself, if it is what the contract says; UsageError says what is not."""
+    """Return the data if it keeps the contract; raise UsageError that says what is wrong."""
     x, y = np.asarray(data.x), np.asarray(data.y)
     problem = None
     if x.ndim != 2 or 0 in x.shape:
@@ -109,7 +109,7 @@ def check_data(data: Data, name: str) -> Data:
     elif data.task == "classification" and (y.ndim != 1 or y.dtype.kind not in "iu"):
         problem = f"y is {y.dtype} {y.shape}, and a classification's is integer codes (N,)"
     elif not (np.isfinite(x).all() and np.isfinite(y).all()):
-        problem = "there are numbers that are not finite"
+        problem = "some numbers are not finite"
     elif len(data.feature_names) != x.shape[1]:
         problem = f"{len(data.feature_names)} feature names for {x.shape[1]} features"
     elif data.task == "classification" and (y.min() < 0 or y.max() >= len(data.class_names)):
@@ -122,7 +122,7 @@ def check_data(data: Data, name: str) -> Data:
 def split_rows(
     data: Data, validation: float, test: float, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """Which rows are in which part, stratified for classification; only non-empty parts."""
+    """Return the rows of each part that is not empty; classes keep their shares."""
     n = len(data.x)
     held_out = {"test": round(n * test), "validation": round(n * validation)}
     for part, fraction in (("validation", validation), ("test", test)):
@@ -137,7 +137,8 @@ def split_rows(
         order = order[np.argsort(data.y[order], kind="stable")]
     rows = {}
     for part, count in held_out.items():
-        if count:  # evenly spaced, so that each class gives its share
+        if count:
+            # The order is by class: evenly spaced places give each class its share.
             at = ((np.arange(count) + 0.5) * len(order) / count).astype(int)
             rows[part] = np.sort(order[at])
             order = np.delete(order, at)
@@ -146,7 +147,7 @@ def split_rows(
 
 
 def fit_scaling(data: Data, train: Array, standardize: bool) -> Scaling:
-    """Training mean and standard deviation; a constant column and 0/1 codes stay as they are."""
+    """Return training means and standard deviations; constants and 0/1 codes are not scaled."""
     x = data.x[train]
     x_mean, x_scale = _moments(x) if standardize else _identity(x.shape[1])
     fixed = list(data.categorical)
@@ -167,12 +168,12 @@ def _identity(columns: int) -> tuple[Array, Array]:
 
 
 def scale(x: Array, scaling: Scaling) -> Array:
-    """x (N, features) as the net sees it."""
+    """Return x (N, features) as the net sees it."""
     return np.asarray((x - scaling.x_mean) / scaling.x_scale)
 
 
 def encode(y: Array, task: str, data: Data, scaling: Scaling) -> Array:
-    """y as the loss sees it: scaled targets, one 0/1 column, or one column a class."""
+    """Return y as the loss sees it: scaled targets, one 0/1 column, or one column a class."""
     if task == "regression":
         return np.asarray((y - scaling.y_mean) / scaling.y_scale)
     if task == "binary":
@@ -181,14 +182,14 @@ def encode(y: Array, task: str, data: Data, scaling: Scaling) -> Array:
 
 
 def decode(prediction: Array, loss: Any, scaling: Scaling) -> Array:
-    """(R, N, outputs) in the dataset's units: targets, or probabilities (R, N, classes)."""
+    """Return (R, N, outputs) in the dataset's units: targets, or probabilities per class."""
     if loss.task == "regression":
         return np.asarray(prediction * scaling.y_scale + scaling.y_mean)
     return np.asarray(loss.probabilities(prediction))
 
 
 def derived_seed(seed: int, number: int) -> int:
-    """Seed `number` of those that one seed stands for; number 0 is the seed itself."""
+    """Return seed number `number` of the series that one seed begins; number 0 is the seed."""
     if number == 0:
         return seed
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

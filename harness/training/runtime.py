@@ -1,4 +1,4 @@
-"""Arrays go no detours: freed ones stay with the process, none is copied to be computed."""
+"""Settings of the process for training: one BLAS thread, and arrays without detours."""
 
 import ctypes
 from collections.abc import Callable, Iterator
@@ -16,11 +16,9 @@ BUFFER = 512  # numbers
 
 @cache
 def _keep_freed_memory() -> None:
-    """Tell glibc's malloc, if it is the one, to keep what is freed.
-
-    By default it maps each array above 128 kB anew, and the kernel fills it with zeros page by
-    page: up to half of the time of a training step. Numbers do not depend on it.
-    """
+    """Make glibc's malloc, where it is used, keep the memory that is freed."""
+    # By default malloc maps each array above 128 kB anew, and the kernel fills it with zeros
+    # page by page: up to half of the time of a training step. No number depends on it.
     with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         if mallopt(M_MMAP_THRESHOLD, LARGEST):
@@ -29,11 +27,11 @@ def _keep_freed_memory() -> None:
 
 @contextmanager
 def single_threaded_numpy() -> Iterator[None]:
-    """One BLAS thread, no floating-point warnings, no detours of arrays through a buffer.
-
-    Up to the size of its buffer (8192 numbers) NumPy copies what is not contiguous, as activations
-    over their row of ones are: two to three times the work. Numbers do not depend on it.
-    """
+    """Context manager: one BLAS thread, no floating-point warnings, a small ufunc buffer."""
+    # One BLAS thread: with two, a matrix product has other bits than with one.
+    # A small buffer: up to its size (8,192 numbers by default) NumPy copies arrays that are not
+    # contiguous, as activations over their row of ones are, which takes two to three times as
+    # long. No number depends on it.
     _keep_freed_memory()
     before = np.setbufsize(BUFFER)
     try:
@@ -63,5 +61,5 @@ def watch_global_rng() -> Iterator[Callable[[], bool]]:
 
 @cache
 def _pools() -> Any:
-    """The libraries with threads of their own; to find them takes longer than a short run."""
+    """Return the loaded libraries that have threads; cached, as a search outlasts a short run."""
     return ThreadpoolController()

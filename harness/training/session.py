@@ -35,6 +35,7 @@ class Clock:
         self._ahead = max(time.time(), after) - time.perf_counter()
 
     def seconds(self) -> float:
+        """Return the time."""
         return self._ahead + time.perf_counter()
 
 

@@ -1,4 +1,4 @@
-"""Runs with one signature as one stack: their float fields become columns that broadcast."""
+"""Stacks: runs with one signature as one, their float fields as columns that broadcast."""
 
 import copy
 import typing
@@ -57,12 +57,12 @@ class Member:
     log_every: int | None = None
     metrics_every: int | None = None
     checkpoint_seconds: float | None = None
-    last_epoch: int | None = None  # at which a run ends that was ended there before
+    last_epoch: int | None = None  # where the run ends, if `reproduce` knows that it ended early
     timeline: bool = False
 
 
 def signature(member: Member) -> Hashable:
-    """What must be equal for runs to share a stack."""
+    """Return the settings that must be equal for runs to share a stack, as one hashable."""
     plugins = (member.activation, member.loss, member.optimizer, member.schedule)
     return (
         _fields(member.dataset, all_of_them=True),
@@ -77,7 +77,7 @@ def signature(member: Member) -> Hashable:
 
 
 def data_settings(member: Member) -> tuple[Any, ...]:
-    """What decides, besides the dataset, on a run's data and its parts; see data.prepare."""
+    """Return the settings that, besides the dataset, decide on a run's data; see data.prepare."""
     return (
         member.data_seed,
         member.rng,
@@ -96,15 +96,15 @@ def _fields(plugin: Any, *, all_of_them: bool) -> Hashable:
 
 @cache
 def float_fields(plugin: type) -> tuple[str, ...]:
-    """The fields that may differ inside a stack: those annotated exactly `float`."""
+    """Return the fields that may differ inside a stack: the ones annotated exactly `float`."""
     hints = typing.get_type_hints(plugin)
     return tuple(f.name for f in fields(plugin) if hints[f.name] is float)
 
 
 def columns(plugins: Sequence[P], ndim: int, dtype: Any) -> P:
-    """One plugin for R runs: each float field an array (R, 1, …) of `ndim` axes and this dtype.
+    """Return one plugin for R runs: each float field is an array (R, 1, …) of `ndim` axes.
 
-    The runs must agree on every other field. Validation has been done on the plugins themselves.
+    The runs must agree on every other field. The plugins themselves have been validated.
     """
     stacked = copy.copy(plugins[0])
     for name in float_fields(cast(type, stacked.__class__)):
@@ -126,13 +126,13 @@ class Stack(NamedTuple):
     l2: Array
     clip_value: Array  # infinite where there is none
     clip_norm: Array
-    penalised: Array  # which runs pay a penalty, have their gradient cut by value, by norm
+    penalised: Array  # places of the runs with a penalty, and with a cut by value or by norm
     by_value: Array
     by_norm: Array
 
 
 def make_stack(members: Sequence[Member]) -> Stack:
-    """These runs, which share a signature, as one stack."""
+    """Return runs that share a signature as one stack."""
     dtype = np.dtype(members[0].dtype)
 
     def column(values: Sequence[float | None]) -> Array:
