@@ -1,4 +1,4 @@
-"""Snake, an activation for what repeats: a straight line with waves on it."""
+"""Snake, an activation for periodic data: a straight line with waves on it."""
 
 from dataclasses import dataclass
 

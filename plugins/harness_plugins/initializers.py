@@ -1,4 +1,4 @@
-"""Initializers: how weights begin. Equal weights would stay equal, so they are drawn at random."""
+"""Initializers draw the first weights at random: equal weights would stay equal."""
 
 import math
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def draw(
     variance: float,
     shape: tuple[int, int],
 ) -> Array:
-    """Weights of mean 0 and this variance over zero biases: U(-a, a) has variance a² / 3."""
+    """Return weights of mean 0 and this variance over zero biases: U(-a, a) has a² / 3."""
     if distribution == "uniform":
         limit = math.sqrt(3 * variance)
         return over_zero_biases(rng.uniform(-limit, limit, shape))
@@ -125,11 +125,11 @@ def draw(
 
 
 def over_zero_biases(weights: Array) -> Array:
-    """(fan_in, fan_out) -> (fan_in + 1, fan_out): the bias row is zeros."""
+    """Return (fan_in + 1, fan_out) from (fan_in, fan_out): the bias row is zeros."""
     return np.concatenate([weights, np.zeros((1, weights.shape[1]))])
 
 
 def known(distribution: str) -> None:
-    """ValueError if there is no such distribution here."""
+    """Raise ValueError if there is no such distribution here."""
     if distribution not in ("normal", "uniform"):
         raise ValueError(f"distribution must be normal or uniform, not {distribution!r}")

@@ -1,4 +1,4 @@
-"""Losses: how wrong a net is, as one number a run, and which way each prediction should move."""
+"""Losses: the error of a net as one number a run, and its gradient by the predictions."""
 
 import math
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class MSE:
         return self.with_gradient(prediction, y)[1]
 
     def with_gradient(self, prediction: Array, y: Array) -> tuple[Array, Array]:
-        """The loss and its gradient from one error."""
+        """Return the loss and its gradient from one error."""
         error, count = prediction - y, examples(prediction)
         loss = 0.5 * (np.add.reduce(error * error, axis=(-2, -1)) / count)
         return loss, np.divide(error, count, out=error)
@@ -61,7 +61,7 @@ class Huber:
         return self.with_gradient(prediction, y)[1]
 
     def with_gradient(self, prediction: Array, y: Array) -> tuple[Array, Array]:
-        """The loss and its gradient from one error: with c = e cut to ±δ it is c (e - ½ c)."""
+        """Return loss and gradient from one error: with c = e cut to ±δ it is c (e - ½ c)."""
         error = prediction - y
         cut = np.clip(error, -self.delta, self.delta)
         return np.mean(cut * (error - 0.5 * cut), axis=(-2, -1)), cut / examples(prediction)
@@ -115,7 +115,7 @@ class BCE:
         return np.concatenate([sigmoid(-prediction), sigmoid(prediction)], axis=-1)
 
     def _share(self, y: Array) -> Array:
-        """(R, N, 1) w_y / Σ w_y: the share of each example in the loss."""
+        """Return (R, N, 1) w_y / Σ w_y: the share of each example in the loss."""
         zero, one = self.class_weights or (1.0, 1.0)
         weights = (1 - y) * zero + y * one
         return weights / np.sum(weights, axis=(-2, -1), keepdims=True)
@@ -166,7 +166,7 @@ class SoftmaxCrossEntropy:
         return self.with_gradient(prediction, y)[1]
 
     def with_gradient(self, prediction: Array, y: Array) -> tuple[Array, Array]:
-        """The loss and its gradient from one set of exponentials."""
+        """Return the loss and its gradient from one set of exponentials."""
         wanted, shifted = self._wanted(y), prediction - prediction.max(axis=-1, keepdims=True)
         with np.errstate(under="ignore"):
             share = np.exp(shifted)
@@ -181,7 +181,7 @@ class SoftmaxCrossEntropy:
         return softmax(prediction)
 
     def _wanted(self, y: Array) -> Array:
-        """(R, N, classes) w_c t_nc / Σ w_c y_nc: the share of each log-probability in the loss."""
+        """Return (R, N, classes) w_c t_nc / Σ w_c y_nc: each log-probability's share of the loss."""
         classes = y.shape[-1]
         target = (1 - self.label_smoothing) * y + self.label_smoothing / classes
         if self.class_weights is None:
@@ -194,11 +194,11 @@ class SoftmaxCrossEntropy:
 
 
 def examples(prediction: Array) -> int:
-    """How many numbers of one run the mean is over: N times the outputs."""
+    """Return how many numbers of one run the mean is over: N times the outputs."""
     return prediction.shape[-2] * prediction.shape[-1]
 
 
 def check_weights(weights: tuple[float, ...] | None) -> None:
-    """ValueError unless all are above 0 and finite."""
+    """Raise ValueError unless all are above 0 and finite."""
     if not all(0 < weight < math.inf for weight in weights or ()):
         raise ValueError(f"class_weights must be positive, not {weights}")

@@ -12,7 +12,7 @@ from harness_plugins.ranges import at_least
 
 
 def _residual(prediction: Array, y: Array) -> Array:
-    """(R, targets, N) in the prediction's dtype, examples last and adjacent in memory.
+    """Return (R, targets, N) in the prediction's dtype, examples last and adjacent in memory.
 
     A sum's last bits depend on the memory order of its terms: here there is always one order,
     whatever the layout of the prediction and however many runs are stacked.
@@ -31,7 +31,7 @@ class R2:
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from (R, N, targets) and (N, targets); not finite if the squares overflow."""
+        """Return (R,) from (R, N, targets) and (N, targets); not finite if squares overflow."""
         y = y.astype(prediction.dtype, copy=False)
         varies = (y != y[0]).any(axis=0)
         with np.errstate(all="ignore"):
@@ -52,7 +52,7 @@ class ExplainedVariance:
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from (R, N, targets) and (N, targets); not finite if the squares overflow."""
+        """Return (R,) from (R, N, targets) and (N, targets); not finite if squares overflow."""
         y = y.astype(prediction.dtype, copy=False)
         varies = (y != y[0]).any(axis=0)
         with np.errstate(all="ignore"):
@@ -70,7 +70,7 @@ class RMSE:
     greater_is_better: ClassVar[bool] = False
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from (R, N, targets) and (N, targets), in the units of y; overflow gives inf."""
+        """Return (R,) from (R, N, targets) and (N, targets), in y's units; overflow gives inf."""
         with np.errstate(all="ignore"):
             squares = np.square(_residual(prediction, y)).mean(axis=-1)
             return np.asarray(np.sqrt(squares).mean(axis=-1))
@@ -84,7 +84,7 @@ class MAE:
     greater_is_better: ClassVar[bool] = False
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from (R, N, targets) and (N, targets), in the units of y; overflow gives inf."""
+        """Return (R,) from (R, N, targets) and (N, targets), in y's units; overflow gives inf."""
         with np.errstate(all="ignore"):
             return np.asarray(np.abs(_residual(prediction, y)).mean(axis=-1).mean(axis=-1))
 
@@ -97,7 +97,7 @@ class Accuracy:
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from probabilities (R, N, classes) and codes (N,); of equal ones the first wins."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,); the first of ties wins."""
         hits = np.count_nonzero(prediction.argmax(axis=-1) == y, axis=-1)
         return np.asarray((hits / len(y)).astype(prediction.dtype))
 
@@ -115,7 +115,7 @@ class TopK:
         at_least(1, k=self.k)
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from probabilities (R, N, classes) and codes (N,); of equal ones the first wins."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,); the first of ties wins."""
         own = np.take_along_axis(prediction, y[None, :, None], axis=-1)
         earlier = np.arange(prediction.shape[-1]) < y[:, None]
         above = ~(prediction <= own) | ((prediction == own) & earlier)
@@ -124,7 +124,7 @@ class TopK:
 
 
 class Counts(NamedTuple):
-    """How often each class was said and rightly so, (R, classes), and how often it was true."""
+    """Count how often each class was predicted, rightly predicted, and true, (R, classes)."""
 
     hits: Array
     said: Array
@@ -139,7 +139,7 @@ class Counts(NamedTuple):
         return cls(hits, np.count_nonzero(said, axis=1), np.count_nonzero(true, axis=0))
 
     def share(self, hits: Array, of: Array, dtype: np.dtype[Any]) -> Array:
-        """(R,) hits / of, 0 where that is 0 / 0: of class 1 of two, else the classes' mean.
+        """Return (R,) hits / of, 0 where that is 0 / 0: of class 1 of two, else the classes' mean.
 
         The mean is over the classes that occur in y or among the predictions.
         """
@@ -152,7 +152,7 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Precision:
-    """TP / (TP + FP), the share of what is said that is true; 0 if nothing is said.
+    """TP / (TP + FP), the share of the predicted examples that are true; 0 if there are none.
 
     Of class 1 if there are two classes, else the mean over those in y or among the predictions.
     """
@@ -161,14 +161,14 @@ class Precision:
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from probabilities (R, N, classes) and codes (N,)."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,)."""
         n = Counts.of(prediction, y)
         return n.share(n.hits, n.said, prediction.dtype)
 
 
 @dataclass(frozen=True)
 class Recall:
-    """TP / (TP + FN), the share of what is true that is said; 0 if nothing is true.
+    """TP / (TP + FN), the share of the true examples that are predicted; 0 if there are none.
 
     Of class 1 if there are two classes, else the mean over those in y or among the predictions.
     """
@@ -177,7 +177,7 @@ class Recall:
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from probabilities (R, N, classes) and codes (N,)."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,)."""
         n = Counts.of(prediction, y)
         return n.share(n.hits, np.broadcast_to(n.true, n.hits.shape), prediction.dtype)
 
@@ -193,7 +193,7 @@ class F1:
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from probabilities (R, N, classes) and codes (N,)."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,)."""
         n = Counts.of(prediction, y)
         return n.share(2 * n.hits, n.said + n.true, prediction.dtype)
 
@@ -206,7 +206,7 @@ class LogLoss:
     greater_is_better: ClassVar[bool] = False
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from probabilities (R, N, classes) and codes (N,)."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,)."""
         p = np.ascontiguousarray(prediction[:, np.arange(len(y)), y])
         epsilon = np.finfo(p.dtype).eps
         return np.asarray(-np.log(np.clip(p, epsilon, 1 - epsilon)).mean(axis=-1))
@@ -224,7 +224,7 @@ class ROCAUC:
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """(R,) from probabilities (R, N, classes) and codes (N,)."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,)."""
         judged = np.unique(y)
         if len(judged) < 2:
             return np.full(len(prediction), np.nan, prediction.dtype)
@@ -235,7 +235,7 @@ class ROCAUC:
 
 
 def _area(score: Array, positive: Array) -> float:
-    """The share of the pairs (positive, negative) that are in order, of one run and class."""
+    """Return the share of the pairs (positive, negative) in order, of one run and class."""
     above, below = score[positive], np.sort(score[~positive])
     wins = (
         np.searchsorted(below, above, "left").sum() + np.searchsorted(below, above, "right").sum()

@@ -1,4 +1,4 @@
-"""What a plugin's numbers may be, and how it is said when they are not: by a ValueError."""
+"""Checks of the numbers in a plugin's fields; each raises ValueError that names the field."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Callable
 
 
 def positive(**fields: float) -> None:
-    """Each is above 0 and finite."""
+    """Require each to be above 0 and finite."""
     _expect("positive and finite", lambda value: 0 < value < math.inf, fields)
 
 
 def not_negative(**fields: float) -> None:
-    """Each is 0 or more, and finite."""
+    """Require each to be 0 or more, and finite."""
     _expect("0 or more", lambda value: 0 <= value < math.inf, fields)
 
 
 def fraction(**fields: float) -> None:
-    """Each is in [0, 1)."""
+    """Require each to be in [0, 1)."""
     _expect("in [0, 1)", lambda value: 0 <= value < 1, fields)
 
 
 def decay(**fields: float) -> None:
-    """Each is in (0, 1]: a factor that lets nothing grow."""
+    """Require each to be in (0, 1]: a factor that lets no number grow."""
     _expect("in (0, 1]", lambda value: 0 < value <= 1, fields)
 
 
 def finite(**fields: float) -> None:
-    """Each is finite."""
+    """Require each to be finite."""
     _expect("finite", math.isfinite, fields)
 
 
 def at_least(least: int, **fields: int) -> None:
-    """Each is that or more."""
+    """Require each to be `least` or more."""
     _expect(f"{least} or more", lambda value: value >= least, fields)
 
 

@@ -145,11 +145,11 @@ class CosineRestarts:
 
 
 def above_zero(factor: Array) -> Array:
-    """The factor, or the least number there is, where it is too small to be one."""
+    """Return the factor, or the smallest positive number where it underflows."""
     return np.maximum(factor, np.finfo(factor.dtype).tiny)
 
 
 def half_wave(share: Array) -> Array:
-    """½ (1 + cos πs) as cos²(½πs), which does not cancel to 0 before the end."""
+    """Return ½ (1 + cos πs) as cos²(½πs), which does not cancel to 0 before the end."""
     wave = np.cos(share * (math.pi / 2))
     return wave * wave

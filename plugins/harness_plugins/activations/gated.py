@@ -1,4 +1,4 @@
-"""Activations that let z through a gate which z itself opens: h = z · gate(z)."""
+"""Activations with a gate that z itself opens: h = z · gate(z)."""
 
 from dataclasses import dataclass
 

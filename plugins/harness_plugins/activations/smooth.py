@@ -1,4 +1,4 @@
-"""Activations with an exponential in them, that level off on one side or on both."""
+"""Smooth activations that level off on one side or on both."""
 
 from dataclasses import dataclass
 
@@ -93,6 +93,6 @@ class Softplus:
 
 
 def below(function: np.ufunc, z: Array) -> Array:
-    """The function where z is below 0, else of 0, so that nothing overflows."""
+    """Return function(min(z, 0)), so that nothing overflows."""
     with np.errstate(under="ignore"):
         return np.asarray(function(np.minimum(z, 0)))

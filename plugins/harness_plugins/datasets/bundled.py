@@ -27,7 +27,7 @@ class Digits:
     """1,797 handwritten digits, 8×8 pixels of ink from 0 to 1. Alpaydin & Kaynak, UCI, 1998."""
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (1797, 64) and codes of "0" to "9"; not standardised: a few pixels are never inked."""
+        """Return x (1797, 64) and codes of "0" to "9"; not standardised: a few pixels are never inked."""
         from sklearn.datasets import load_digits
 
         data = _classes(load_digits(), "digit")
@@ -39,7 +39,7 @@ class Iris:
     """150 irises of three species by the sizes of sepals and petals. Fisher, 1936."""
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (150, 4) in cm and codes of setosa, versicolor, virginica."""
+        """Return x (150, 4) in cm and codes of setosa, versicolor, virginica."""
         from sklearn.datasets import load_iris
 
         return _classes(load_iris(), "species")
@@ -50,7 +50,7 @@ class Wine:
     """178 wines of three cultivars by chemical analysis. Aeberhard & Forina, UCI, 1992."""
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (178, 13) and codes of three cultivars."""
+        """Return x (178, 13) and codes of three cultivars."""
         from sklearn.datasets import load_wine
 
         return _classes(load_wine(), "cultivar")
@@ -61,7 +61,7 @@ class BreastCancer:
     """569 tumours, malignant or benign, by the shapes of cell nuclei. Street et al., 1993."""
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (569, 30) and codes of malignant and benign."""
+        """Return x (569, 30) and codes of malignant and benign."""
         from sklearn.datasets import load_breast_cancer
 
         return _classes(load_breast_cancer(), "diagnosis")
@@ -72,7 +72,7 @@ class Diabetes:
     """Progression of diabetes in 442 patients after one year. Efron et al., 2004."""
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (442, 10) in the units it was measured in, and y (442, 1), from 25 to 346."""
+        """Return x (442, 10) in the units it was measured in, and y (442, 1), from 25 to 346."""
         from sklearn.datasets import load_diabetes
 
         bunch = load_diabetes(scaled=False)

@@ -24,7 +24,7 @@ NAMES_SHOWN, LETTERS_SHOWN = 12, 40  # in messages
 
 
 class Table(NamedTuple):
-    """A file's cells as text, and where they stand."""
+    """The cells of a file as text, and the line of each row."""
 
     path: Path
     columns: dict[str, list[str]]
@@ -61,7 +61,7 @@ class CSV:
             raise ValueError(f"target must be one column for classification, not {self.target!r}")
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (N, features) and y (N, targets), or codes (N,) of the labels in their order.
+        """Return x (N, features) and y (N, targets), or codes (N,) of the labels in their order.
 
         DataError says the file, the line (the header is line 1) and the column.
         """
@@ -84,7 +84,7 @@ def _names(target: Any) -> tuple[str, ...]:
 
 
 def read(path: Path) -> Table:
-    """All cells as text; DataError if the file is missing, malformed or without rows."""
+    """Return all cells as text; raise DataError if the file is missing, malformed or empty."""
     rows = _parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _csv(path)
     if not rows:
         raise DataError("the file is empty", path)
@@ -104,7 +104,7 @@ def read(path: Path) -> Table:
 
 
 def _csv(path: Path) -> list[tuple[int, list[str]]]:
-    """Each row with the line it begins on, as a quoted cell may span lines; blank lines go."""
+    """Yield each row with the line it begins on: a quoted cell may span lines. Skip blank lines."""
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True, skipinitialspace=True)
     rows, line = [], 1
     try:
@@ -135,7 +135,7 @@ def _text(path: Path) -> str:
 
 
 def _parquet(path: Path) -> list[tuple[int, list[str]]]:
-    """Each row as the text it would be in a CSV file, on the line it would be on there."""
+    """Yield each row as the text that a CSV file would have, with its line there."""
     import pandas as pd
     from pyarrow import ArrowException  # type: ignore[import-untyped]
 
@@ -155,7 +155,7 @@ def _parquet(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _find(table: Table, name: str) -> None:
-    """DataError if the file has no such column."""
+    """Raise DataError if the file has no such column."""
     if name in table.columns:
         return
     close = get_close_matches(name, names := list(table.columns), n=1)
@@ -165,7 +165,7 @@ def _find(table: Table, name: str) -> None:
 
 
 def _numbers(table: Table, column: str) -> Array | None:
-    """(N,) floats; None if no cell is a number; DataError if only some are."""
+    """Return (N,) floats; None if no cell is a number; raise DataError if only some are."""
     cells = table.columns[column]
     numbers = [float(cell) if NUMBER.fullmatch(cell) else None for cell in cells]
     categorical = all(number is None for number in numbers)
@@ -180,7 +180,7 @@ def _numbers(table: Table, column: str) -> Array | None:
 
 
 def _features(table: Table, columns: list[str]) -> tuple[Array, tuple[str, ...], tuple[int, ...]]:
-    """x, its names, and which of its columns are 0/1 codes."""
+    """Return x, its names, and which of its columns are 0/1 codes."""
     if not columns:
         raise DataError("no column is left to predict from", table.path, 1)
     names: list[str] = []
@@ -202,7 +202,7 @@ def _features(table: Table, columns: list[str]) -> tuple[Array, tuple[str, ...],
 
 
 def _coded(values: Sequence[Any]) -> tuple[Array, list[Any]]:
-    """(N,) places of the values among the different ones in order, and those."""
+    """Return (N,) places of the values among the sorted distinct values, and the latter."""
     different = sorted(set(values))
     places = {value: place for place, value in enumerate(different)}
     return np.array([places[value] for value in values], np.int64), different
@@ -211,7 +211,7 @@ def _coded(values: Sequence[Any]) -> tuple[Array, list[Any]]:
 def _target(
     table: Table, targets: tuple[str, ...], task: str | None
 ) -> tuple[Array, tuple[str, ...]]:
-    """y (N, targets) and (), or codes (N,) and the class names."""
+    """Return y (N, targets) and (), or codes (N,) and the class names."""
     columns = [_numbers(table, target) for target in targets]
     if task is None and len(targets) == 1 and columns[0] is None:
         task = "classification"
@@ -225,7 +225,7 @@ def _target(
 
 
 def _codes(table: Table, target: str, numbers: Array | None) -> tuple[Array, tuple[str, ...]]:
-    """(N,) places of the labels in their sorted order, texts or integers, and the labels."""
+    """Return (N,) places of the labels in their sorted order, and the labels."""
     labels: Sequence[Any] = table.columns[target]
     if numbers is not None:
         for row, number in enumerate(numbers):

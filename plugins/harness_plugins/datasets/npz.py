@@ -30,7 +30,7 @@ class NPZ:
             raise ValueError(f"task must be regression, classification or null, not {self.task!r}")
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (N, features), an example's numbers in one row, and y (N, targets) or codes (N,).
+        """Return x (N, features), an example a row, and y (N, targets) or codes (N,).
 
         DataError says the file and the array.
         """
@@ -51,12 +51,12 @@ class NPZ:
 
 
 def _numbered(name: str, count: int) -> tuple[str, ...]:
-    """The name if it is one, else x1, x2, …"""
+    """Return the name for a single column, else x1, x2, …"""
     return tuple(f"{name}{i + 1}" for i in range(count)) if count > 1 else (name,)
 
 
 def read(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
-    """Arrays of an npz file, each read to its end and its checksum; DataError if that fails."""
+    """Return the arrays of an npz file, checksums verified; raise DataError if that fails."""
     try:
         with zipfile.ZipFile(path) as archive:
             parts = {part.filename.removesuffix(".npy"): part for part in archive.infolist()}
@@ -77,7 +77,7 @@ def read(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
 
 
 def _array(content: bytes) -> Array:
-    """An array from its npy file; no object is unpickled, as that could run code."""
+    """Return an array from its npy file; no object is unpickled, as that could run code."""
     file = io.BytesIO(content)
     values = np.lib.format.read_array(file, allow_pickle=False)
     if file.read(1):
@@ -86,7 +86,7 @@ def _array(content: bytes) -> Array:
 
 
 def _numbers(values: Array, name: str, path: Path) -> Array:
-    """(N, columns) finite floats."""
+    """Return (N, columns) finite floats."""
     if values.dtype.kind not in "fiub":
         raise DataError(f"{name} is {values.dtype}, and numbers are expected", path)
     bad = np.argwhere(~np.isfinite(values))
@@ -97,7 +97,7 @@ def _numbers(values: Array, name: str, path: Path) -> Array:
 
 
 def _codes(labels: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
-    """(N,) places of the labels in their sorted order, and the labels."""
+    """Return (N,) places of the labels in their sorted order, and the labels."""
     if labels.shape == (len(labels), 1):
         labels = labels[:, 0]
     if labels.dtype.kind == "f" and (np.abs(labels) <= LARGEST_LABEL).all():

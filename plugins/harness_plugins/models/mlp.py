@@ -1,4 +1,4 @@
-"""Nets: how weights turn inputs into predictions, and how an error flows back to each weight.
+"""Nets of dense layers: from inputs to predictions, and the error back to each weight.
 
 Inside, examples run along the last axis, (R, units, N): then what one unit does to all examples
 is one stretch of memory, and the ones are a row that is written once.
@@ -31,18 +31,18 @@ class Linear:
         return inputs @ weights[0], inputs
 
     def backward(self, cache: Array, delta: Array) -> Arrays:
-        """L(ŷ) with ŷ = inputs · w, so dL/dw = inputsᵀ · dL/dŷ."""
+        """Return dL/dw: L(ŷ) with ŷ = inputs · w, so dL/dw = inputsᵀ · dL/dŷ."""
         return [product(cache.mT, delta)]
 
 
 class InPlace(Protocol):
-    """An activation that can write its result into an array of the caller's."""
+    """An activation that can write its result into an array of the caller."""
 
     def __call__(self, z: Array, out: Array) -> Array: ...
 
 
 class Norm(NamedTuple):
-    """What layer normalisation keeps for the way back."""
+    """Arrays that layer normalisation keeps for backpropagation."""
 
     gain: Array  # (R, 2, width): γ, and below it the bias β
     unit: Array  # (R, width, N): (z - μ) / s
@@ -50,21 +50,21 @@ class Norm(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What one hidden layer keeps for the way back."""
+    """Arrays that one hidden layer keeps for backpropagation."""
 
     weights: Array  # (R, fan_in + 1, width)
     inputs: Array  # (R, fan_in + 1, N)
     norm: Norm | None
-    z: Array  # (R, width, N), what the activation was given
-    h: Array  # (R, width, N), what it made of it
-    mask: Array | None  # (R, width, N), what dropout multiplied it by
+    z: Array  # (R, width, N), input of the activation
+    h: Array  # (R, width, N), its output
+    mask: Array | None  # (R, width, N), factors of dropout
 
 
 class Cache(NamedTuple):
     activation: Activation
     hidden: list[Layer]
     output: Array  # (R, width + 1, outputs), the last layer's weights
-    inputs: Array  # (R, width + 1, N), what they multiplied
+    inputs: Array  # (R, width + 1, N), their inputs
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class MLP:
     def init(
         self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int
     ) -> Arrays:
-        """A dense layer's weights, then, with layer_norm, its gains (ones) over biases (zeros)."""
+        """Return a dense layer's weights, then, with layer_norm, its gains (ones) over biases (zeros)."""
         weights: Arrays = []
         for fan_in, width in pairwise((features, *self.hidden)):
             weights.append(initializer(rng, fan_in, width))
@@ -118,7 +118,7 @@ class MLP:
         return (output.mT @ inputs).mT, Cache(activation, hidden, output, inputs)
 
     def backward(self, cache: Cache, delta: Array) -> Arrays:
-        """The chain rule from the last layer to the first.
+        """Apply the chain rule from the last layer to the first.
 
         A layer is z = wᵀ [h; 1]. With δ = dL/dz, each weight gets dL/dw = [h; 1] δᵀ, and the
         units below get dL/dh = w δ without the bias row, for nothing feeds the ones. The
@@ -140,14 +140,14 @@ class MLP:
 
 
 def keep(uniform: Uniform, dropout: float, h: Array) -> Array:
-    """(R, width, N) of 0 where a unit is silent, else 1 / (1 - p), in the dtype of h."""
+    """Return (R, width, N) of 0 where a unit is silent, else 1 / (1 - p), in the dtype of h."""
     mask = (uniform(*h.shape[1:]) >= dropout).astype(h.dtype)
     mask /= 1 - dropout
     return mask
 
 
 def normalise(z: Array, gain: Array) -> tuple[Array, Norm]:
-    """γ (z - μ) / s + β over the units of one example; Ba et al., 2016 (arXiv:1607.06450)."""
+    """Return γ (z - μ) / s + β over the units of one example; Ba et al., 2016 (arXiv:1607.06450)."""
     centred = z - z.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True) + 1e-5)
     unit = centred / spread
@@ -155,7 +155,7 @@ def normalise(z: Array, gain: Array) -> tuple[Array, Norm]:
 
 
 def normalise_back(norm: Norm, delta: Array) -> tuple[Array, Array]:
-    """dL/dz and dL/d(γ over β) from δ = dL/d(output).
+    """Return dL/dz and dL/d(γ over β) from δ = dL/d(output).
 
     With u = (z - μ) / s and d = γδ: dL/dz = (d - mean d - u mean(d u)) / s, for moving one z also
     moves the mean and the spread of all. dL/dγ and dL/dβ are the sums of δu and δ over examples.
@@ -168,12 +168,12 @@ def normalise_back(norm: Norm, delta: Array) -> tuple[Array, Array]:
 
 
 def product(a: Array, b: Array) -> Array:
-    """a @ b; with an inner size of 1 a multiplication, the same numbers sooner."""
+    """Return a @ b; with an inner size of 1 by multiplication, which is faster."""
     return a * b if a.shape[-1] == 1 else a @ b
 
 
 def activated(activation: Activation, z: Array) -> Array:
-    """(R, n, N) -> (R, n + 1, N): [a(z); 1], in one array where the activation offers `out`."""
+    """Return (R, n + 1, N) [a(z); 1] of z (R, n, N); one array if the activation has `out`."""
     if not takes_out(activation.__call__):
         return over_ones(activation(z))
     out = np.empty((z.shape[0], z.shape[1] + 1, z.shape[2]), z.dtype)
@@ -183,7 +183,7 @@ def activated(activation: Activation, z: Array) -> Array:
 
 
 def over_ones(h: Array) -> Array:
-    """(R, n, N) -> (R, n + 1, N): h over a row of ones, which feeds the bias in the last row of w.
+    """Return (R, n + 1, N): h (R, n, N) over a row of ones, for the bias in w's last row.
 
     A full batch is one array seen R times (stride 0): it is (1, n + 1, N) here, and broadcasts.
     """

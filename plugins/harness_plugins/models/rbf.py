@@ -36,7 +36,7 @@ class RBF:
     def init(
         self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int
     ) -> Arrays:
-        """c (units, features), β (units, 1), w (units + 1, outputs)."""
+        """Return c (units, features), β (units, 1), w (units + 1, outputs)."""
         centres = rng.normal(0, 1, (self.units, features))
         sharpness = np.full((self.units, 1), 1 / math.sqrt(2 * features))
         return [centres, sharpness, initializer(rng, self.units, outputs)]
@@ -44,7 +44,7 @@ class RBF:
     def forward(
         self, weights: Arrays, x: Array, activation: Activation, uniform: Uniform | None = None
     ) -> tuple[Array, Cache]:
-        """With ‖x - c‖² = ‖x‖² + ‖c‖² - 2 c·x, so that a product of matrices does the work."""
+        """Compute ‖x - c‖² = ‖x‖² + ‖c‖² - 2 c·x, so that a product of matrices does the work."""
         centres, sharpness, output = weights
         below = over_ones(x.mT)
         squares = -2 * product(centres, below[:, :-1])
@@ -57,7 +57,7 @@ class RBF:
         return (output.mT @ bumps).mT, cache
 
     def backward(self, cache: Cache, delta: Array) -> Arrays:
-        """With g = dL/dh · h: dL/dc = 2β² Σ g (x - c), dL/dβ = -2β Σ g ‖x - c‖², over examples."""
+        """Return, with g = dL/dh · h: dL/dc = 2β² Σ g (x - c), dL/dβ = -2β Σ g ‖x - c‖², over examples."""
         above = product(cache.output[:, :-1], delta.mT)
         above *= cache.bumps[:, :-1]
         sums = above @ cache.x.mT  # Σ g x, and in the column of the ones Σ g

@@ -1,4 +1,4 @@
-"""A residual net: each block adds something to what it is given, and hands it on."""
+"""A residual net: each block adds to its input and passes the sum on."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from harness_plugins.ranges import at_least
 
 
 class Block(NamedTuple):
-    """What one block keeps for the way back."""
+    """Arrays that one block keeps for backpropagation."""
 
     weights: Array  # (R, 2, width + 1, width), u and v
     stream: Array  # (R, width + 1, N), [h; 1] as it came
-    z: Array  # (R, width, N), what the activation was given
-    raised: Array  # (R, width + 1, N), what it made of it, and ones
+    z: Array  # (R, width, N), input of the activation
+    raised: Array  # (R, width + 1, N), its output, and ones
 
 
 class Cache(NamedTuple):
@@ -24,7 +24,7 @@ class Cache(NamedTuple):
     x: Array  # (R, features + 1, N)
     blocks: list[Block]
     output: Array  # (R, width + 1, outputs), the last layer's weights
-    stream: Array  # (R, width + 1, N), what they multiplied
+    stream: Array  # (R, width + 1, N), their inputs
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ResidualMLP:
     def init(
         self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int
     ) -> Arrays:
-        """w (features + 1, width), each block's u and v (2, width + 1, width), w'."""
+        """Return w (features + 1, width), each block's u and v (2, width + 1, width), w'."""
         first, width = initializer(rng, features, self.width), self.width
         pairs = [[initializer(rng, width, width) for _ in "uv"] for _ in range(self.blocks)]
         return [first, *map(np.stack, pairs), initializer(rng, width, outputs)]
@@ -62,7 +62,7 @@ class ResidualMLP:
         return (output.mT @ stream).mT, Cache(activation, below, blocks, output, stream)
 
     def backward(self, cache: Cache, delta: Array) -> Arrays:
-        """The chain rule from the last block to the first; δ is dL/dh, (R, width, N).
+        """Apply the chain rule from the last block to the first; δ is dL/dh, (R, width, N).
 
         A block's h + vᵀ [a(z); 1] with z = uᵀ [h; 1] passes δ on as it is, and besides what comes
         back through v, a and u: δ ← δ + u (a'(z) · v δ), without the bias rows.

@@ -1,1 +1,1 @@
-"""The built-in optimizers: how a gradient becomes a step. A run's weights are one row (R, P)."""
+"""The built-in optimizers: a gradient becomes a step. A run's weights are one row (R, P)."""

@@ -68,13 +68,13 @@ class AdamW:
 
 
 def at_rest(weights: Array) -> Moments:
-    """Adam's memory before the first gradient."""
+    """Return Adam's state before the first gradient."""
     step = np.zeros((len(weights), 1), weights.dtype)
     return Moments(step, np.zeros_like(weights), np.zeros_like(weights))
 
 
 def adapt(fields: Adam | AdamW, gradient: Array, state: Moments) -> tuple[Array, Moments]:
-    """Adam's change and its next memory.
+    """Return Adam's change and its next state.
 
     m̂ = b Σ β₁ᵃ g with b = (1 - β₁) / (1 - β₁ᵗ), and √v̂ + ε = c (√(Σ β₂ᵃ g²) + ε / c) with
     c² = (1 - β₂) / (1 - β₂ᵗ): all but the sums is done on columns (R, 1), not on rows (R, P).
@@ -96,12 +96,12 @@ class Peaks(NamedTuple):
     step: Array  # (R, 1): updates done
     mean: Array  # (R, P): running mean of g
     square: Array  # (R, P): running mean of g²
-    peak: Array  # (R, P): the largest that it has been
+    peak: Array  # (R, P): its largest value so far
 
 
 @dataclass(frozen=True)
 class AMSGrad:
-    """Adam with v̂ = max(v, the v before) / (1 - β₂ᵗ): what was a large gradient stays one.
+    """Adam with v̂ = max(v, the v before) / (1 - β₂ᵗ): a large gradient is not forgotten.
 
     Reddi et al., 2018 (arXiv:1904.09237), with m̂ and v̂ as PyTorch computes them.
     """

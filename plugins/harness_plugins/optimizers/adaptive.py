@@ -1,4 +1,4 @@
-"""Optimizers that divide each gradient by how large those of its weight have been."""
+"""Optimizers that divide each gradient by the size of its weight's earlier gradients."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,1 +1,1 @@
-"""What harness adds to Hydra: plugins as config options, a launcher of stacks, a grid sweeper."""
+"""Hydra plugins of harness: a config source, a launcher of stacks, a grid and a search."""

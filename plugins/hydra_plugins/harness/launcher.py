@@ -29,7 +29,7 @@ class StackLauncher(Launcher):
     """`hydra/launcher=stack`; the work is done in harness.hydra_app.jobs."""
 
     def __init__(self, **settings: Any) -> None:
-        """The settings are in the config, too, where harness.hydra_app.jobs finds them."""
+        """Ignore the settings: harness.hydra_app.jobs reads them from the config."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

@@ -44,7 +44,7 @@ class PluginSource(ConfigSource):
 
 
 class HarnessSearchPath(SearchPathPlugin):
-    """Plugins come after our own conf, and the user's `./conf` after them."""
+    """Search path: harness's own conf first, then plugins, then the user's `./conf`."""
 
     def manipulate_search_path(self, search_path) -> None:
         from harness.hydra_app.app import CONF, user_conf

@@ -1,4 +1,4 @@
-"""Hydra's sweepers of ours: a grid, every run built before the first starts, and a search."""
+"""Harness's sweepers for Hydra: a grid, whose runs are all built first, and a search."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,11 +34,11 @@ for name, node in (("grid", GridSweeperConf), ("optuna", OptunaSweeperConf)):
     ConfigStore.instance().store(group="hydra/sweeper", name=name, node=node, provider="harness")
 
 
-class Ours(Sweeper):
-    """What both are; the work is done in harness.hydra_app.sweepers."""
+class HarnessSweeper(Sweeper):
+    """Base of both sweepers; the work is done in harness.hydra_app.sweepers."""
 
     def __init__(self, **settings: Any) -> None:
-        """The settings are in the config, too, where harness.hydra_app.jobs finds them."""
+        """Ignore the settings: harness.hydra_app.jobs reads them from the config."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -48,8 +48,8 @@ class Ours(Sweeper):
         self.jobs: Any = Jobs(hydra_context, task_function, config)
 
 
-class GridSweeper(Ours):
-    """`hydra/sweeper=grid`: its combinations go to whichever launcher is chosen."""
+class GridSweeper(HarnessSweeper):
+    """`hydra/sweeper=grid`: its combinations go to the chosen launcher."""
 
     def sweep(self, arguments: list[str]) -> Any:
         from hydra.core.plugins import Plugins
@@ -65,8 +65,8 @@ class GridSweeper(Ours):
         return [launcher.launch(combinations, initial_job_idx=0)]
 
 
-class OptunaSweeper(Ours):
-    """`hydra/sweeper=optuna`: a search, which deals out its stacks itself."""
+class OptunaSweeper(HarnessSweeper):
+    """`hydra/sweeper=optuna`: a search, which gives its stacks to the engine itself."""
 
     def sweep(self, arguments: list[str]) -> Any:
         from harness.hydra_app.sweepers import run_search

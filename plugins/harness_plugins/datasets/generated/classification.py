@@ -12,17 +12,17 @@ from harness_plugins.ranges import at_least, positive, samples_and_noise
 
 
 def turns(samples: int, classes: int) -> Array:
-    """(samples,) codes 0, 1, ..., classes - 1, 0, 1, ...: as balanced as can be."""
+    """Return (samples,) codes 0, 1, ..., classes - 1, 0, 1, ...: as balanced as can be."""
     return np.arange(samples, dtype=np.int64) % classes
 
 
 def plane(x: Array, codes: Array, class_names: tuple[str, ...]) -> Data:
-    """Classes in the plane."""
+    """Return data of classes in the plane."""
     return Data(x, codes, "classification", ("x1", "x2"), ("class",), class_names)
 
 
 def clouds(x: Array, codes: Array, classes: int) -> Data:
-    """Classes that are called by their codes, in as many features as there are."""
+    """Return data of classes named by their codes, in as many features as x has."""
     labels = tuple(str(code) for code in range(classes))
     return Data(x, codes, "classification", numbered(x.shape[1]), ("class",), labels)
 
@@ -41,7 +41,7 @@ class Moons:
         samples_and_noise(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, 2) and codes 0 (upper) and 1 (lower), in turn."""
+        """Return x (samples, 2) and codes 0 (upper) and 1 (lower), in turn."""
         codes = turns(self.samples, 2)
         t = rng.uniform(0, np.pi, self.samples)
         upper = np.column_stack([np.cos(t), np.sin(t)])
@@ -61,7 +61,7 @@ class Circles:
         samples_and_noise(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, 2) and codes 0 (outer) and 1 (inner), in turn."""
+        """Return x (samples, 2) and codes 0 (outer) and 1 (inner), in turn."""
         codes = turns(self.samples, 2)
         t = rng.uniform(0, 2 * np.pi, self.samples)
         x = np.where(codes == 0, 1.0, 0.5)[:, None] * np.column_stack([np.cos(t), np.sin(t)])
@@ -82,7 +82,7 @@ class Spirals:
         samples_and_noise(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, 2) and codes 0 and 1, in turn."""
+        """Return x (samples, 2) and codes 0 and 1, in turn."""
         codes = turns(self.samples, 2)
         r = 3 * np.sqrt(rng.uniform(0, 1, self.samples))
         theta = np.pi * (r + codes)
@@ -101,7 +101,7 @@ class XOR:
         samples_and_noise(self.samples, self.noise, least=2)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, 2) and codes 0 (equal signs) and 1 (different signs), in turn."""
+        """Return x (samples, 2) and codes 0 (equal signs) and 1 (different signs), in turn."""
         codes = turns(self.samples, 2)
         x = rng.uniform(-1, 1, (self.samples, 2))
         x[:, 1] = np.copysign(x[:, 1], np.where(codes == 0, x[:, 0], -x[:, 0]))
@@ -123,7 +123,7 @@ class Blobs:
         samples_and_noise(self.samples, self.noise, least=self.classes)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, features) and codes 0, 1, ..., classes - 1, in turn."""
+        """Return x (samples, features) and codes 0, 1, ..., classes - 1, in turn."""
         codes = turns(self.samples, self.classes)
         centres = rng.uniform(-2, 2, (self.classes, self.features))
         x = centres[codes] + rng.normal(0, self.noise, (self.samples, self.features))
@@ -146,7 +146,7 @@ class Checkerboard:
         at_least(2, squares=self.squares)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, 2) and codes 0 (the colour of the lower left corner) and 1, in turn."""
+        """Return x (samples, 2) and codes 0 (the colour of the lower left corner) and 1, in turn."""
         codes = turns(self.samples, 2)
         corners = np.indices((self.squares, self.squares)).reshape(2, -1).T
         corners = corners[np.argsort(corners.sum(axis=1) % 2, kind="stable")]  # colour by colour
@@ -181,7 +181,7 @@ class Classification:
         positive(separation=self.separation)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, features) and codes 0, 1, ..., classes - 1, in turn."""
+        """Return x (samples, features) and codes 0, 1, ..., classes - 1, in turn."""
         codes = turns(self.samples, self.classes)
         places = np.arange(self.informative) % 62  # of bits; what is beyond repeats the first
         corners = rng.choice(2 ** min(self.informative, 62), self.classes, replace=False)

@@ -1,4 +1,4 @@
-"""What generated datasets have in common."""
+"""Names and checks of the features of generated datasets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from harness_plugins.ranges import at_least
 
 
 def numbered(features: int) -> tuple[str, ...]:
-    """Names x1, x2, … of features."""
+    """Return names x1, x2, … of features."""
     return tuple(f"x{i + 1}" for i in range(features))
 
 
 def some_inform(features: int, informative: int) -> None:
-    """ValueError unless 1 ≤ informative ≤ features."""
+    """Raise ValueError unless 1 ≤ informative ≤ features."""
     at_least(1, features=features)
     if not 1 <= informative <= features:
         message = f"informative must be a whole number from 1 to {features}, not {informative}"

@@ -24,7 +24,7 @@ class Sine:
         positive(frequency=self.frequency)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, 1) and y (samples, 1)."""
+        """Return x (samples, 1) and y (samples, 1)."""
         x = rng.uniform(-np.pi, np.pi, (self.samples, 1))
         y = np.sin(self.frequency * x) + rng.normal(0, self.noise, x.shape)
         return Data(x, y, "regression", ("x",), ("y",))
@@ -47,7 +47,7 @@ class Regression:
         some_inform(self.features, self.informative)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, features) and y (samples, 1)."""
+        """Return x (samples, features) and y (samples, 1)."""
         w = rng.normal(0, 1, (self.informative, 1))
         x = rng.normal(0, 1, (self.samples, self.features))
         y = x[:, : self.informative] @ w + rng.normal(0, self.noise, (self.samples, 1))
@@ -65,7 +65,7 @@ class Surface:
         samples_and_noise(self.samples, self.noise, least=1)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, 2) and y (samples, 1); draws x₁, then x₂, then ε."""
+        """Return x (samples, 2) and y (samples, 1); draws x₁, then x₂, then ε."""
         x1 = rng.uniform(-2, 2, self.samples)
         x2 = rng.uniform(-2, 2, self.samples)
         noise = rng.normal(0, self.noise, self.samples)
@@ -89,7 +89,7 @@ class Friedman1:
         at_least(5, features=self.features)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """x (samples, features) and y (samples, 1)."""
+        """Return x (samples, features) and y (samples, 1)."""
         x = rng.uniform(0, 1, (self.samples, self.features))
         y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
         y += 10 * x[:, 3] + 5 * x[:, 4] + rng.normal(0, self.noise, self.samples)
