@@ -1,4 +1,4 @@
-"""Check that Snake keeps the contract of plugins, and is the function of its paper."""
+"""Whether Snake keeps the contract of plugins, and is what its paper says it is."""
 
 import numpy as np
 from harness_snake import Snake

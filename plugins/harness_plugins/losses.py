@@ -181,7 +181,7 @@ class SoftmaxCrossEntropy:
         return softmax(prediction)
 
     def _wanted(self, y: Array) -> Array:
-        """Return (R, N, classes) w_c t_nc / Σ w_c y_nc: each log-probability's share of the loss."""
+        """Return (R, N, classes) w_c t_nc / Σ w_c y_nc: each logarithm's share of the loss."""
         classes = y.shape[-1]
         target = (1 - self.label_smoothing) * y + self.label_smoothing / classes
         if self.class_weights is None:

@@ -97,7 +97,7 @@ class Accuracy:
     greater_is_better: ClassVar[bool] = True
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """Return (R,) from probabilities (R, N, classes) and codes (N,); the first of ties wins."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,); the first tie wins."""
         hits = np.count_nonzero(prediction.argmax(axis=-1) == y, axis=-1)
         return np.asarray((hits / len(y)).astype(prediction.dtype))
 
@@ -115,7 +115,7 @@ class TopK:
         at_least(1, k=self.k)
 
     def __call__(self, prediction: Array, y: Array) -> Array:
-        """Return (R,) from probabilities (R, N, classes) and codes (N,); the first of ties wins."""
+        """Return (R,) from probabilities (R, N, classes) and codes (N,); the first tie wins."""
         own = np.take_along_axis(prediction, y[None, :, None], axis=-1)
         earlier = np.arange(prediction.shape[-1]) < y[:, None]
         above = ~(prediction <= own) | ((prediction == own) & earlier)

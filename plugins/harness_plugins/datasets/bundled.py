@@ -27,7 +27,7 @@ class Digits:
     """1,797 handwritten digits, 8×8 pixels of ink from 0 to 1. Alpaydin & Kaynak, UCI, 1998."""
 
     def load(self, rng: np.random.Generator) -> Data:
-        """Return x (1797, 64) and codes of "0" to "9"; not standardised: a few pixels are never inked."""
+        """Return x (1797, 64) and codes of "0" to "9"; not standardised."""
         from sklearn.datasets import load_digits
 
         data = _classes(load_digits(), "digit")

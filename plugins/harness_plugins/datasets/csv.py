@@ -104,7 +104,7 @@ def read(path: Path) -> Table:
 
 
 def _csv(path: Path) -> list[tuple[int, list[str]]]:
-    """Yield each row with the line it begins on: a quoted cell may span lines. Skip blank lines."""
+    """Yield each row that is not blank with the line it begins on; a cell may span lines."""
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True, skipinitialspace=True)
     rows, line = [], 1
     try:

@@ -1,4 +1,4 @@
-"""A sweep in one picture: the curves of all its runs, the best and the median told apart."""
+"""A sweep in one picture: the curves of all its runs, the best and the median highlighted."""
 
 from __future__ import annotations
 

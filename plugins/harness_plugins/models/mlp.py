@@ -89,7 +89,7 @@ class MLP:
     def init(
         self, rng: np.random.Generator, initializer: Initializer, features: int, outputs: int
     ) -> Arrays:
-        """Return a dense layer's weights, then, with layer_norm, its gains (ones) over biases (zeros)."""
+        """Return each layer's weights and, with layer_norm, its gains (1) over biases (0)."""
         weights: Arrays = []
         for fan_in, width in pairwise((features, *self.hidden)):
             weights.append(initializer(rng, fan_in, width))
@@ -147,7 +147,7 @@ def keep(uniform: Uniform, dropout: float, h: Array) -> Array:
 
 
 def normalise(z: Array, gain: Array) -> tuple[Array, Norm]:
-    """Return γ (z - μ) / s + β over the units of one example; Ba et al., 2016 (arXiv:1607.06450)."""
+    """Return γ (z - μ) / s + β over an example's units; Ba et al., 2016 (arXiv:1607.06450)."""
     centred = z - z.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True) + 1e-5)
     unit = centred / spread

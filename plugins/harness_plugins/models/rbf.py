@@ -57,7 +57,7 @@ class RBF:
         return (output.mT @ bumps).mT, cache
 
     def backward(self, cache: Cache, delta: Array) -> Arrays:
-        """Return, with g = dL/dh · h: dL/dc = 2β² Σ g (x - c), dL/dβ = -2β Σ g ‖x - c‖², over examples."""
+        """With g = dL/dh · h, return dL/dc = 2β² Σ g (x - c), dL/dβ = -2β Σ g ‖x - c‖²."""
         above = product(cache.output[:, :-1], delta.mT)
         above *= cache.bumps[:, :-1]
         sums = above @ cache.x.mT  # Σ g x, and in the column of the ones Σ g

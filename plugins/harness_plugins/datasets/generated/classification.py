@@ -146,7 +146,7 @@ class Checkerboard:
         at_least(2, squares=self.squares)
 
     def load(self, rng: np.random.Generator) -> Data:
-        """Return x (samples, 2) and codes 0 (the colour of the lower left corner) and 1, in turn."""
+        """Return x (samples, 2) and codes 0 (colour of the lower left corner) and 1, in turn."""
         codes = turns(self.samples, 2)
         corners = np.indices((self.squares, self.squares)).reshape(2, -1).T
         corners = corners[np.argsort(corners.sum(axis=1) % 2, kind="stable")]  # colour by colour
