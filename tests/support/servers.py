@@ -56,11 +56,14 @@ def serve(store: str, port: int, folder: str) -> None:
     """In a program that begins: be what `mlflow server` starts, until killed."""
     import uvicorn
     from mlflow import server
+    from mlflow.server import handlers
 
     os.environ[server.BACKEND_STORE_URI_ENV_VAR] = store
     os.environ[server.ARTIFACT_ROOT_ENV_VAR] = "mlflow-artifacts:/"
     os.environ[server.ARTIFACTS_DESTINATION_ENV_VAR] = Path(folder, "mlartifacts").as_uri()
     os.environ[server.SERVE_ARTIFACTS_ENV_VAR] = "true"
+    # `mlflow server` makes the tables before it answers; else the first request waits for them.
+    handlers.initialize_backend_stores(store, default_artifact_root="mlflow-artifacts:/")
     app = "mlflow.server.fastapi_app:app"
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
 
