@@ -15,7 +15,7 @@ __all__ = ["RunResult", "SweepResult", "load", "run", "sweep"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `import harness` is quick."""
+    """Import a public name when it is first used, so that `import harness` is quick."""
     if name not in __all__:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
     home = "contracts" if name.endswith("Result") else "api"
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _ModelsOfVersion01(Loader):
-    """Answer the modules that models saved by 0.1.0 import: `harness.serving` has their names."""
+    """A finder for the three modules that models saved by 0.1.0 import: it gives `serving`."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         known = name in ("harness.net", "harness.npz", "harness.one_file")

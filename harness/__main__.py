@@ -1,4 +1,4 @@
-"""`python -m harness` is the same program as `harness`."""
+"""Run the command line as `python -m harness`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The command line: a verb of ours, or else a run or sweep for Hydra; errors become exit codes."""
+"""The command line: call the verb's command, and turn errors into exit codes."""
 
 import atexit
 import errno
@@ -22,24 +22,26 @@ DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; the exit code says how it ended (see the README for what they mean)."""
+    """Run the program and return its exit code; the README lists the codes."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     if arguments is None:
         # Before it exits, Python would look for cycles in all that MLflow made: 13 to 22 % of the
         # CPU time of a single run. Objects that are frozen are left out.
         atexit.register(gc.freeze)
-    _streams()
+    _make_streams_writable()
     try:
-        given = [*(sys.argv[1:] if arguments is None else arguments)]
-        with extra_plugin_folders(folders_in(given)):
-            code = _called(given)
+        words = [*(sys.argv[1:] if arguments is None else arguments)]
+        with extra_plugin_folders(take_plugin_folders(words)):
+            code = _run_command(words)
         sys.stdout.flush()
         return code
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else USAGE
     except KeyboardInterrupt as interrupt:
         return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
-    except BrokenPipeError:  # whoever reads, as `| head` does, has seen enough
+    except BrokenPipeError:
+        # The reader, such as `| head`, has closed the pipe: that is no error. Python flushes
+        # stdout once more at exit, which would raise again, hence the null device.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -50,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
 
 
-def _streams() -> None:
-    """Have output that can be written to, even if it was closed or knows few characters."""
+def _make_streams_writable() -> None:
+    """Replace closed output by the null device; escape characters that it cannot encode."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -60,18 +62,19 @@ def _streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def folders_in(arguments: list[str]) -> list[str]:
-    """The folders of all `--plugins DIR` and `--plugins=DIR`, which are taken out."""
+def take_plugin_folders(arguments: list[str]) -> list[str]:
+    """Remove all `--plugins DIR` and `--plugins=DIR` from the arguments; return the folders."""
     folders: list[str] = []
     for at in reversed([i for i, a in enumerate(arguments) if a.partition("=")[0] == "--plugins"]):
-        _, given, folder = arguments.pop(at).partition("=")
-        if not given and at == len(arguments):
+        _, equals, folder = arguments.pop(at).partition("=")
+        if not equals and at == len(arguments):
             raise UsageError("--plugins: a folder is expected, as in --plugins DIR")
-        folders.insert(0, folder if given else arguments.pop(at))
+        folders.insert(0, folder if equals else arguments.pop(at))
     return folders
 
 
-def _called(arguments: list[str]) -> int:
+def _run_command(arguments: list[str]) -> int:
+    """Call the command that the first argument names, or else `train`; return its exit code."""
     verb = "train"
     if arguments and re.fullmatch(r"[\w-]*\w", arguments[0]) and arguments[0][0] != "-":
         verb = arguments.pop(0)
@@ -85,17 +88,17 @@ def _called(arguments: list[str]) -> int:
 
 
 def format_error(error: Exception) -> tuple[int, str]:
-    """The exit code of an error, and one to three lines about it."""
+    """Return the exit code of an error, and one to three lines about it."""
     if isinstance(error, HarnessError):
-        return error.exit_code, _short(str(error))
+        return error.exit_code, _first_lines(str(error))
     if isinstance(error, DataError):
-        return DATA, _short(str(error))
+        return DATA, _first_lines(str(error))
     if isinstance(error, OSError) and (error.filename or error.errno in DISK_ERRORS):
         return DISK, f"{error.filename or 'disk'}: {error.strerror}"
     where = "set HARNESS_DEBUG=1 to see where"
-    return INTERNAL, _short(f"internal error: {type(error).__name__}: {error}\n({where})")
+    return INTERNAL, _first_lines(f"internal error: {type(error).__name__}: {error}\n({where})")
 
 
-def _short(text: str) -> str:
+def _first_lines(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "\n  ".join(lines[:3])

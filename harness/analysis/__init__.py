@@ -1,1 +1,1 @@
-"""What runs and sweeps amount to: leaderboard, significance, advice, differences."""
+"""Interpret runs: rank them, compare them, give advice, and make results for people."""

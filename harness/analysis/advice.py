@@ -1,4 +1,4 @@
-"""A sentence of advice on a run where a threshold is crossed: what is wrong, what to change."""
+"""Advice on a run: one sentence on the problem and its cure for each threshold it crosses."""
 
 from collections.abc import Iterator
 
@@ -7,27 +7,27 @@ import numpy as np
 from harness.contracts import Array, Inside, RunResult
 from harness.errors import is_interruption
 
-IDLE = 0.5  # of all hidden units, from which on it is said that they are saturated, or dead
-APART = 1e4  # between the gradients of the first and the last layer, by weight
-SMALL, LARGE = 1e-5, 0.5  # of a step, relative to the weights
-FALLING = 0.1  # of the loss, in the last tenth of the epochs
-RISEN = 1.25  # times its lowest value, which was before the last third of the epochs
-EARLY = 0.1  # of the epochs
+IDLE = 0.5  # the share of saturated or dead hidden units that calls for advice
+APART = 1e4  # the ratio of the gradients of the first and the last layer, per weight
+SMALL, LARGE = 1e-5, 0.5  # the size of a step, relative to the weights
+FALLING = 0.1  # the relative fall of the loss in the last tenth of the epochs
+RISEN = 1.25  # the loss over its lowest value, which lies before the last third of the epochs
+EARLY = 0.1  # a run that diverges within this share of its epochs diverges early
 
 
 def advise(result: RunResult) -> list[str]:
-    """One sentence for each threshold that is crossed; most often none."""
+    """Return one sentence for each threshold that the run crosses; for most runs none."""
     if result.outcome == "diverged":
         return [_diverged(result)]
     if result.outcome != "ok" or not result.curves:
         return []
     rules = (_units, _layers, _steps, _curve)
     with np.errstate(all="ignore"):
-        return [said for rule in rules for said in rule(result)]
+        return [sentence for rule in rules for sentence in rule(result)]
 
 
 def _rate(result: RunResult, factor: float | None = None) -> str:
-    """The learning rate, and what a factor makes of it."""
+    """Return the learning rate's name, and with a factor its present and its better value."""
     known = result.params.get("optimizer.learning_rate")
     if known is None or factor is None:
         return "optimizer.learning_rate"
@@ -57,7 +57,7 @@ def _units(result: RunResult) -> Iterator[str]:
 
 
 def _inside(result: RunResult) -> Inside | None:
-    """A look inside the net, if its model and activation allow one."""
+    """Return the inside of the net, or None if its model or activation raises an error."""
     try:
         return result.inside
     except BaseException as error:
@@ -71,7 +71,7 @@ def _layers(result: RunResult) -> Iterator[str]:
     if not result.norms or inside is None or len(inside.hidden) < 2:
         return
     sizes = np.sqrt([np.size(array) for array in result.weights])
-    first, *_, last = result.norms["gradient"][0] / sizes  # later they may all have come to rest
+    first, *_, last = result.norms["gradient"][0] / sizes  # later all may be near 0
     ratio = float(first / last)
     if ratio < 1 / APART:
         cure = "initializer=glorot (he with relu), another activation, or fewer layers"
@@ -87,8 +87,8 @@ def _steps(result: RunResult) -> Iterator[str]:
         return
     ratio: Array = (result.norms["change"] / result.norms["weights"]).max(axis=1)
     if ratio.max() < SMALL:
-        told = f"no step changes the weights by more than {ratio.max():.0e} of their size"
-        yield f"{told}: raise {_rate(result)}"
+        problem = f"no step changes the weights by more than {ratio.max():.0e} of their size"
+        yield f"{problem}: raise {_rate(result)}"
     elif np.median(ratio) > LARGE:
         yield f"steps are as large as the weights themselves: lower {_rate(result)}"
 
@@ -100,14 +100,18 @@ def _curve(result: RunResult) -> Iterator[str]:
         return
     end, lowest = steps[-1], values.min()
     before = np.interp(0.9 * end, steps, values)
-    asked = result.config.get("stopping", {}).get("patience")
-    if asked is None and steps[values.argmin()] < end * 2 / 3 and values[-1] > RISEN * lowest > 0:
+    patience = result.config.get("stopping", {}).get("patience")
+    if (
+        patience is None
+        and steps[values.argmin()] < end * 2 / 3
+        and values[-1] > RISEN * lowest > 0
+    ):
         since = int(steps[values.argmin()])
         stop = f"stopping.patience={max(10, int(end) // 10)} ends such a run"
         cure = stop if since else f"lower {_rate(result)}"
-        told = f"{key} has risen since epoch {since}, from {lowest:.3g} to {values[-1]:.3g}"
-        yield f"{told}: {cure}"
-    elif asked is None and values[-1] == lowest and before - values[-1] > FALLING * before > 0:
+        problem = f"{key} has risen since epoch {since}, from {lowest:.3g} to {values[-1]:.3g}"
+        yield f"{problem}: {cure}"
+    elif patience is None and values[-1] == lowest and before - values[-1] > FALLING * before > 0:
         fallen = (before - values[-1]) / before
-        told = f"{key} is still falling, by {fallen:.0%} in the last tenth".replace("%", " %")
-        yield f"{told}: raise epochs or {_rate(result)}"
+        problem = f"{key} is still falling, by {fallen:.0%} in the last tenth".replace("%", " %")
+        yield f"{problem}: raise epochs or {_rate(result)}"

@@ -1,44 +1,48 @@
-"""Where two runs differ, or a record and now: what their numbers depend on, and the numbers."""
+"""Differences of two runs: of what their numbers depend on, and of the numbers themselves."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 
 from harness.config.registry import DISTRIBUTION, FORMER_DISTRIBUTION
 from harness.contracts import Array, Arrays
 
-NEARLY = 1e-12  # relative: what another machine may make of the same run
-APART = ("train/seconds",)  # a number of a run that is never the same twice
+NEARLY = 1e-12  # relative; another machine may change the numbers of a run by this much
+NEVER_EQUAL = ("train/seconds",)
 FINALS = ("train/", "val/", "test/")
 
-Curves = Mapping[str, tuple[Array, Array]]
+Curves = Mapping[str, tuple[Array, ...]]  # steps and values, and perhaps times, of each metric
 
 
-class RunOutcome(NamedTuple):
-    """What a run left."""
+class HasNumbers(Protocol):
+    """The numbers of a run, as its result on disk and its record in MLflow both have them."""
 
-    end: str  # its outcome, and why
-    curves: Curves
-    finals: Mapping[str, float]
-    weights: Arrays
+    @property
+    def curves(self) -> Curves: ...
+
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
+
+    @property
+    def weights(self) -> Arrays: ...
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two runs agree in one thing."""
+    """The agreement of two runs in one curve, in their finals, or in their weights."""
 
     what: str
-    count: str  # how much of it is compared
-    largest: float  # relative difference; infinite where something is missing or of other shape
-    first: int | None = None  # the first epoch with another number
-    clearly: int | None = None  # and the first where it is more than `NEARLY`
-    together: bool = False  # whether it is a curve with points in both
+    count: str  # how many numbers are compared
+    largest: float  # relative difference; infinite if a number is missing or a shape differs
+    first: int | None = None  # the first epoch at which the bits differ
+    clearly: int | None = None  # the first epoch at which they differ by more than `NEARLY`
+    together: bool = False  # True for a curve with points in both runs
 
     @property
-    def told(self) -> str:
-        """How far, in words."""
+    def description(self) -> str:
+        """The agreement in words."""
         if self.largest == 0 or (self.together and self.first is None):
             return f"{self.count}, the same bits"
         parts = [self.count]
@@ -56,7 +60,7 @@ def run_environment(
     inputs: Iterable[Mapping[str, Any]],
     numerics: Mapping[str, Any],
 ) -> dict[str, str]:
-    """What a run's numbers depend on besides its config: the code, the data, the machine."""
+    """Return what a run's numbers depend on besides its config: code, data and machine."""
     found = {
         f"{p['kind']}={p['name']}": f"{p['distribution']} {p['version']} ({p['source']})"
         for p in plugins
@@ -69,7 +73,7 @@ def run_environment(
 def differing_items(
     was: Mapping[str, str], now: Mapping[str, str], *, everything: bool = False
 ) -> dict[str, tuple[str, str]]:
-    """What both know and say otherwise; with `everything` also what only one knows."""
+    """Return the items that differ as pairs; with `everything` also those of one mapping only."""
     keys = [*was, *(key for key in now if key not in was)]
     known = [key for key in keys if everything or (key in was and key in now)]
     pairs = {key: (was.get(key, "-"), now.get(key, "-")) for key in known}
@@ -96,22 +100,23 @@ def _is_built_in(text: str, version: str) -> bool:
     return text.startswith((f"{DISTRIBUTION} {version} (", f"{FORMER_DISTRIBUTION} {version} ("))
 
 
-def compare_outcomes(a: RunOutcome, b: RunOutcome) -> list[Agreement]:
-    """How far two runs agree: each curve, what is recorded once, the weights."""
+def compare_runs(a: HasNumbers, b: HasNumbers) -> list[Agreement]:
+    """Compare two runs: each curve, the numbers recorded once, and the weights."""
     keys = [*a.curves, *(key for key in b.curves if key not in a.curves)]
-    found = [_of_curves(key, a.curves.get(key), b.curves.get(key)) for key in keys]
-    ours, theirs = (
-        {k: v for k, v in x.finals.items() if k.startswith(FINALS) and k not in (*APART, *keys)}
-        for x in (a, b)
+    curves = [_compare_curves(key, a.curves.get(key), b.curves.get(key)) for key in keys]
+    apart = (*NEVER_EQUAL, *keys)
+    finals = (
+        {k: v for k, v in run.metrics.items() if k.startswith(FINALS) and k not in apart}
+        for run in (a, b)
     )
-    return [*found, _of_finals(ours, theirs), _of_weights(a.weights, b.weights)]
+    return [*curves, _compare_finals(*finals), _compare_weights(a.weights, b.weights)]
 
 
-def verdict(found: Sequence[Agreement]) -> str:
-    """`same (bits)`, `same (1e-12)`, or `different: ` and where first."""
-    if all(each.largest == 0 for each in found):
+def verdict(agreements: Sequence[Agreement]) -> str:
+    """Return `same (bits)`, `same (1e-12)`, or `different: ` and the first difference."""
+    if all(each.largest == 0 for each in agreements):
         return "same (bits)"
-    clearly = [each for each in found if each.largest > NEARLY]
+    clearly = [each for each in agreements if each.largest > NEARLY]
     if not clearly:
         return f"same ({NEARLY:g})"
     epochs = [each for each in clearly if each.clearly is not None]
@@ -122,19 +127,20 @@ def verdict(found: Sequence[Agreement]) -> str:
 
 
 def relative_difference(a: Array, b: Array) -> Array:
-    """|a - b| over the larger of both, number by number; 0 where they are equal."""
+    """Return |a - b| / max(|a|, |b|), elementwise; 0 where both are equal."""
     size = np.maximum(np.abs(a), np.abs(b))
     apart: Array = np.divide(np.abs(a - b), size, out=np.zeros(size.shape), where=a != b)
     return apart
 
 
-def _of_curves(
-    key: str, a: tuple[Array, Array] | None, b: tuple[Array, Array] | None
+def _compare_curves(
+    key: str, a: tuple[Array, ...] | None, b: tuple[Array, ...] | None
 ) -> Agreement:
+    """Compare two curves at the epochs that both have."""
     if a is None or b is None:
         return Agreement(key, "a curve in one of them only", np.inf)
-    steps, mine, theirs = np.intersect1d(a[0], b[0], return_indices=True)
-    apart = relative_difference(a[1][mine], b[1][theirs])
+    steps, at_a, at_b = np.intersect1d(a[0], b[0], return_indices=True)
+    apart = relative_difference(a[1][at_a], b[1][at_b])
     first, clearly = (
         int(steps[at[0]]) if len(at := np.flatnonzero(apart > bound)) else None
         for bound in (0, NEARLY)
@@ -142,13 +148,14 @@ def _of_curves(
     count = f"{len(steps)} points"
     if missing := len({*a[0].tolist(), *b[0].tolist()}) - len(steps):
         count = f"{count} in both ({missing} in one of them only)"
-    alike = [*a[0][[0, -1]]] == [*b[0][[0, -1]]]  # who is looked at on the way has more points
-    largest = float(apart.max(initial=0)) if alike else np.inf
+    # Points between may be missing: a long run that is watched while it trains has more of them.
+    same_ends = [*a[0][[0, -1]]] == [*b[0][[0, -1]]]
+    largest = float(apart.max(initial=0)) if same_ends else np.inf
     return Agreement(key, count, largest, first, clearly, len(steps) > 0)
 
 
-def _of_finals(a: Mapping[str, float], b: Mapping[str, float]) -> Agreement:
-    """Numbers that are recorded once."""
+def _compare_finals(a: Mapping[str, float], b: Mapping[str, float]) -> Agreement:
+    """Compare the numbers that are recorded once."""
     if missing := sorted({*a} ^ {*b}):
         return Agreement("finals", f"{', '.join(missing)} in one of them only", np.inf)
     values = np.array([[a[key], b[key]] for key in a]).reshape(-1, 2)
@@ -158,8 +165,8 @@ def _of_finals(a: Mapping[str, float], b: Mapping[str, float]) -> Agreement:
     return Agreement("finals", what, float(apart.max(initial=0)))
 
 
-def _of_weights(a: Arrays, b: Arrays) -> Agreement:
-    """Relative to the largest weight of a layer: one that is nearly 0 has no say."""
+def _compare_weights(a: Arrays, b: Arrays) -> Agreement:
+    """Compare the weights, relative to the largest of a layer: a weight near 0 does not count."""
     if [(w.shape, w.dtype) for w in a] != [(w.shape, w.dtype) for w in b]:
         shapes = " and ".join(
             ", ".join(f"{w.dtype} {w.shape}" for w in each) or "none" for each in (a, b)

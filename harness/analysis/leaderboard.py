@@ -1,4 +1,4 @@
-"""Which run is best, and which setting: ranked by the objective, and as a table."""
+"""Rank runs and settings by the objective, and lay them out as a table."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ FINISHED = ("ok", "pruned")
 
 
 class RankedRun(NamedTuple):
-    """What a ranking needs of one run; small, so that a sweep of many thousands can be ranked."""
+    """A run as a ranking needs it; it is small, so that a sweep may have many thousand runs."""
 
     planned: Planned
     outcome: str
@@ -27,88 +27,90 @@ class RankedRun(NamedTuple):
 
 
 def ranked_run(planned: Planned, result: Result) -> RankedRun:
+    """Return what a ranking needs of a run and its result."""
     return RankedRun(planned, result.outcome, result.metrics, result.reason, result.last_epoch)
 
 
-def count_outcomes(standings: Iterable[RankedRun]) -> Counter[str]:
-    """How many runs ended how."""
-    return Counter("finished" if s.outcome in FINISHED else s.outcome for s in standings)
+def count_outcomes(runs: Iterable[RankedRun]) -> Counter[str]:
+    """Count the runs by outcome; `finished` counts pruned runs too."""
+    return Counter("finished" if s.outcome in FINISHED else s.outcome for s in runs)
 
 
-def format_counts(standings: Iterable[RankedRun]) -> str:
-    """`36 finished, 0 diverged, 0 failed`; more kinds of end are named if they occur."""
-    tally = count_outcomes(standings)
+def format_counts(runs: Iterable[RankedRun]) -> str:
+    """Return `36 finished, 0 diverged, 0 failed`, and other outcomes if they occur."""
+    tally = count_outcomes(runs)
     names = dict.fromkeys(["finished", "diverged", "failed", *sorted(tally)])
     return ", ".join(f"{tally[name]} {name}" for name in names)
 
 
 def objective_sign(objective: Mapping[str, Any]) -> float:
-    """What makes the best number of an objective the least."""
+    """Return the factor that makes the best value of an objective the least one."""
     return -1.0 if objective["direction"] == "maximize" else 1.0
 
 
-def rank(standings: Iterable[RankedRun], objective: Mapping[str, Any]) -> list[RankedRun]:
-    """Best first; runs that did not end well, or have no such number, come last."""
-    metric, way = objective["metric"], objective_sign(objective)
+def rank(runs: Iterable[RankedRun], objective: Mapping[str, Any]) -> list[RankedRun]:
+    """Sort runs, best first; runs that did not end well or lack the objective come last."""
+    metric, sign = objective["metric"], objective_sign(objective)
 
     def key(s: RankedRun) -> tuple[bool, float, int]:
         value = s.metrics.get(metric, math.nan)
         unranked = s.outcome != "ok" or not math.isfinite(value)
-        return unranked, 0.0 if unranked else way * value, s.planned.jobs[0]
+        return unranked, 0.0 if unranked else sign * value, s.planned.jobs[0]
 
-    return sorted(standings, key=key)
+    return sorted(runs, key=key)
 
 
 def best_run(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) -> RankedRun | None:
-    """The first of a ranking, if it ended well and has the number that is asked for."""
+    """Return the first of the ranked runs, or None if it did not end well."""
     return next(iter(finished_with(ranked[:1], objective["metric"])), None)
 
 
-def finished_with(standings: Iterable[RankedRun], *metrics: str) -> list[RankedRun]:
-    """Those that ended well and have these numbers."""
-    return [s for s in standings if s.outcome == "ok" and {*metrics} <= s.metrics.keys()]
+def finished_with(runs: Iterable[RankedRun], *metrics: str) -> list[RankedRun]:
+    """Return the runs that ended well and have these metrics."""
+    return [s for s in runs if s.outcome == "ok" and {*metrics} <= s.metrics.keys()]
 
 
 class Setting(NamedTuple):
-    """Runs that differ in nothing but their seed: how well they do, and how surely."""
+    """Runs that differ only in their seed, with the mean of the objective and its interval."""
 
-    standings: tuple[RankedRun, ...]  # best first
+    runs: tuple[RankedRun, ...]  # best first
     seeds: int  # runs that ended well
-    mean: float  # of the objective over these; nan if there are none
-    interval: float  # half the width of the 95 % confidence interval of the mean; nan below two
+    mean: float  # of the objective over these runs; NaN without any
+    interval: float  # half the width of the mean's 95 % confidence interval; NaN below two seeds
 
     @property
     def whole(self) -> bool:
-        """Whether all its runs ended well."""
-        return self.seeds == len(self.standings)
+        """True if all runs ended well."""
+        return self.seeds == len(self.runs)
 
     @property
     def identity(self) -> bytes:
-        return self.standings[0].planned.setting
+        """The digest of the setting, which its runs have in common."""
+        return self.runs[0].planned.setting
 
     @property
     def name(self) -> str:
-        """Its runs' name, without the seed."""
-        name = self.standings[0].planned.name
+        """The name of the runs without the seed."""
+        name = self.runs[0].planned.name
         rest = re.sub(r"(^| )seed=\d+(?= |$)", "", name).strip()
-        return rest or (name if len(self.standings) == 1 else "the one setting")
+        return rest or (name if len(self.runs) == 1 else "the one setting")
 
 
 def group_by_setting(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) -> list[Setting]:
-    """Runs grouped over seeds, best mean first; after them those with a run that ended badly."""
-    way = objective_sign(objective)
+    """Group runs over seeds, best mean first; settings with a badly ended run come last."""
+    sign = objective_sign(objective)
     groups: dict[bytes, list[RankedRun]] = {}
     for s in ranked:
         groups.setdefault(s.planned.setting, []).append(s)
     found = [
         Setting(tuple(g), *mean_and_interval(g, objective["metric"])) for g in groups.values()
     ]
-    return sorted(found, key=lambda g: (not g.whole, way * g.mean if g.seeds else math.inf))
+    return sorted(found, key=lambda g: (not g.whole, sign * g.mean if g.seeds else math.inf))
 
 
-def mean_and_interval(standings: Iterable[RankedRun], metric: str) -> tuple[int, float, float]:
-    """Count, mean, and half the 95 % interval: Student's t, which allows for few seeds."""
-    values = [s.metrics[metric] for s in finished_with(standings, metric)]
+def mean_and_interval(runs: Iterable[RankedRun], metric: str) -> tuple[int, float, float]:
+    """Return count, mean, and half the 95 % interval by Student's t, which suits few seeds."""
+    values = [s.metrics[metric] for s in finished_with(runs, metric)]
     if len(values) < 2:
         return len(values), values[0] if values else math.nan, math.nan
     from scipy.special import stdtrit
@@ -117,35 +119,35 @@ def mean_and_interval(standings: Iterable[RankedRun], metric: str) -> tuple[int,
     return len(values), fmean(values), t * stdev(values) / math.sqrt(len(values))
 
 
-def setting_value(standings: Sequence[RankedRun], objective: Mapping[str, Any]) -> Any:
-    """What a setting is worth to a search: its runs' mean, or one for each objective.
+def setting_value(runs: Sequence[RankedRun], objective: Mapping[str, Any]) -> Any:
+    """Return the value of a setting for a search: the mean of its runs for each objective.
 
-    None if any of them did not end well.
+    One number for one objective, a tuple for several; None if a run did not end well.
     """
     metrics = [objective["metric"], *(metric for metric, _ in objective.get("others", []))]
-    good = finished_with(standings, *metrics)
-    if not standings or len(good) < len(standings):
+    good = finished_with(runs, *metrics)
+    if not runs or len(good) < len(runs):
         return None
     means = tuple(fmean(s.metrics[metric] for s in good) for metric in metrics)
     return means if len(means) > 1 else means[0]
 
 
 def varying_params(runs: Sequence[Planned]) -> list[str]:
-    """The parameters that differ between these runs, in the config's order."""
-    met: dict[str, set[str]] = {}
-    having: Counter[str] = Counter()
+    """Return the parameters that differ between these runs, in the config's order."""
+    found: dict[str, set[str]] = {}
+    counts: Counter[str] = Counter()
     for run in runs:
         for key, value in flatten(run.config).items():
-            having[key] += 1
-            if len(values := met.setdefault(key, set())) < 2:
+            counts[key] += 1
+            if len(values := found.setdefault(key, set())) < 2:
                 values.add(str(value))
-    return [key for key, values in met.items() if len(values) > 1 or having[key] < len(runs)]
+    return [key for key, values in found.items() if len(values) > 1 or counts[key] < len(runs)]
 
 
 def leaderboard_table(
     ranked: Sequence[RankedRun], run_ids: Mapping[str, str], objective: Mapping[str, Any]
 ) -> dict[str, list[Any]]:
-    """Columns: rank, run, outcome, the objective, what varies, the other numbers, run id."""
+    """Return columns: rank, run, outcome, objective, varying settings, other metrics, run id."""
     keys = varying_params([s.planned for s in ranked])
     settings: dict[str, list[str]] = {key: [] for key in keys}
     for s in ranked:
@@ -161,13 +163,15 @@ def leaderboard_table(
         first: [s.metrics.get(first) for s in ranked],
         **settings,
         **{name: [s.metrics.get(name) for s in ranked] for name in others},
-        **_over_seeds(ranked, objective),
+        **_seed_columns(ranked, objective),
         "run_id": [run_ids.get(s.planned.fingerprint, "") for s in ranked],
     }
 
 
-def _over_seeds(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """How each run's setting does, if any setting has several seeds."""
+def _seed_columns(
+    ranked: Sequence[RankedRun], objective: Mapping[str, Any]
+) -> dict[str, list[Any]]:
+    """Return rank, seeds, mean and interval of each run's setting, if any has several seeds."""
     groups = group_by_setting(ranked, objective)
     if len(groups) == len(ranked):
         return {}
@@ -182,7 +186,7 @@ def _over_seeds(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) -> di
 
 
 def table_as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
-    """A table as a CSV file."""
+    """Return the content of a CSV file with these columns."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
@@ -191,5 +195,5 @@ def table_as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
 
 
 def finite_or_none(value: float) -> float | None:
-    """The value, if it is a finite one."""
+    """Return the value if it is finite, else None."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Runs and sweeps as people look at them: made from records, on disk or in MLflow."""
+"""Make the public RunResult and SweepResult from records on disk or in MLflow."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,9 +28,9 @@ def run_result(
     trail: Mapping[str, Array] = MappingProxyType({}),
     **record: Any,
 ) -> RunResult:
-    """A run from its config, its weights, what was noted on its way, the rest of its record.
+    """Make a RunResult from a config, weights, the trace of the training, and other fields.
 
-    The data is loaded again, which is quick: prepared data is kept for the next run.
+    The data is loaded again. Prepared data is cached, so the next run with it is quick.
     """
     member = build(config)
     prepared = prepare_for(member)
@@ -54,7 +54,7 @@ def run_result(
 def planned_result(
     planned: Planned, result: Result | None, run_id: str | None, directory: Path
 ) -> RunResult:
-    """A run of a manifest; without a result nothing is known but what was asked for."""
+    """Make a RunResult of a planned run; without a result it counts as failed."""
     result = result or Result(planned.fingerprint, "failed", 0, 0)
     return run_result(
         planned.config,
@@ -72,7 +72,7 @@ def planned_result(
 
 
 def layer_norms(trail: Mapping[str, Array]) -> dict[str, Array]:
-    """What was noted of each layer's size and steps; see RunResult."""
+    """Return the recorded norms of each layer's gradient, change and weights; see RunResult."""
     if "norms" not in trail:
         return {}
     parts = np.split(trail["norms"], 3, axis=1)
@@ -83,26 +83,26 @@ def layer_norms(trail: Mapping[str, Array]) -> dict[str, Array]:
 def _timeline(
     result: RunResult, trail: Mapping[str, Array], scaling: dict[str, list[float]]
 ) -> list[RunResult]:
-    """The run as it stood at the epochs that were kept of it, until that of its result."""
+    """Return the run at each epoch whose weights were kept, up to the epoch of its result."""
     if "film" not in trail or not result.weights:
         return []
     shapes = [array.shape for array in result.weights]
-    stood = []
+    earlier = []
     for epoch, row in zip(trail["film_epochs"].tolist(), trail["film"], strict=True):
         if epoch < result.best_epoch:
             weights = [layer[0] for layer in split_weights(row[None], shapes)]
-            told = predictor(result.config, weights, scaling)
-            then = {"weights": weights, "best_epoch": epoch, "predictor": told, "look": None}
-            stood.append(replace(result, **then))
-    every = [*stood, result]
-    for frame in stood:
-        frame.timeline = every
-    return every
+            predict = predictor(result.config, weights, scaling)
+            fields = {"weights": weights, "best_epoch": epoch, "predictor": predict, "look": None}
+            earlier.append(replace(result, **fields))
+    frames = [*earlier, result]
+    for frame in earlier:
+        frame.timeline = frames
+    return frames
 
 
 @dataclass(frozen=True)
 class RunsOnDisk(Sequence[RunResult]):
-    """The runs of a sweep, best first, each read from disk when it is looked at."""
+    """The runs of a sweep, best first; each is read from disk when it is accessed."""
 
     directory: Path
     ranked: Sequence[RankedRun]
@@ -137,7 +137,7 @@ def sweep_result(
     run_ids: Mapping[str, str],
     parent_run_id: str | None,
 ) -> SweepResult:
-    """A sweep from what is on disk."""
+    """Make a SweepResult from a manifest and its ranked runs; results are read on access."""
     runs = RunsOnDisk(directory, ranked, run_ids)
     rows = [
         {

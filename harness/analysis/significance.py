@@ -1,4 +1,4 @@
-"""Is the best setting better than the next by more than seed noise? Paired over common seeds."""
+"""Test whether the best setting is better than others by more than seed noise."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -7,46 +7,46 @@ from typing import Any, NamedTuple
 
 from harness.analysis.leaderboard import Setting, finished_with, objective_sign
 
-LEVEL = 0.05
-TOP = 10  # settings that are shown, and compared with the best of them
+LEVEL = 0.05  # of significance, for all comparisons together
+TOP = 10  # this many settings are shown and compared with the best one
 
 
 class Comparison(NamedTuple):
-    """The best setting against another one."""
+    """A comparison of the best setting with another one."""
 
     other: Setting
     effect: float  # difference of the means, positive where the best is better
-    seeds: int  # that both have; of runs without common seeds the fewer
-    interval: float = math.nan  # half the width of its 95 % confidence interval
+    seeds: int  # common seeds; without two of them, the seeds of the setting that has fewer
+    interval: float = math.nan  # half the width of the effect's 95 % confidence interval
     p: float = math.nan  # two-sided, after Holm's correction for all comparisons
 
     @property
     def better(self) -> bool:
-        """Whether the best one is, by more than seed noise."""
+        """True if the best setting is better by more than seed noise."""
         return self.p < LEVEL and self.effect > 0
 
 
 def compare(settings: Sequence[Setting], objective: Mapping[str, Any]) -> list[Comparison]:
-    """The first of the settings against each of the others whose runs all ended well."""
+    """Compare the first setting with each other setting whose runs all ended well."""
     first, others = settings[0], [setting for setting in settings[1:] if setting.whole]
-    found = [_against(first, other, objective) for other in others]
+    found = [_compare_two(first, other, objective) for other in others]
     adjusted = holm_correction([c.p for c in found])
     return [c._replace(p=p) for c, p in zip(found, adjusted, strict=True)]
 
 
-def _against(first: Setting, other: Setting, objective: Mapping[str, Any]) -> Comparison:
-    """Student's t of the differences over common seeds; Welch's where fewer than two are."""
-    way = objective_sign(objective)
-    ours, theirs = (_by_seed(setting, objective["metric"]) for setting in (first, other))
-    if len(common := sorted(ours.keys() & theirs.keys())) > 1:
-        differences = [way * (theirs[seed] - ours[seed]) for seed in common]
+def _compare_two(first: Setting, other: Setting, objective: Mapping[str, Any]) -> Comparison:
+    """Compare by Student's t over common seeds, or by Welch's t with fewer than two of them."""
+    sign = objective_sign(objective)
+    a, b = (_by_seed(setting, objective["metric"]) for setting in (first, other))
+    if len(common := sorted(a.keys() & b.keys())) > 1:
+        differences = [sign * (b[seed] - a[seed]) for seed in common]
         effect, n = fmean(differences), len(common)
         error = stdev(differences) / math.sqrt(n)
         return Comparison(other, effect, n, *_students(effect, error, n - 1))
-    effect, fewer = way * (other.mean - first.mean), min(len(ours), len(theirs))
+    effect, fewer = sign * (other.mean - first.mean), min(len(a), len(b))
     if fewer < 2:
         return Comparison(other, effect, fewer)
-    samples = [[*ours.values()], [*theirs.values()]]
+    samples = [[*a.values()], [*b.values()]]
     errors = [stdev(values) / math.sqrt(len(values)) for values in samples]
     error = math.hypot(*errors)
     parts = [(e / error) ** 4 / (len(v) - 1) for e, v in zip(errors, samples, strict=True) if e]
@@ -54,12 +54,13 @@ def _against(first: Setting, other: Setting, objective: Mapping[str, Any]) -> Co
 
 
 def _by_seed(setting: Setting, metric: str) -> dict[int, float]:
-    good = finished_with(setting.standings, metric)
+    """Return the metric of each well-ended run by its seed."""
+    good = finished_with(setting.runs, metric)
     return {s.planned.config["seed"]: s.metrics[metric] for s in good}
 
 
 def _students(effect: float, error: float, freedom: float) -> tuple[float, float]:
-    """Half the 95 % interval, and the two-sided p, of an effect with that standard error."""
+    """Return half the 95 % interval and the two-sided p of an effect with a standard error."""
     from scipy.special import stdtr, stdtrit
 
     if error == 0:  # the seed makes no difference
@@ -69,7 +70,7 @@ def _students(effect: float, error: float, freedom: float) -> tuple[float, float
 
 
 def holm_correction(ps: Sequence[float]) -> list[float]:
-    """Adjusted so that among all comparisons a false one has a chance of 5 %; nan stays nan.
+    """Adjust p-values so that any false finding among them has a chance of 5 %; NaN stays NaN.
 
     Holm, 1979, Scandinavian Journal of Statistics 6.
     """
@@ -82,7 +83,7 @@ def holm_correction(ps: Sequence[float]) -> list[float]:
 
 
 def format_difference(value: float, interval: float) -> str:
-    """`0.0123 ± 0.0045`: as many digits as the interval allows."""
+    """Return `0.0123 ± 0.0045`, with as many digits as the interval allows."""
     if not interval > 0:
         return f"{value:.3g}" if math.isnan(interval) else f"{value:.3g} ± 0"
     digits = 1 - math.floor(math.log10(interval))
@@ -96,25 +97,25 @@ def describe_best(
     objective: Mapping[str, Any],
     quoted: Callable[[str], str] = lambda name: name,
 ) -> str:
-    """What may be said of the best of several settings (see settings_of), in plain words."""
+    """Say in one sentence whether the best setting (see group_by_setting) is really better."""
     first = settings[0]
     if not first.seeds:
         return "no run ended well"
     if not first.whole:
         return f"of each setting a run ended badly: {quoted(first.name)} comes first by the others"
     found = compare(settings[:TOP], objective)
-    said = _verdict(quoted(first.name), found, quoted)
-    way = objective_sign(objective)
-    unsure = [g for g in settings if not g.whole and g.seeds and way * (g.mean - first.mean) < 0]
+    sentence = _verdict(quoted(first.name), found, quoted)
+    sign = objective_sign(objective)
+    unsure = [g for g in settings if not g.whole and g.seeds and sign * (g.mean - first.mean) < 0]
     if unsure:
-        bad = len(unsure[0].standings) - unsure[0].seeds
-        name, count = quoted(unsure[0].name), len(unsure[0].standings)
-        said += f"; {name} would be ahead, but {bad} of its {count} runs ended badly"
-    return said
+        name, count = quoted(unsure[0].name), len(unsure[0].runs)
+        bad = count - unsure[0].seeds
+        sentence += f"; {name} would be ahead, but {bad} of its {count} runs ended badly"
+    return sentence
 
 
 def _verdict(name: str, found: Sequence[Comparison], quoted: Callable[[str], str]) -> str:
-    """The first setting against the next, and the first that it is better than."""
+    """Compare the best setting with the next one, and with the first that it clearly beats."""
     if not found:
         return f"{name} is the only setting whose runs all ended well"
     near = found[0]
@@ -126,9 +127,9 @@ def _verdict(name: str, found: Sequence[Comparison], quoted: Callable[[str], str
     if near.better:
         return f"{name} is better than {second} by {by} ({near.seeds} seeds)"
     alike = sum(not c.better for c in found) - 1
-    said = f"{name} is not distinguishable from {second} with {near.seeds} seeds ({by})"
-    said += f", nor from {alike} more" if alike else ""
+    sentence = f"{name} is not distinguishable from {second} with {near.seeds} seeds ({by})"
+    sentence += f", nor from {alike} more" if alike else ""
     if better := next((c for c in found if c.better), None):
         by = format_difference(better.effect, better.interval)
-        said += f"; it is better than {quoted(better.other.name)} by {by}"
-    return said
+        sentence += f"; it is better than {quoted(better.other.name)} by {by}"
+    return sentence

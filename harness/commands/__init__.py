@@ -1,6 +1,6 @@
-"""The verbs of the command line: a module, or a folder, each."""
+"""The commands: a module or folder for each verb, with a `main(arguments)` that returns a code."""
 
-# conf/config.yaml says what they do
+# The help text in conf/config.yaml describes each verb.
 VERBS = (
     "train", "plugins", "new", "check", "resume", "reproduce", "compare", "explain", "ui",
     "report",

@@ -1,4 +1,4 @@
-"""`harness check [KIND/NAME ...]`: whether plugins keep the contract, and if not, why."""
+"""`harness check [KIND/NAME ...]`: check that plugins keep the contract, and say why not."""
 
 import argparse
 import sys
@@ -13,24 +13,24 @@ from harness.errors import require_known
 
 
 def main(arguments: list[str]) -> int:
-    """Check all plugins, all of a kind, or those named; 1 if something failed, else 0."""
+    """Check all plugins, the plugins of a kind, or named ones; return 1 if any check failed."""
     parser = argparse.ArgumentParser(prog="harness check", description=__doc__)
     known = f"one of {', '.join(KINDS)}"
-    parser.add_argument("what", nargs="*", metavar="KIND[/NAME]", help=f"KIND is {known}")
-    asked = parser.parse_args(arguments).what
-    plugins = [plugin for what in asked or KINDS for plugin in _plugins(what)]
-    in_detail = bool(asked) and all("/" in what for what in asked)
+    parser.add_argument("names", nargs="*", metavar="KIND[/NAME]", help=f"KIND is {known}")
+    asked = parser.parse_args(arguments).names
+    plugins = [plugin for name in asked or KINDS for plugin in _plugins(name)]
+    in_detail = bool(asked) and all("/" in name for name in asked)
     tally: Counter[str] = Counter()
     outcomes = (outcome for kind, name in plugins for outcome in report(kind, name))
-    show = _table if sys.stdout.isatty() else _lines
-    show(_summed(outcomes, tally, in_detail))
+    show = _print_table if sys.stdout.isatty() else _print_lines
+    show(_summarise(outcomes, tally, in_detail))
     print("checks: " + ", ".join(f"{tally[r]} {r}" for r in ("passed", "failed", "skipped")))
     return 1 if tally["failed"] else 0
 
 
-def _plugins(what: str) -> list[tuple[str, str]]:
-    """(kind, name) of what `KIND` or `KIND/NAME` means; UsageError if there is none such."""
-    kind, _, name = what.partition("/")
+def _plugins(words: str) -> list[tuple[str, str]]:
+    """Return the (kind, name) pairs that `KIND` or `KIND/NAME` means, or raise UsageError."""
+    kind, _, name = words.partition("/")
     require_known("kind", kind, KINDS)
     if not name:
         return [(kind, each) for each in plugin_names(kind)]
@@ -38,12 +38,12 @@ def _plugins(what: str) -> list[tuple[str, str]]:
     return [(kind, name)]
 
 
-def _summed(
+def _summarise(
     outcomes: Iterable[Outcome], tally: Counter[str], in_detail: bool
 ) -> Iterator[Outcome]:
-    """Yield each outcome, or one for equal failures of a plugin, and one for all that passed.
+    """Yield the outcomes, with equal failures of a plugin as one; count them all in `tally`.
 
-    The tally counts them all.
+    Passed checks of a plugin are one outcome, too, unless `in_detail`.
     """
     for _, group in groupby(outcomes, key=lambda outcome: outcome.plugin.partition(" ")[0]):
         failures: dict[str, list[Outcome]] = {}
@@ -63,13 +63,13 @@ def _summed(
             yield Outcome(plugin, f"{count} checks", "passed")
 
 
-def _lines(outcomes: Iterable[Outcome]) -> None:
+def _print_lines(outcomes: Iterable[Outcome]) -> None:
     for plugin, check, result, detail in outcomes:
         apart = "\n    " if result == "failed" else ": "
         print(f"{plugin}: {check} {result}", *detail.splitlines(), sep=apart, flush=True)
 
 
-def _table(outcomes: Iterable[Outcome]) -> None:
+def _print_table(outcomes: Iterable[Outcome]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""`harness plugins [KIND [NAME]]`: every plugin, where it comes from, its fields, its state."""
+"""`harness plugins [KIND [NAME]]`: list the plugins, their sources, fields and states."""
 
 import argparse
 import inspect
@@ -17,15 +17,15 @@ from harness.store.params import format_value
 
 
 def main(arguments: list[str]) -> int:
-    """List plugins of all kinds, of one kind, or show one plugin; 0."""
+    """List the plugins of all kinds or of one kind, or show one plugin; return 0."""
     parser = argparse.ArgumentParser(prog="harness plugins", description=__doc__)
     parser.add_argument("kind", nargs="?", help=f"one of {', '.join(KINDS)}")
-    parser.add_argument("name", nargs="?", help="of one plugin, to see all about it")
+    parser.add_argument("name", nargs="?", help="show this plugin with its docstring")
     asked = parser.parse_args(arguments)
     if asked.kind is not None:
         require_known("kind", asked.kind, KINDS)
     if asked.name is not None:
-        return _show(asked.kind, asked.name)
+        return _show_plugin(asked.kind, asked.name)
     rows = [
         _row(kind, name)
         for kind in KINDS
@@ -51,7 +51,7 @@ def _row(kind: str, name: str) -> tuple[str, ...]:
 
 
 def describe_plugin(kind: str, name: str) -> str:
-    """A plugin's fields with their defaults, on one line; PluginError if it is broken."""
+    """Return a plugin's fields with their defaults on one line; PluginError if it is broken."""
     plugin = load_plugin(kind, name)
     if kind in GROUPS:
         plugin_schema(kind, name)
@@ -61,7 +61,7 @@ def describe_plugin(kind: str, name: str) -> str:
 
 
 def _default(f: Field[Any], sign: str) -> str:
-    """What is said of it after a field's name."""
+    """Return the default of a field for the line that lists it, or ` (required)`."""
     if f.default is not MISSING:
         return sign + format_value(f.default)
     if f.default_factory is not MISSING:
@@ -69,9 +69,9 @@ def _default(f: Field[Any], sign: str) -> str:
     return " (required)"
 
 
-def _show(kind: str, name: str) -> int:
+def _show_plugin(kind: str, name: str) -> int:
     where, plugin = find_plugin(kind, name), load_plugin(kind, name)
-    describe_plugin(kind, name)  # PluginError, if its fields are no config
+    describe_plugin(kind, name)  # raises PluginError if its fields cannot be a config
     print(f"{kind}={name}: {where.value}")
     print(f"distribution: {where.distribution} {where.version}")
     print(f"source: {inspect.getsourcefile(plugin)}")
@@ -84,7 +84,7 @@ def _show(kind: str, name: str) -> int:
 
 
 def presets_of(kind: str, name: str) -> list[str]:
-    """The presets, ours and those in `./conf`, that choose a plugin or a preset that does."""
+    """Return the presets, built-in or in `./conf`, that choose a plugin or such a preset."""
     choices = {
         (path.parent.name, path.stem): _choices(path)
         for folder in filter(None, (CONF, user_conf()))
@@ -98,14 +98,15 @@ def presets_of(kind: str, name: str) -> list[str]:
 
 
 def _choices(preset: Path) -> set[tuple[str, str]]:
-    """(kind or group, name) of what a preset chooses."""
+    """Return (kind or group, name) of each choice of a preset; none if it cannot be read."""
     try:
-        said = yaml.safe_load(preset.read_text(encoding="utf-8")) or {}
-        found = {(preset.parent.name, e) for e in said.get("defaults", ()) if isinstance(e, str)}
-        pairs = [p for e in said.get("defaults", ()) if isinstance(e, dict) for p in e.items()]
-        pairs += said.get("hydra", {}).get("sweeper", {}).get("params", {}).items()
-        figures = said.get("figures", {})
-        lists = {"metric": said.get("metrics"), "figure": figures.get("names")}
+        config = yaml.safe_load(preset.read_text(encoding="utf-8")) or {}
+        entries = config.get("defaults", ())
+        found = {(preset.parent.name, e) for e in entries if isinstance(e, str)}
+        pairs = [p for e in entries if isinstance(e, dict) for p in e.items()]
+        pairs += config.get("hydra", {}).get("sweeper", {}).get("params", {}).items()
+        figures = config.get("figures", {})
+        lists = {"metric": config.get("metrics"), "figure": figures.get("names")}
         pairs += [(kind, each) for kind, names in lists.items() for each in names or ()]
     except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError):
         return set()

@@ -1,10 +1,11 @@
-"""`harness reproduce RUN_ID`: train a recorded run again, and say whether it is the same."""
+"""`harness reproduce RUN_ID`: train a recorded run again, and check that its numbers are equal."""
 
 import argparse
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,7 @@ import numpy as np
 from harness.analysis.differences import (
     FINALS,
     Curves,
-    RunOutcome,
-    compare_outcomes,
+    compare_runs,
     differing_environment,
     differing_items,
     run_environment,
@@ -39,13 +39,14 @@ from harness.training.stack import Member
 if TYPE_CHECKING:
     from harness.tracking.read_run import Record
 
-MOST = 1_000_000  # points that are kept of a curve
-CUT_OFF = ("max_seconds", "pruned", "run.timeout")  # reasons that are not the run's own
-HERE: Config = {"uri": None, "experiment": None, "run_name": None, "tags": {}}  # not recorded
+MAX_POINTS = 1_000_000  # of a curve
+CUT_OFF = ("max_seconds", "pruned", "run.timeout")  # reasons that another training may not have
+# Settings that are not recorded, with values that reproducing does not use.
+UNRECORDED: Config = {"uri": None, "experiment": None, "run_name": None, "tags": {}}
 
 
 def main(arguments: list[str]) -> int:
-    """Compare a run with its record; 0 if it is the same, else 1."""
+    """Train a run again and compare it with its record; return 0 if both are the same, else 1."""
     from harness.tracking.read_run import read_run
 
     parser = argparse.ArgumentParser(prog="harness reproduce", description=__doc__)
@@ -59,24 +60,25 @@ def main(arguments: list[str]) -> int:
             print(f"run: {record.run_id} {record.name}", flush=True)
             for key, (was, now) in changed.items():
                 print(f"differs: {key}: {was} was recorded, there is {now}", flush=True)
-            left = train_again(config, record)
-    curves = {key: curve for key, curve in record.curves.items() if key.startswith(FINALS)}
-    recorded = RunOutcome(recorded_ending(record), curves, record.metrics, record.weights)
-    if recorded.end != left.end:
-        said = f"different: recorded as {recorded.end}, and here {left.end}"
+            result = train_again(config, record)
+    end, recorded_end = format_ending(result.outcome, result.reason, result.curves), ending(record)
+    if end != recorded_end:
+        conclusion = f"different: recorded as {recorded_end}, and here {end}"
     else:
-        found = compare_outcomes(recorded, only_recorded(left, recorded))
-        for each in found:
-            print(f"{each.what}: {each.told}")
-        said = verdict(found)
-    if said.startswith("different") and changed:
-        said += f" ({', '.join(changed)} differ{'s' if len(changed) == 1 else ''})"
-    print(f"verdict: {said}", flush=True)
-    return 1 if said.startswith("different") else 0
+        curves = {key: curve for key, curve in record.curves.items() if key.startswith(FINALS)}
+        recorded = replace(record, curves=curves)
+        agreements = compare_runs(recorded, only_recorded(result, recorded))
+        for each in agreements:
+            print(f"{each.what}: {each.description}")
+        conclusion = verdict(agreements)
+    if conclusion.startswith("different") and changed:
+        conclusion += f" ({', '.join(changed)} differ{'s' if len(changed) == 1 else ''})"
+    print(f"verdict: {conclusion}", flush=True)
+    return 1 if conclusion.startswith("different") else 0
 
 
 def require_reproducible(record: "Record") -> Config:
-    """The config of a run that has ended by itself; UsageError says what else the record is of."""
+    """Return a run's config; raise UsageError for a sweep, or a run without comparable numbers."""
     run, tags = f"run {record.run_id}", record.tags
     if tags.get("harness.role") == "sweep":
         best = tags.get("best_run_id")
@@ -87,17 +89,17 @@ def require_reproducible(record: "Record") -> Config:
         raise UsageError(f"{run} {state}\nharness resume {tags.get('harness.folder')} finishes it")
     if record.outcome == "failed" and not record.curves:
         reason = tags.get("harness.reason", "see its traceback.txt")
-        raise UsageError(f"{run} failed, and left nothing to compare with\n{reason}")
+        raise UsageError(f"{run} failed, and has no numbers to compare with\n{reason}")
     config = record.settings
     quiet: Config = {"names": [], "members": []}
     return config | {
-        "tracking": {**config.get("tracking", {}), **HERE},
+        "tracking": {**config.get("tracking", {}), **UNRECORDED},
         "figures": {**config.get("figures", {}), **quiet},
     }
 
 
 def recorded_changes(record: "Record", config: Config) -> dict[str, tuple[str, str]]:
-    """What the numbers depend on that is not as recorded; PluginError if a plugin is gone."""
+    """Return what the numbers depend on and is not as recorded; PluginError without a plugin."""
     forget_builds()
     plugins = [installed_plugin(plugin) for plugin in record.tagged("harness.plugins") or ()]
     member = build(config)
@@ -107,8 +109,8 @@ def recorded_changes(record: "Record", config: Config) -> dict[str, tuple[str, s
     )
 
 
-def recorded_ending(record: "Record") -> str:
-    """How the run ended, in words that a run trained again can end with, too."""
+def ending(record: "Record") -> str:
+    """Return the recorded ending; a run that was cut off counts as ended at its last epoch."""
     reason = record.tags.get("harness.reason", "").partition(";")[0]
     if reason.startswith(CUT_OFF):
         return f"ok at epoch {last_epoch(record.curves)}"
@@ -116,70 +118,70 @@ def recorded_ending(record: "Record") -> str:
 
 
 def format_ending(outcome: str, reason: str, curves: Curves) -> str:
-    """As `ok at epoch 100`, or `diverged: loss or weights not finite at epoch 7`."""
+    """Return `ok at epoch 100`, or `diverged: loss or weights not finite at epoch 7`."""
     if outcome == "ok":
         return f"ok at epoch {last_epoch(curves)}"
     return f"{outcome}: {reason}" if reason else outcome
 
 
 def last_epoch(curves: Curves) -> int:
-    """That of the last point; a run that ended before its first epoch has no curve."""
+    """Return the epoch of the last point; 0 for a run that ended before its first epoch."""
     return int(curves["train/loss"][0][-1]) if "train/loss" in curves else 0
 
 
-def only_recorded(left: RunOutcome, recorded: RunOutcome) -> RunOutcome:
-    """Return a run's outcome without curves and finals that the record of it does not have.
+def only_recorded(result: Result, record: "Record") -> Result:
+    """Return the result without curves and finals that the record does not have.
 
     A later version may measure more than the one that recorded the run.
     """
-    curves = {key: curve for key, curve in left.curves.items() if key in recorded.curves}
-    finals = {key: value for key, value in left.finals.items() if key in recorded.finals}
-    return left._replace(curves=curves, finals=finals)
+    curves = {key: curve for key, curve in result.curves.items() if key in record.curves}
+    metrics = {key: value for key, value in result.metrics.items() if key in record.metrics}
+    return replace(result, curves=curves, metrics=metrics)
 
 
-def train_again(config: Config, record: "Record") -> RunOutcome:
-    """What the run leaves here; where time or a search cut it off, it ends at that epoch."""
+def train_again(config: Config, record: "Record") -> Result:
+    """Train the run, up to its last epoch if it was cut off; return it with comparable curves."""
     member = replace(build(config), timeout=None, checkpoint_seconds=None, max_seconds=None)
     if record.tags.get("harness.reason", "").startswith(CUT_OFF):
         last = last_epoch(record.curves)
         member = replace(member, last_epoch=last, max_seconds=None if last else 1e-9)
     asked = {key: steps for key, (steps, _) in record.curves.items() if key.endswith("/loss")}
-    if "train/loss" in asked:  # also the points between, which a long run shows on its way
+    if "train/loss" in asked:
+        # Points are needed also between the logged ones: a long run shows some while it trains.
         every = int(np.gcd.reduce(asked["train/loss"][:-1]))
-        member = replace(member, log_every=max(every, member.epochs // MOST) or 1)
+        member = replace(member, log_every=max(every, member.epochs // MAX_POINTS) or 1)
     *_, result = train_snapshots(member, config)
     curves = {
         fit_name(key): _finite(c, asked.get(fit_name(key), c.steps))
         for key, c in result.curves.items()
     }
     finals = {fit_name(key): value for key, value in result.metrics.items()}
-    for key in curves.keys() & finals.keys():  # a final takes the place of a point of its history
-        steps, values = (part[curves[key][0] != result.last_epoch] for part in curves[key])
-        curves[key] = np.append(steps, result.last_epoch), np.append(values, finals[key])
-    latest = {key: float(values[-1]) for key, (_, values) in curves.items() if len(values)}
-    several = {key: points for key, points in curves.items() if len(points[0]) > 1}
-    end = format_ending(result.outcome, result.reason, several)
-    return RunOutcome(end, several, latest | finals, result.weights)
+    for key in curves.keys() & finals.keys():  # MLflow keeps a final as the last point of a curve
+        before = curves[key].steps != result.last_epoch
+        ends = (result.last_epoch, finals[key], result.ended)
+        points = zip(curves[key], ends, strict=True)
+        curves[key] = Curve(*(np.append(part[before], end) for part, end in points))
+    latest = {key: float(curve.values[-1]) for key, curve in curves.items() if len(curve.values)}
+    several = {key: curve for key, curve in curves.items() if len(curve.steps) > 1}
+    return replace(result, curves=several, metrics=latest | finals)
 
 
-def _finite(curve: Curve, steps: Array) -> tuple[Array, Array]:
-    """The finite points at these steps, and the last one."""
+def _finite(curve: Curve, steps: Array) -> Curve:
+    """Return the finite points of a curve at these steps, and its last point if finite."""
     kept = np.isfinite(curve.values) & np.isin(curve.steps, [*steps, *curve.steps[-1:]])
-    return curve.steps[kept], curve.values[kept]
+    return Curve(*(part[kept] for part in curve))
 
 
 def train_snapshots(member: Member, config: Config) -> Iterator[Result]:
-    """Snapshots of the run, trained alone, and its result; the epoch is shown meanwhile."""
-    on_terminal, said = sys.stderr.isatty(), time.perf_counter()
+    """Train the run alone; yield snapshots and its result, and print the epoch now and then."""
+    on_terminal, printed = sys.stderr.isatty(), time.perf_counter()
     try:
         with single_threaded_numpy():
-            for result in (
-                one for some in TrainingSession([member], [""]).results() for one in some
-            ):
+            for result in chain.from_iterable(TrainingSession([member], [""]).results()):
                 yield result
                 now = time.perf_counter()
-                if result.outcome == "running" and (on_terminal or now - said > LINE_SECONDS):
-                    said = now
+                if result.outcome == "running" and (on_terminal or now - printed > LINE_SECONDS):
+                    printed = now
                     line = f"training: epoch {result.last_epoch} of {member.epochs}"
                     print(line, file=sys.stderr, end="\r" if on_terminal else "\n", flush=True)
     except BaseException as error:

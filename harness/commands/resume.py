@@ -1,4 +1,4 @@
-"""`harness resume DIR`: finish a stopped run or sweep, and publish what is not published yet."""
+"""`harness resume DIR`: finish a stopped run or sweep, and publish unpublished results."""
 
 import argparse
 import os
@@ -17,15 +17,15 @@ from harness.sweeps.summary import Summary
 
 
 def main(arguments: list[str]) -> int:
-    """Do exactly what the folder's manifest asks for and is not done; return the exit code."""
+    """Train and publish the unfinished runs of the folder's manifest; return the exit code."""
     parser = argparse.ArgumentParser(prog="harness resume", description=__doc__)
     parser.add_argument(
-        "folder", type=Path, help="of the run or sweep: the one with manifest.json"
+        "folder", type=Path, help="the folder of the run or sweep, which has manifest.json"
     )
     parser.add_argument(
         "--accept-drift",
         action="store_true",
-        help="train with what is there now, where plugins, data or libraries have changed",
+        help="go on although plugins, data or libraries have changed since the start",
     )
     args = parser.parse_args(arguments)
     folder = args.folder.absolute()

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, a closed terminal: the first stops the run in hand tidily, a second ends it."""
+"""Signals: the first Ctrl-C, SIGTERM or closed terminal stops tidily, the second one at once."""
 
 import os
 import signal
@@ -13,17 +13,19 @@ HANGUP = getattr(signal, "SIGHUP", None)  # there is none on Windows
 
 @contextmanager
 def tidy_signals() -> Iterator[None]:
-    """Meanwhile a first signal raises Stopped (or Terminated), a second one exits.
+    """Context manager: a first signal raises Stopped or Terminated, a second one exits.
 
-    The handlers are set even if the shell started us with SIGINT ignored, as `&` does; a closed
-    terminal is ignored if it was, as `nohup` does.
+    SIGINT is handled even if the shell started the program with it ignored, as `&` does. A
+    closed terminal (SIGHUP) stays ignored if it was ignored, as `nohup` does.
     """
     seen: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
         if number == HANGUP:
-            _print_nowhere()
-            if seen:  # the kernel says so, and the shell too, more than once
+            _discard_output()
+            # A closed terminal signals more than once, by the kernel and by the shell: the
+            # second SIGHUP is no second request to stop.
+            if seen:
                 return
         if seen:
             os._exit(128 + number)
@@ -41,12 +43,12 @@ def tidy_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _print_nowhere() -> None:
-    """A terminal that is closed refuses what is printed: let go of it."""
+def _discard_output() -> None:
+    """Send stdout and stderr to the null device if the closed terminal refuses them."""
     for file in (1, 2):
         try:
             os.write(file, b"")
         except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, file)
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, file)
+            os.close(null)

@@ -1,4 +1,4 @@
-"""`harness [train] [-m] OVERRIDES`: one run or a sweep, and its closing lines."""
+"""`harness [train] [-m] OVERRIDES`: train one run or a sweep, and print its closing lines."""
 
 import os
 import re
@@ -26,12 +26,12 @@ from harness.hydra_app.app import (
 if TYPE_CHECKING:
     from harness.sweeps.summary import Interrupted, StoreLost, Summary
 
-LISTED = 20
-PLUGINS = re.compile(r" --plugins[= ](\S+)(?= )")  # on a line that is not finished
+MAX_LISTED = 20  # runs that failed or diverged
+PLUGINS_OPTION = re.compile(r" --plugins[= ](\S+)(?= )")  # on a line that is being completed
 
 
 def main(arguments: list[str]) -> int:
-    """Hand Hydra's flags to Hydra; train otherwise, print how it went; the exit code."""
+    """Hand Hydra's flags to Hydra, or else train and print the result; return the exit code."""
     if "--version" in arguments:
         print(f"harness {version(DISTRIBUTION)} (Hydra {version('hydra-core')})")
         return 0
@@ -47,12 +47,12 @@ def main(arguments: list[str]) -> int:
         _refuse("--config-path and --experimental-rerun: use --config-dir DIR to add configs")
     name = args.config_name or "config"
     if any((args.help, args.hydra_help, args.cfg, args.info, args.shell_completion)):
-        return _show(args, parser, name)
+        return _show_with_hydra(args, parser, name)
     return _train(args, name)
 
 
 def _refuse(message: str) -> NoReturn:
-    """In place of argparse's own, which prints a screenful and exits."""
+    """Raise UsageError, in place of argparse's error(), which prints all options and exits."""
     raise UsageError(f"{message}\nsee harness --help, harness --hydra-help")
 
 
@@ -60,19 +60,20 @@ def _train(args: Any, name: str) -> int:
     from harness.hydra_app.launch import launch
     from harness.hydra_app.sweepers import Preview
 
+    """Train what the arguments ask for, or print the preview of a grid; return the exit code."""
     for folder in filter(None, (user_conf(), args.config_dir)):
         for path in shadowed_files(Path(folder)):
             print(f"harness: {path} is hidden by a plugin or preset of that name", file=sys.stderr)
-    wanted = {"multirun": args.multirun, "config_dir": args.config_dir, "config_name": name}
+    options = {"multirun": args.multirun, "config_dir": args.config_dir, "config_name": name}
     try:
-        return run_and_report(lambda: launch(args.overrides, **wanted))
+        return run_and_report(lambda: launch(args.overrides, **options))
     except Preview as preview:
         print(preview)
         return 0
 
 
 def run_and_report(train: Callable[[], "Summary"]) -> int:
-    """Train, and say how it went, or how to go on; the exit code."""
+    """Train, print the result or how to resume, and return the exit code."""
     from harness.commands.signals import tidy_signals
     from harness.sweeps.summary import Interrupted, StoreLost
 
@@ -80,14 +81,14 @@ def run_and_report(train: Callable[[], "Summary"]) -> int:
         try:
             summary = train()
         except Interrupted as stop:
-            return interruption_lines(stop)
+            return report_interruption(stop)
         except StoreLost as loss:
-            return store_lost_lines(loss)
+            return report_store_lost(loss)
     return print_closing_lines(summary)
 
 
-def _show(args: Any, parser: Any, name: str) -> int:
-    """What Hydra shows without running anything; the exit code."""
+def _show_with_hydra(args: Any, parser: Any, name: str) -> int:
+    """Print help, config or information as Hydra does, and train nothing; return the exit code."""
     with open_composer(args.config_dir) as hydra:
         if args.help:
             hydra.app_help(config_name=name, args_parser=parser, args=args)
@@ -100,16 +101,16 @@ def _show(args: Any, parser: Any, name: str) -> int:
         else:
             try:
                 hydra.show_cfg(name, args.overrides, args.cfg, args.package, args.resolve)
-            except SystemExit:  # it has said that there is no such package
+            except SystemExit:  # Hydra has printed that there is no such package
                 return UsageError.exit_code
     return 0
 
 
 def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
-    """Hydra's completion, which does not know our commands."""
+    """Complete a command line: verbs here, everything else as Hydra does."""
     line = os.environ.get("COMP_LINE", "")
-    folders = PLUGINS.findall(line)
-    os.environ["COMP_LINE"] = line = PLUGINS.sub("", line)
+    folders = PLUGINS_OPTION.findall(line)
+    os.environ["COMP_LINE"] = line = PLUGINS_OPTION.sub("", line)
     words = line.split()[1:]
     word = "" if line.endswith(" ") or not words else words.pop()
     if not words and asked[:1] == ["query=bash"]:
@@ -122,8 +123,8 @@ def _complete(hydra: Composer, name: str, asked: list[str]) -> None:
         hydra.shell_completion(config_name=name, overrides=asked)
 
 
-def interruption_lines(stop: "Interrupted") -> int:
-    """What was done before the signal, and how to go on."""
+def report_interruption(stop: "Interrupted") -> int:
+    """Print how much was done before the signal and how to resume; return the exit code."""
     summary, total = stop.summary, stop.summary.total
     done = sum(s.outcome != "stopped" for s in summary.ranked)
     print(f"harness: stopped: {done} of {total} runs are done and kept", file=sys.stderr)
@@ -131,8 +132,8 @@ def interruption_lines(stop: "Interrupted") -> int:
     return 143 if isinstance(stop.cause, Terminated) else 130
 
 
-def store_lost_lines(loss: "StoreLost") -> int:
-    """What was done before a disk was full or a required store went away, and how to go on."""
+def report_store_lost(loss: "StoreLost") -> int:
+    """Print why the disk or the required store failed and how to resume; return the exit code."""
     summary = loss.summary
     kept = f"{len(summary.ranked)} of {summary.total} runs are done and kept"
     print(f"harness: {loss}", file=sys.stderr)
@@ -141,12 +142,12 @@ def store_lost_lines(loss: "StoreLost") -> int:
 
 
 def resume_command(summary: "Summary") -> str:
-    """The command that goes on where this ended, fit for a shell."""
+    """Return the command that resumes a run or sweep, quoted for a shell."""
     return shlex.join(["harness", "resume", str(summary.directory)])
 
 
 def setting_lines(summary: "Summary") -> Iterator[str]:
-    """Which setting is best, and whether by more than seed noise."""
+    """Yield the lines on the best setting, and on whether it is better by more than seed noise."""
     from harness.analysis.leaderboard import group_by_setting
     from harness.analysis.significance import describe_best, format_difference
 
@@ -154,17 +155,16 @@ def setting_lines(summary: "Summary") -> Iterator[str]:
     found = group_by_setting(summary.ranked, objective)
     if len(found) < len(summary.ranked) and (best := found[0]).seeds:
         mean = format_difference(best.mean, best.interval)
-        all_of = "" if best.whole else f" of {len(best.standings)}"
-        told_of = f"({best.seeds}{all_of} seeds)"
-        yield f"setting: {objective['metric']}={mean} {best.name} {told_of}"
+        total = "" if best.whole else f" of {len(best.runs)}"
+        yield f"setting: {objective['metric']}={mean} {best.name} ({best.seeds}{total} seeds)"
     if len(found) > 1:
         yield f"compare: {describe_best(found, objective)}"
 
 
 def print_closing_lines(summary: "Summary") -> int:
-    """Print the closing lines that people and scripts read; the exit code."""
+    """Print the closing lines that people and scripts read; return the exit code."""
     print(*closing_lines(summary), sep="\n", flush=True)
-    _remark(summary)
+    _print_problems(summary)
     if (error := summary.publishing_error) is not None:
         print(f"harness: {error}", file=sys.stderr)
         print(f"  all that is trained is kept: {resume_command(summary)}", file=sys.stderr)
@@ -173,7 +173,7 @@ def print_closing_lines(summary: "Summary") -> int:
 
 
 def closing_lines(summary: "Summary") -> Iterator[str]:
-    """What came of it, and where it is."""
+    """Yield the closing lines of a run or sweep: its outcome, and where it is recorded."""
     from harness.analysis.advice import advise
 
     manifest = summary.manifest
@@ -192,15 +192,15 @@ def closing_lines(summary: "Summary") -> Iterator[str]:
     yield "look: harness ui"
 
 
-def _remark(summary: "Summary") -> None:
-    """What went otherwise than wished, on standard error."""
+def _print_problems(summary: "Summary") -> None:
+    """Print failed and diverged runs, and warnings, on standard error."""
     from harness.engines.worker import DREW
 
-    for s in summary.unwell[:LISTED]:
-        print(f"{s.outcome}: {s.planned.name}: {s.reason}", file=sys.stderr)
-    if len(summary.unwell) > LISTED:
-        print(f"and {len(summary.unwell) - LISTED} more", file=sys.stderr)
-    if drew := [s for s in summary.ranked if s.reason.endswith(DREW)]:
+    for run in summary.unwell[:MAX_LISTED]:
+        print(f"{run.outcome}: {run.planned.name}: {run.reason}", file=sys.stderr)
+    if len(summary.unwell) > MAX_LISTED:
+        print(f"and {len(summary.unwell) - MAX_LISTED} more", file=sys.stderr)
+    if drew := [run for run in summary.ranked if run.reason.endswith(DREW)]:
         print(f"harness: {len(drew)} of {len(summary.ranked)} runs: {DREW}", file=sys.stderr)
     if summary.trained_long:
         print(

@@ -35,24 +35,25 @@ from harness.tracking.links import links
 from harness.tracking.read_run import connect_store
 
 HOST, PORT = "127.0.0.1", 5000
-START_SECONDS = 120.0  # seconds that the server may take to answer
-STOP_SECONDS = 5.0  # seconds that it has to stop
+START_SECONDS = 120.0  # the server must answer within this time
+STOP_SECONDS = 5.0  # the server is killed if it has not stopped within this time
 SETTINGS = {
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes that nothing here uses
+    # Job execution starts seven more processes, and nothing here uses them.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until Ctrl-C, which is the normal end; return the exit code."""
+    """Serve the UI until Ctrl-C, the normal end; return the exit code."""
     parser = argparse.ArgumentParser(prog="harness ui", description=__doc__)
-    parser.add_argument("--port", type=int, help=f"else the first free one from {PORT}")
-    parser.add_argument("--host", default=HOST, help=f"to listen on, else {HOST}")
+    parser.add_argument("--port", type=int, help=f"default: the first free port from {PORT} on")
+    parser.add_argument("--host", default=HOST, help=f"the address to listen on (default: {HOST})")
     parser.add_argument(
-        "--allow-remote", action="store_true", help="needed for a --host that others can reach"
+        "--allow-remote", action="store_true", help="allow a --host that others can reach"
     )
     parser.add_argument(
-        "--no-browser", action="store_true", help="print the links, and open none of them"
+        "--no-browser", action="store_true", help="print the links, but open no browser"
     )
     args = parser.parse_args(arguments)
     browse = has_desktop() and not args.no_browser
@@ -73,21 +74,24 @@ def main(arguments: list[str]) -> int:
 
 
 def check_host(host: str, allowed: bool) -> None:
-    """Whoever reaches the UI may read and delete all that is recorded: it asks for no password."""
+    """Raise UsageError if others can reach the host, unless `allowed`; then print a warning.
+
+    MLflow's UI asks for no password: everybody who can reach it can read and delete all runs.
+    """
     try:
         found = socket.getaddrinfo(host, None)
     except OSError as error:
         raise UsageError(f"--host {host}: {error.strerror}") from error
     if all(ip_address(each[4][0]).is_loopback for each in found):
         return
-    danger = f"--host {host}: others can reach it, and may read and delete all that is recorded"
+    danger = f"--host {host}: others can reach it, and can read and delete all recorded runs"
     if not allowed:
-        raise UsageError(f"{danger}\n--allow-remote serves it all the same")
+        raise UsageError(f"{danger}\n--allow-remote serves it nevertheless")
     print(f"harness: warning: {danger}", file=sys.stderr)
 
 
 def require_servable(uri: str) -> None:
-    """UsageError if there is nothing to show, or nothing that can be served."""
+    """Raise UsageError if the store is empty, or of a kind that cannot be served here."""
     path = database_file(uri)
     if path is None and uri_scheme(uri) not in DATABASES:
         raise UsageError(f"{without_credentials(uri)}: not a store that can be served here")
@@ -100,12 +104,15 @@ def require_servable(uri: str) -> None:
 
 @contextmanager
 def free_port(asked: int | None, host: str = HOST) -> Iterator[int]:
-    """The port asked for, else the first free one; UsageError if it is not to be had."""
+    """Context manager: yield the port asked for, or else the first free one, and reserve it.
+
+    Raises UsageError if the port, or each of 100 ports, is in use.
+    """
     for port in [asked] if asked is not None else range(PORT, PORT + 100):
-        with ExitStack() as held, socket.socket() as probe:
+        with ExitStack() as reserved, socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                held.enter_context(reserved_port(port))
+                reserved.enter_context(reserved_port(port))
                 probe.bind((host, port))
             except (OSError, OverflowError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
@@ -120,10 +127,9 @@ def free_port(asked: int | None, host: str = HOST) -> Iterator[int]:
 
 @contextmanager
 def reserved_port(port: int) -> Iterator[None]:
-    """Meanwhile no other `harness ui` of this user takes it; OSError if one has it.
-
-    A server binds its port seconds after it was found free: two that begin at once would meet.
-    """
+    """Context manager: keep other `harness ui` of this user off a port; OSError if one has it."""
+    # A server binds its port some seconds after the port was found free. Without the lock, two
+    # programs that start at once would choose the same port, and one server would fail.
     lock = FileLock(template_path().with_name(f"port-{port}.lock"))
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +137,7 @@ def reserved_port(port: int) -> Iterator[None]:
     except Timeout:
         raise OSError(EADDRINUSE, "another harness ui has it") from None
     except OSError:
-        pass  # nothing can be kept there: it has to do without
+        pass  # the folder cannot be written to: go on without a lock
     try:
         yield
     finally:
@@ -139,7 +145,7 @@ def reserved_port(port: int) -> Iterator[None]:
 
 
 def serve(uri: str, port: int, host: str, browse: bool) -> None:
-    """Run the server until a signal comes; TrackingError if it stops by itself."""
+    """Run the server until a signal arrives; raise TrackingError if it stops by itself."""
     base = f"http://{host}:{port}"
     with TemporaryFile() as output, running_server(uri, port, output, host) as process:
         found = links(connect_store(uri), base)  # while the server starts
@@ -149,14 +155,14 @@ def serve(uri: str, port: int, host: str, browse: bool) -> None:
             print(f"serving {base} (Ctrl-C stops it)", file=sys.stderr, flush=True)
             process.wait()
         output.seek(0)
-        raise TrackingError(f"the MLflow server stopped: {last_words(output.read())}")
+        raise TrackingError(f"the MLflow server stopped: {last_error_line(output.read())}")
 
 
 @contextmanager
 def running_server(
     uri: str, port: int, output: IO[bytes], host: str = HOST
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """An MLflow server on the store; it is stopped with all its processes at the end."""
+    """Context manager: run an MLflow server on the store; stop all its processes at the end."""
     settings = {**SETTINGS, **artifact_options(uri), **os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     process = subprocess.Popen(
@@ -174,7 +180,7 @@ def running_server(
 
 
 def artifact_options(uri: str) -> dict[str, str]:
-    """Who records through this server finds and leaves files where a direct writer does."""
+    """Return the variables that make the server keep artifacts where direct writers keep them."""
     path = database_file(uri)
     if path is None:
         return {}
@@ -183,7 +189,7 @@ def artifact_options(uri: str) -> dict[str, str]:
 
 
 def stop_server(process: subprocess.Popen[bytes]) -> None:
-    """End a server and its processes: politely, then not."""
+    """Terminate a server and its processes; kill them after STOP_SECONDS."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -193,7 +199,7 @@ def stop_server(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_it_answers(process: subprocess.Popen[bytes], base: str) -> None:
-    """Return when the server is ready, or has stopped; TrackingError if it takes too long."""
+    """Wait until the server is ready or has stopped; TrackingError after START_SECONDS."""
     end = time.monotonic() + START_SECONDS
     while process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(f"{base}/health", timeout=5):
@@ -203,25 +209,25 @@ def wait_until_it_answers(process: subprocess.Popen[bytes], base: str) -> None:
         time.sleep(0.2)
 
 
-def last_words(output: bytes) -> str:
-    """The last line of a program that tells of an error."""
+def last_error_line(output: bytes) -> str:
+    """Return the last line of a program's output that names an error, or else its last line."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
-    told = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
-    return told[-1][:300] if told else "it said nothing"
+    found = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
+    return found[-1][:300] if found else "it printed nothing"
 
 
 def print_links(found: dict[str, str], browse: bool) -> None:
-    """The lines that scripts may read; the first link is opened for somebody who looks."""
+    """Print the links, a line each, as scripts may read them; open the first one if `browse`."""
     for name, link in found.items():
         print(f"{name}: {link}", flush=True)
     if not found:
-        print("there is no run of this program yet", file=sys.stderr)
+        print("harness has recorded no run here yet", file=sys.stderr)
     elif browse:
         webbrowser.open(next(iter(found.values())))
 
 
 def has_desktop() -> bool:
-    """Whether this is a terminal on a desktop: no pipe, no CI, no shell from afar."""
+    """Return True in a terminal on a desktop: no pipe, no CI, no remote shell."""
     near = sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ
     desktop = near or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     return desktop and sys.stdout.isatty() and not os.environ.get("CI")

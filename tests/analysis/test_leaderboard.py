@@ -45,7 +45,7 @@ def test_runs_that_differ_only_in_seed_are_one_setting():
     made = rank(standings(manifest(*changes), 3.0, 4.0, 5.0, 1.0, 2.0, 9.0), OBJECTIVE)
     found = group_by_setting(made, OBJECTIVE)
     assert [(setting.seeds, setting.mean) for setting in found] == [(3, 4.0), (3, 4.0)]
-    assert found[0].standings[0].planned.config["epochs"] == 6
+    assert found[0].runs[0].planned.config["epochs"] == 6
 
 
 def test_the_table_tells_each_run_how_its_setting_does():

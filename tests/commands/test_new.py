@@ -91,7 +91,7 @@ def test_a_strangers_name_is_refused_with_its_distribution(tmp_path, workplace, 
 def test_what_is_there_is_left_alone(workplace, capsys):
     (workplace / "harness-bump").mkdir()
     assert harness(capsys, "new", "loss", "bump").code == 0
-    assert "harness-bump: there is something there" in refused(capsys, "new", "loss", "bump")
+    assert "harness-bump: this folder is not empty" in refused(capsys, "new", "loss", "bump")
     (workplace / "file").write_text("")
     assert "file: there is something" in refused(capsys, "new", "loss", "bump", "--dir", "file")
 

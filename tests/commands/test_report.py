@@ -14,7 +14,7 @@ from harness.analysis.leaderboard import RankedRun
 from harness.analysis.significance import format_difference
 from harness.commands.report import main
 from harness.commands.report.collect import Report, from_folder, from_record
-from harness.commands.report.page import ROWS, leaderboard_rows, render_page
+from harness.commands.report.page import MAX_ROWS, leaderboard_rows, render_page
 from harness.config.build import forget_builds
 from harness.store.trials import read_trial_runs
 from harness.tracking.backend.uri import tracking_uri
@@ -208,7 +208,7 @@ def test_of_many_runs_the_first_are_shown(tmp_path):
     text = render_page(
         large(tmp_path, [{"seed": seed, "epochs": 1 + seed % 900} for seed in range(2000)])
     )
-    assert f"The first {ROWS} of 2,000 runs" in text
+    assert f"The first {MAX_ROWS} of 2,000 runs" in text
     assert "2000 values up to" in text
     assert len(text) < 100_000
 

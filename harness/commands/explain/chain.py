@@ -1,4 +1,4 @@
-"""A dense net's step, layer by layer: the chain rule as it is written on a blackboard."""
+"""The chain rule of a dense net, layer by layer, as it is written on a blackboard."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from harness.numerics import with_ones
 
 
 class Layer(NamedTuple):
-    """One layer on its way forward and back; the last one has no activation: its z is ŷ."""
+    """The forward and backward numbers of one layer; the last has no activation, so z is ŷ."""
 
-    inputs: Array  # (B, fan_in), the layer's h below it, or x
+    inputs: Array  # (B, fan_in), h of the layer below, or x
     weights: Array  # (fan_in + 1, width)
     z: Array  # (B, width)
     h: Array  # (B, width)
@@ -24,14 +24,14 @@ class Layer(NamedTuple):
 
 
 def layer_chain(step: Step) -> list[Layer] | None:
-    """The layers of a net that is z = [h 1] W all the way; None if it is another kind of net.
+    """Return the layers of a dense net, or None for any other net.
 
-    Which it is shows in its numbers: the formulas give its prediction and its gradient, or not.
+    A net is dense if z = [h 1] W in each layer gives its prediction and its gradient.
     """
     widths = [step.x.shape[1], *(w.shape[-1] for w in step.weights)]
     if [w.shape for w in step.weights] != [(a + 1, b) for a, b in pairwise(widths)]:
         return None
-    layers = _back(step, _forward(step))
+    layers = _backward(step, _forward(step))
     found = [layers[-1].z, *(layer.gradient for layer in layers)]
     wanted = [step.prediction, *step.raw]
     rtol = 1e-9 if step.x.dtype == np.float64 else 1e-3
@@ -43,7 +43,7 @@ def layer_chain(step: Step) -> list[Layer] | None:
 
 
 def _forward(step: Step) -> list[tuple[Array, Array, Array, Array]]:
-    """Inputs, z, h and h' of each layer."""
+    """Return inputs, z, h and h' of each layer."""
     activation, h, found = step.stack.activation, step.x, []
     with np.errstate(all="ignore"):
         for weights in step.weights[:-1]:
@@ -54,7 +54,8 @@ def _forward(step: Step) -> list[tuple[Array, Array, Array, Array]]:
     return [*found, (h, z, z, np.ones_like(z))]
 
 
-def _back(step: Step, forward: list[tuple[Array, Array, Array, Array]]) -> list[Layer]:
+def _backward(step: Step, forward: list[tuple[Array, Array, Array, Array]]) -> list[Layer]:
+    """Return the layers with δ and gradient, computed from the last layer to the first."""
     layers, above = list[Layer](), step.delta
     with np.errstate(all="ignore"):
         for (inputs, z, h, slope), w in zip(forward[::-1], step.weights[::-1], strict=True):

@@ -1,4 +1,4 @@
-"""Formulas, written once in a small part of TeX, as MathML and as plain text."""
+"""Convert formulas from a small part of TeX to MathML and to plain text."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[\d.]+|\s+|.")
 
 
 class Node(NamedTuple):
-    """A part of a formula: an atom, a row of parts, a fraction, an accent, or one with indices."""
+    """A part of a formula: an atom, a row, a fraction, an accent, or a part with indices."""
 
     kind: str  # "atom", "name", "space", "row", "frac", "hat" or "index"
     text: str = ""
@@ -23,12 +23,13 @@ class Node(NamedTuple):
 
 
 def parse_tex(tex: str) -> Node:
-    """A formula as a tree."""
+    """Parse a formula into a tree."""
     tokens = TOKEN.findall(tex)[::-1]
     return _row(tokens)
 
 
 def _row(tokens: list[str]) -> Node:
+    """Parse parts with their indices up to a closing brace; take them off the tokens' end."""
     parts: list[Node | None] = []
     while tokens and tokens[-1] != "}":
         node, low, high = _one(tokens), None, None
@@ -42,6 +43,7 @@ def _row(tokens: list[str]) -> Node:
 
 
 def _one(tokens: list[str]) -> Node:
+    """Parse one part; take it off the tokens' end, where the next token is."""
     token = tokens.pop()
     if token == "{":
         row = _row(tokens)
@@ -63,12 +65,13 @@ def _one(tokens: list[str]) -> Node:
 
 
 def to_mathml(node: Node) -> str:
-    """The tree as MathML, without the `<math>` around it."""
+    """Return the tree as MathML, without the `<math>` element around it."""
     if node.kind == "name":
         return f"<mi>{escape(node.text)}</mi>"
     if node.kind == "atom":
-        if node.text.isalpha() or node.text == "∂":  # set in italics by the page's own style:
-            return f'<mi mathvariant="normal">{node.text}</mi>'  # few fonts have all such signs
+        if node.text.isalpha() or node.text == "∂":
+            # The page's style sets italics: few fonts have all signs that MathML's italics need.
+            return f'<mi mathvariant="normal">{node.text}</mi>'
         tag = "mn" if node.text[0].isdigit() else "mo"
         return f"<{tag}>{escape(node.text)}</{tag}>"
     if node.kind == "space":
@@ -81,14 +84,14 @@ def to_mathml(node: Node) -> str:
     if node.kind == "row":
         return inner[0] if len(inner) == 1 else f"<mrow>{''.join(inner)}</mrow>"
     _, low, high = node.parts
-    if high is not None and high.text == "′":  # the sign is a raised one already
+    if high is not None and high.text == "′":  # this sign is already raised
         return f"<mrow>{inner[0]}<mo>′</mo></mrow>"
     tag = "msubsup" if low and high else "msub" if low else "msup"
     return f"<{tag}>{''.join(inner)}</{tag}>"
 
 
 def to_text(node: Node) -> str:
-    """The tree as one line of text."""
+    """Return the tree as one line of text."""
     if node.kind in ("atom", "name"):
         return f" {node.text} " if node.text in "=+⊙·←" else node.text
     if node.kind == "space":
@@ -105,11 +108,12 @@ def to_text(node: Node) -> str:
 
 
 def power_of_ten(exponent: int) -> str:
-    """10 to a power, in TeX; empty for 0."""
+    """Return 10 to a power and a dot in TeX; nothing for the power 0."""
     return rf"10^{{{exponent}}} \cdot " if exponent else ""
 
 
 def _raised(text: str, digits: str, mark: str) -> str:
+    """Return an index in small digits, or after a mark if it is no number."""
     if text in ("", "⊤", "′"):
         return text.replace("⊤", "ᵀ")
     if text.removeprefix("-").isdigit():

@@ -1,4 +1,4 @@
-"""What is said of a step, section by section, with formulas beside their numbers."""
+"""The text of the lesson on one training step: sections of prose, formulas and numbers."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -11,44 +11,46 @@ from harness.commands.explain.step import SHIFT, Step
 from harness.contracts import Array
 from harness.store.params import format_value
 
-LONG = 4  # terms of a sum that are written out
+MAX_TERMS = 4  # of a sum that is written out
 
 
 class Equation(NamedTuple):
-    """A formula, in TeX, and what it comes to."""
+    """A formula in TeX, and its value."""
 
     tex: str
     value: Array | float
     note: str = ""
-    whole: bool = False  # all rows are shown if they are few, and the last one always is
+    whole: bool = False  # show all rows if they are few, and the last row always
 
 
 class Section(NamedTuple):
+    """A section of the lesson: prose and equations under a title."""
+
     title: str
     parts: list[str | Equation]
 
 
 def write_lesson(step: Step) -> list[Section]:
-    """The whole step: data, weights, forward, loss, backward, update, and what it brought."""
+    """Return the lesson: data, weights, forward pass, loss, backward pass, update and result."""
     layers = layer_chain(step)
-    forward = _forward(step, layers) if layers else _said(step)
+    forward = _forward(step, layers) if layers else _prediction(step)
     backward = _backward(step, layers) if layers else _gradients(step)
     return [
         Section("The data", [*_data(step)]),
-        Section("The first weights", [*_weights(step, dense=layers is not None)]),
+        Section("The initial weights", [*_weights(step, dense=layers is not None)]),
         Section("Forward: from the examples to a prediction", [*forward]),
         Section("The loss", [*_loss(step)]),
         Section("Backward: the chain rule", [*backward]),
         Section("The update", [*_update(step)]),
-        Section("What the step brought", [*_brought(step)]),
+        Section("The loss after the step", [*_loss_after(step)]),
     ]
 
 
 def plugin_formula(plugin: Any) -> str:
-    """What a plugin says of itself in its first line, and its fields."""
-    said = (inspect.getdoc(plugin) or "").partition("\n")[0]
+    """Return the first line of a plugin's docstring, and the values of its fields."""
+    formula = (inspect.getdoc(plugin) or "").partition("\n")[0]
     fields = ", ".join(f"{key} = {format_value(value)}" for key, value in vars(plugin).items())
-    return said + (f" Here {fields}." if fields else "")
+    return formula + (f" Here {fields}." if fields else "")
 
 
 def _data(step: Step) -> Iterator[str | Equation]:
@@ -59,9 +61,9 @@ def _data(step: Step) -> Iterator[str | Equation]:
     scaling = step.prepared.scaling
     for what, mean, scale in (("x", *scaling[:2]), ("y", *scaling[2:])):
         if np.any(mean != 0) or np.any(scale != 1):
-            yield f"{what} is standardised: less its mean, over its standard deviation."
+            yield f"{what} is standardised: minus its mean, divided by its standard deviation."
     if data.task == "classification":
-        yield f"The classes, {', '.join(data.class_names)}, are in y as the loss wants them."
+        yield f"The classes, {', '.join(data.class_names)}, are in y as the loss needs them."
     yield Equation("x", step.x, ", ".join(data.feature_names))
     yield Equation("y", step.y, ", ".join(data.target_names))
     yield f"All numbers are {member.dtype}."
@@ -70,20 +72,20 @@ def _data(step: Step) -> Iterator[str | Equation]:
 def _weights(step: Step, dense: bool) -> Iterator[str | Equation]:
     yield plugin_formula(step.member.initializer)
     if dense:
-        yield "A layer has a row for each of its inputs, and a last row: its biases."
+        yield "A layer has a row for each of its inputs; the last row holds its biases."
     for k, w in enumerate(step.weights, 1):
         yield Equation(f"W_{{{k}}}", w, whole=True)
 
 
-def _said(step: Step) -> Iterator[str | Equation]:
-    yield "The way from layer to layer is shown for plain dense nets; this is another kind."
+def _prediction(step: Step) -> Iterator[str | Equation]:
+    yield "The computation of each layer is shown for dense nets only; this net is not dense."
     yield plugin_formula(step.member.model)
     yield Equation(r"\hat{y}", step.prediction)
 
 
 def _forward(step: Step, layers: Sequence[Layer]) -> Iterator[str | Equation]:
     name = _activation(step)
-    yield "A column of ones lets the last row of W be the biases."
+    yield "A column of ones makes the last row of W the biases."
     if len(layers) > 1:
         yield f"{name}: {plugin_formula(step.member.activation)}"
     for k, layer in enumerate(layers[:-1], 1):
@@ -103,20 +105,20 @@ def _activation(step: Step) -> str:
 
 
 def _below(k: int) -> str:
-    """What the weights of layer k multiply."""
+    """Return the symbol that the weights of layer k multiply: h of the layer below, or x."""
     return f"h_{{{k - 1}}}" if k > 1 else "x"
 
 
 def _product(layer: Layer) -> str:
-    """The first unit's z of the first example, written out."""
+    """Write out z of the first unit for the first example."""
     inputs = [*layer.inputs[0], 1.0]
     pairs = zip(inputs, layer.weights[:, 0], strict=True)
     return _sum([(f"{x:.4g}", f"{w:.4g}") for x, w in pairs], float(layer.z[0, 0]))
 
 
 def _sum(terms: Sequence[tuple[str, str]], value: float) -> str:
-    """a·b + c·d + … = value."""
-    shown = [*terms] if len(terms) <= LONG else [*terms[: LONG - 1]]
+    """Return `a·b + c·d + … = value`."""
+    shown = [*terms] if len(terms) <= MAX_TERMS else [*terms[: MAX_TERMS - 1]]
     text = " + ".join(f"{_signed(a)}·{_signed(b)}" for a, b in shown)
     more = f" + … ({len(terms)} terms)" if len(shown) < len(terms) else ""
     return f"{text}{more} = {value:.4g}"
@@ -130,28 +132,30 @@ def _loss(step: Step) -> Iterator[str | Equation]:
     yield plugin_formula(step.member.loss)
     l1, l2 = step.member.l1, step.member.l2
     if l1 or l2:
-        yield f"The penalty is in it: l1 Σ|w| + ½ l2 Σw² with l1 = {l1:g}, l2 = {l2:g}."
+        yield f"It includes the penalty l1 Σ|w| + ½ l2 Σw² with l1 = {l1:g}, l2 = {l2:g}."
     yield Equation("L", step.loss)
 
 
 def _backward(step: Step, layers: Sequence[Layer]) -> Iterator[str | Equation]:
     last, name = len(layers), _activation(step)
-    of = "∂L/∂z: what the loss would do if a unit's z moved"
-    yield f"δ stands for {of}. It starts at the prediction, and each layer hands it down."
+    yield (
+        "δ stands for ∂L/∂z, the change of the loss when z of a unit changes. It starts at the "
+        "prediction, and each layer passes it to the layer below."
+    )
     yield Equation(rf"\delta_{{{last}}} = \frac{{\partial L}}{{\partial \hat{{y}}}}", step.delta)
     for k in range(last, 0, -1):
         layer = layers[k - 1]
         if k < last:
             w = f"{k + 1}"
             above = rf"\frac{{\partial L}}{{\partial h_{{{k}}}}}"
-            note = "without the bias row of W: nothing feeds the ones"
+            note = "without the bias row of W: the ones depend on no weights"
             yield Equation(rf"{above} = \delta_{{{w}}}\, W_{{{w}}}^\top", layer.above, note)
             yield Equation(rf"\mathrm{{{name}}}^\prime(z_{{{k}}})", layer.slope)
             tex = rf"\delta_{{{k}}} = {above} \odot \mathrm{{{name}}}^\prime(z_{{{k}}})"
             yield Equation(tex, layer.delta)
         tex = rf"{_gradient(k)} = {{[{_below(k)}\ 1]}}^\top\, \delta_{{{k}}}"
         yield Equation(tex, layer.gradient, whole=True)
-    yield f"The first of these, summed over the examples: {_first(layers[0])}."
+    yield f"The first of these, summed over the examples: {_gradient_sum(layers[0])}."
     yield from _measured(step)
 
 
@@ -159,14 +163,14 @@ def _gradient(k: int) -> str:
     return rf"\frac{{\partial L}}{{\partial W_{{{k}}}}}"
 
 
-def _first(layer: Layer) -> str:
-    """The gradient of the first weight, written out."""
+def _gradient_sum(layer: Layer) -> str:
+    """Write out the gradient of the first weight."""
     pairs = zip(layer.inputs[:, 0], layer.delta[:, 0], strict=True)
     return _sum([(f"{x:.4g}", f"{d:.3g}") for x, d in pairs], float(layer.gradient[0, 0]))
 
 
 def _gradients(step: Step) -> Iterator[str | Equation]:
-    yield "What the loss does when the prediction moves, and what the model makes of it:"
+    yield "The gradient of the loss by the prediction, and the model's gradient by its weights:"
     yield Equation(r"\frac{\partial L}{\partial \hat{y}}", step.delta)
     for k, gradient in enumerate(step.raw, 1):
         yield Equation(_gradient(k), gradient, whole=True)
@@ -174,7 +178,7 @@ def _gradients(step: Step) -> Iterator[str | Equation]:
 
 
 def _measured(step: Step) -> Iterator[str | Equation]:
-    """The slope of the loss along the first weight, without any calculus."""
+    """Yield the measured slope of the loss along the first weight, for comparison."""
     member = step.member
     penalised = bool(member.l1 or member.l2)
     if step.measured is not None and not penalised:
@@ -187,7 +191,7 @@ def _measured(step: Step) -> Iterator[str | Equation]:
 def _update(step: Step) -> Iterator[str | Equation]:
     member = step.member
     if any(not np.array_equal(a, b) for a, b in zip(step.raw, step.gradient, strict=True)):
-        yield "With penalty and clipping the optimizer is given another gradient g:"
+        yield "With penalty and clipping the optimizer gets another gradient, g:"
         for k, gradient in enumerate(step.gradient, 1):
             yield Equation(f"g_{{{k}}}", gradient, whole=True)
     yield f"{plugin_formula(member.optimizer)} The schedule: {plugin_formula(member.schedule)}"
@@ -197,7 +201,7 @@ def _update(step: Step) -> Iterator[str | Equation]:
         yield Equation(tex, after, whole=True)
 
 
-def _brought(step: Step) -> Iterator[str | Equation]:
+def _loss_after(step: Step) -> Iterator[str | Equation]:
     where = "on the same batch" if step.batches > 1 else "on the same examples"
     yield f"The loss with the new weights, {where}:"
     yield Equation("L", step.loss_after)

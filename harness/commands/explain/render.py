@@ -1,4 +1,4 @@
-"""A lesson as text for a terminal, as Markdown with TeX, and as one HTML page with MathML."""
+"""Render a lesson as text for a terminal, as Markdown with TeX, or as HTML with MathML."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,14 @@ from harness.commands.explain.formula import parse_tex, power_of_ten, to_mathml,
 from harness.commands.explain.lesson import Equation, Section
 from harness.contracts import Array
 
-COLUMNS, WHOLE = 6, 8  # of a matrix that are shown; rows of one that is shown as a whole
+MAX_COLUMNS = 6  # of a matrix
+MAX_ROWS = 8  # of a matrix that is shown as a whole
 PAGE = Path(__file__).parent / "lesson.html"
 DOTS, FIGURE_SPACE = "…", "\u2007"
 
 
 def render_text(title: str, sections: Sequence[Section], rows: int, width: int) -> str:
-    """Lines of at most `width` characters, but for matrices, which are as wide as they are."""
+    """Render lines of at most `width` characters; only matrices may be wider."""
     lines = [*wrap(title, width), ""]
     for number, section in enumerate(sections, 1):
         heading = f"{number}. {section.title}"
@@ -31,6 +32,7 @@ def render_text(title: str, sections: Sequence[Section], rows: int, width: int) 
 
 
 def _lines(equation: Equation, rows: int, width: int) -> Iterator[str]:
+    """Yield the lines of a formula and of its value."""
     left = f"  {to_text(parse_tex(equation.tex))}"
     if isinstance(equation.value, float):
         yield f"{left} = {equation.value!r}"
@@ -45,7 +47,7 @@ def _lines(equation: Equation, rows: int, width: int) -> Iterator[str]:
 
 
 def render_markdown(title: str, sections: Sequence[Section], rows: int) -> str:
-    """The same for whatever renders Markdown with TeX, as notebooks do."""
+    """Render Markdown with formulas in TeX, as notebooks show it."""
     parts = ["<!-- harness explain -->", f"# {_escaped(title)}"]
     for number, section in enumerate(sections, 1):
         parts.append(f"## {number}. {section.title}")
@@ -53,9 +55,9 @@ def render_markdown(title: str, sections: Sequence[Section], rows: int) -> str:
     return "\n\n".join([*parts, ""])
 
 
-def _escaped(said: str) -> str:
-    """Prose in which no sign means anything to Markdown."""
-    return re.sub(r"([\\`*_\[\]<>$|])", r"\\\1", said)
+def _escaped(text: str) -> str:
+    """Escape the characters that have a meaning in Markdown."""
+    return re.sub(r"([\\`*_\[\]<>$|])", r"\\\1", text)
 
 
 def _tex(equation: Equation, rows: int) -> str:
@@ -70,13 +72,12 @@ def _tex(equation: Equation, rows: int) -> str:
 
 
 def render_html(title: str, sections: Sequence[Section], rows: int) -> str:
-    """One page that needs nothing else: the browser itself sets the formulas."""
+    """Render one HTML page without further files; the browser sets its formulas."""
     body = []
     for number, section in enumerate(sections, 1):
         body.append(f"<h2>{number}. {escape(section.title)}</h2>")
         for part in section.parts:
-            said = f"<p>{escape(part)}</p>" if isinstance(part, str) else _math(part, rows)
-            body.append(said)
+            body.append(f"<p>{escape(part)}</p>" if isinstance(part, str) else _math(part, rows))
     page = Template(PAGE.read_text(encoding="utf-8"))
     return page.substitute(title=escape(title), body="\n".join(body))
 
@@ -90,13 +91,13 @@ def _math(equation: Equation, rows: int) -> str:
         sizes = [max(map(len, column)) for column in zip(*grid, strict=True)]
         table = "".join(f"<mtr>{''.join(map(_cell, row, sizes))}</mtr>" for row in grid)
         inner += f"{to_mathml(parse_tex(power_of_ten(exponent)))}<mtable>{table}</mtable>"
-        said = escape(f"{format_shape(equation.value)} {equation.note}")
-        about = f'<span class="quiet">{said}</span>'
+        about = escape(f"{format_shape(equation.value)} {equation.note}")
+        about = f'<span class="quiet">{about}</span>'
     return f'<div class="line"><math display="block"><mrow>{inner}</mrow></math>{about}</div>'
 
 
 def _cell(cell: str, size: int) -> str:
-    """A number, to the right by spaces as wide as a digit: MathML knows no such alignment."""
+    """Render a number, aligned by spaces as wide as a digit, since MathML cannot align right."""
     padded = (cell.center if cell == DOTS else cell.rjust)(size, FIGURE_SPACE)
     return f"<mtd><mn>{_minus(padded)}</mn></mtd>"
 
@@ -106,22 +107,24 @@ def _minus(number: str) -> str:
 
 
 def format_shape(value: Array) -> str:
+    """Return a shape as `(5 × 4)`."""
     return f"({' × '.join(map(str, value.shape))})"
 
 
 def matrix_cells(equation: Equation, rows: int) -> tuple[int, list[list[str]]]:
-    """A matrix as it is shown: its first rows and columns, with a mark where there are more.
+    """Return a common power of ten, and the cells of a matrix that are shown.
 
-    Very small or large numbers have a power of ten in common, which comes first.
+    These are the first rows and columns, with a mark where there are more. The power of ten is
+    0 unless the numbers are very small or very large.
     """
     assert not isinstance(equation.value, float)
     grid = equation.value.reshape(-1, equation.value.shape[-1])
-    wide = grid.shape[1] > COLUMNS
-    kept = min(len(grid), max(rows, WHOLE) if equation.whole else rows)
+    wide = grid.shape[1] > MAX_COLUMNS
+    kept = min(len(grid), max(rows, MAX_ROWS) if equation.whole else rows)
     picked = [*range(kept)]
     if equation.whole and kept < len(grid):
         picked[-1] = len(grid) - 1  # the biases
-    part = grid[picked, : COLUMNS - 1 if wide else None].astype(float)
+    part = grid[picked, : MAX_COLUMNS - 1 if wide else None].astype(float)
     size = np.abs(part[np.isfinite(part)]).max(initial=0)
     exponent = 0 if size == 0 or 1e-3 <= size < 1e5 else int(np.floor(np.log10(size)))
     digits = 6 if 1e-3 <= size < 0.1 else 4

@@ -1,4 +1,4 @@
-"""One training step of one run: all that the training loop computes in it, and then forgets."""
+"""One training step of one run, with everything that the training loop computes in it."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,17 +14,17 @@ from harness.training.runtime import single_threaded_numpy
 from harness.training.stack import Group, Member, Stack, Streams, start_group
 from harness.training.weights import Shapes, join_weights, split_weights
 
-SHIFT = 1e-6  # by which a weight is moved to see how the loss moves
+SHIFT = 1e-6  # the change of a weight that measures the slope of the loss
 
 
 class Step(NamedTuple):
-    """What there is before, in and after the first update; arrays have no runs axis."""
+    """The numbers before, in and after the first update; arrays have no runs axis."""
 
     config: Config
     member: Member
     prepared: Prepared
     stack: Stack  # of this one run
-    x: Array  # (B, features), the first batch as the net sees it
+    x: Array  # (B, features), the first batch, scaled
     y: Array  # (B, outputs)
     batches: int  # in an epoch
     weights: Arrays
@@ -32,15 +32,15 @@ class Step(NamedTuple):
     loss: float  # penalty included
     delta: Array  # (B, outputs), dL/dprediction
     raw: Arrays  # dL/dw by backpropagation alone
-    gradient: Arrays  # the same after penalty and clipping: what the optimizer is given
-    measured: float | None  # the first weight's, by moving it; None if dropout or float32 blur it
+    gradient: Arrays  # after penalty and clipping: the optimizer's input
+    measured: float | None  # the first weight's slope; None with dropout or in float32
     change: Arrays
     after: Arrays  # the new weights
     loss_after: float  # on the same examples
 
 
 def take_step(config: Config) -> Step:
-    """The first step of a run, by the same calls in the same order as in training."""
+    """Compute the first step of a run, by the same calls in the same order as in training."""
     member = replace(build(config), metrics=())
     prepared = prepare_for(member)
     x, y = prepared.ready("train", member.loss.task, member.dtype)
@@ -65,9 +65,9 @@ def take_step(config: Config) -> Step:
         new, _ = forward(group, after, shapes, seen, uniform)
         loss_after, _ = judge(group.stack, new, truth, after)
     parts = (rows, raw, move.gradient, move.change, after)
-    own, raws, gradients, changes, news = (_alone(part, shapes) for part in parts)
+    weights, raws, gradients, changes, news = (_alone(part, shapes) for part in parts)
     return Step(
-        config, member, prepared, group.stack, seen[0], truth[0], batches, own, prediction[0],
+        config, member, prepared, group.stack, seen[0], truth[0], batches, weights, prediction[0],
         float(loss[0]), delta[0], raws, gradients, measured, changes, news, float(loss_after[0]),
     )  # fmt: skip
 
@@ -75,6 +75,7 @@ def take_step(config: Config) -> Step:
 def forward(
     group: Group, rows: Array, shapes: Shapes, x: Array, uniform: Uniform | None = None
 ) -> tuple[Array, Any]:
+    """Return the prediction of the rows of weights, and the cache for `backward`."""
     return group.stack.model.forward(
         split_weights(rows, shapes), x, group.stack.activation, uniform
     )
@@ -83,7 +84,7 @@ def forward(
 def first_batch(
     x: Array, y: Array, size: int | None, streams: Streams
 ) -> tuple[Array, Array, int]:
-    """(1, B, …) of the first batch, and how many an epoch has."""
+    """Return x and y (1, B, …) of the first batch, and the number of batches in an epoch."""
     if size is None or size >= len(x):
         return broadcast_runs(x, 1), broadcast_runs(y, 1), 1
     batch = np.stack([rng.permutation(len(x)) for rng in streams.batches])[:, :size]
@@ -92,7 +93,7 @@ def first_batch(
 
 
 def measured_slope(group: Group, shapes: Shapes, x: Array, y: Array) -> float:
-    """(L(w + ε) - L(w - ε)) / 2ε of the first weight."""
+    """Return (L(w + ε) - L(w - ε)) / 2ε for the first weight w."""
     losses = []
     for shift in (SHIFT, -SHIFT):
         rows = group.rows.copy()
@@ -103,4 +104,5 @@ def measured_slope(group: Group, shapes: Shapes, x: Array, y: Array) -> float:
 
 
 def _alone(rows: Array, shapes: Shapes) -> Arrays:
+    """Return the layers of a stack of one run, without the runs axis."""
     return [layer[0] for layer in split_weights(rows, shapes)]

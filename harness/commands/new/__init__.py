@@ -1,4 +1,4 @@
-"""`harness new KIND NAME [--dir D]`: write an installable plugin with its test, green at once."""
+"""`harness new KIND NAME [--dir D]`: write an installable plugin with a test that passes."""
 
 import argparse
 import shlex
@@ -17,19 +17,21 @@ USE = {"metric": "metrics=[{}]", "figure": "figures.names=[{}]"}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the package and say what to do next; 0."""
+    """Write the package and print the next commands; return 0."""
     parser = argparse.ArgumentParser(prog="harness new", description=__doc__)
     parser.add_argument("kind", help=f"one of {', '.join(KINDS)}")
-    parser.add_argument("name", help="of the new plugin, as KIND=NAME will choose it")
-    parser.add_argument("--dir", help="to write into, new or empty; harness-NAME if not given")
+    parser.add_argument("name", help="the new plugin's name: KIND=NAME will choose it")
+    parser.add_argument(
+        "--dir", help="the folder to write to, new or empty (default: harness-NAME)"
+    )
     asked = parser.parse_args(arguments)
     check_name(asked.kind, asked.name)
-    every = package_files(asked.kind, asked.name)
+    files = package_files(asked.kind, asked.name)
     folder = Path(asked.dir or f"harness-{asked.name}".replace("_", "-"))
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    require(empty, f"{folder}: there is something there; choose another with --dir")
+    require(empty, f"{folder}: this folder is not empty; choose another one with --dir")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in every.items():
+    for name, text in files.items():
         write_atomically(folder / name, text.encode())
         print(f"wrote: {folder / name}")
     print(f"next: cd {shlex.quote(str(folder))} && pip install -e '.[test]' && pytest")
@@ -38,22 +40,20 @@ def main(arguments: list[str]) -> int:
 
 
 def check_name(kind: str, name: str) -> None:
-    """UsageError if there is no such kind, or a plugin of it cannot have this name."""
+    """Raise UsageError if the kind is unknown, or if a new plugin cannot have this name."""
     require_known("kind", kind, KINDS)
     problem = plugin_files.name_problem(name)
     require(problem is None, str(problem))
     for where in plugin_table()[kind].get(name, ()):
         require(False, f"there is one of that name: {where}; choose another")
-    there = find_spec(f"harness_{name}")
-    require(
-        there is None, f"{name}: there is a module harness_{name} already; choose another name"
-    )
+    taken = f"{name}: there is a module harness_{name} already; choose another name"
+    require(find_spec(f"harness_{name}") is None, taken)
 
 
 def package_files(kind: str, name: str) -> dict[str, str]:
-    """The files of a plugin's package, by their names."""
+    """Return the files of a plugin's package as {name: text}."""
     module = f"harness_{name}"
-    said = {
+    values = {
         "kind": kind,
         "name": name,
         "module": module,
@@ -68,11 +68,13 @@ def package_files(kind: str, name: str) -> dict[str, str]:
         "README.md": "readme",
     }
     return {
-        file: Template((TEMPLATES / f"{source}.txt").read_text(encoding="utf-8")).substitute(said)
+        file: Template((TEMPLATES / f"{source}.txt").read_text(encoding="utf-8")).substitute(
+            values
+        )
         for file, source in sources.items()
     }
 
 
 def _use(kind: str, name: str) -> str:
-    """What chooses it on a command line."""
+    """Return the setting that chooses the plugin on a command line."""
     return USE.get(kind, f"{kind}={{}}").format(name)

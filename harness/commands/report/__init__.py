@@ -1,4 +1,4 @@
-"""`harness report DIR|SWEEP_ID [--out FILE]`: one HTML page of a sweep or run, to send around."""
+"""`harness report DIR|SWEEP_ID [--out FILE]`: write a sweep or run as one HTML page to send."""
 
 import argparse
 import sys
@@ -8,11 +8,11 @@ from harness.errors import UsageError
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page and say where; 0."""
+    """Write the page and print its path; return 0."""
     parser = argparse.ArgumentParser(prog="harness report", description=__doc__)
     parser.add_argument("source", help="a folder with manifest.json, or the id of a sweep or run")
-    parser.add_argument("--out", type=Path, help="the file to write, else report-ID.html here")
-    parser.add_argument("--force", action="store_true", help="write over whatever is there")
+    parser.add_argument("--out", type=Path, help="the file to write (default: report-ID.html)")
+    parser.add_argument("--force", action="store_true", help="overwrite any existing file")
     asked = parser.parse_args(arguments)
     from harness.commands.output_file import require_writable, write_page
     from harness.commands.report.collect import from_folder, from_record
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     else:
         report = from_record(tracking_uri(None, Path.cwd()), asked.source)
     out = asked.out or Path(f"report-{report.manifest.sweep_id}.html")
-    require_writable(out.absolute(), asked.force)  # before the work
+    require_writable(out.absolute(), asked.force)  # fail before the pictures are drawn
     out = write_page(out, render_page(report), asked.force)
     for line in report.missing:
         print(f"harness: {line}", file=sys.stderr)

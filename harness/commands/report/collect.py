@@ -1,4 +1,4 @@
-"""A sweep, or a run, as what a page about it is made of: from its folder, or from MLflow alone."""
+"""Collect the contents of a report on a sweep or run, from its folder or from MLflow."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -26,50 +26,50 @@ PLOTS = "plots/"
 
 @dataclass
 class Report:
-    """All that the page is made of; what is not known is empty."""
+    """The contents of a report; unknown parts are empty."""
 
     manifest: Manifest
     ranked: Sequence[RankedRun]
     run_ids: Mapping[str, str]
-    place: Mapping[str, str]  # where it comes from
-    missing: list[str] = field(default_factory=list)  # why it is not whole, or lacks pictures
-    config: str = ""  # of the best run, as its advice and some pictures are
+    place: Mapping[str, str]  # the folder or the record that was read
+    missing: list[str] = field(default_factory=list)  # sentences on runs and pictures that lack
+    config: str = ""  # of the best run; so are the advice and the best pictures
     advice: Sequence[str] = ()
     pictures: Mapping[str, bytes] = field(default_factory=dict)  # of the sweep, by file name
     best_pictures: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def best(self) -> RankedRun | None:
-        """The best run; a single run however it ended."""
+        """The best run, or a single run in any case; None if no run ended well."""
         if self.manifest.single:
             return next(iter(self.ranked), None)
         return leaderboard.best_run(self.ranked, self.manifest.objective)
 
 
 def from_folder(folder: Path) -> Report:
-    """The report of a run's or sweep's folder, as far as it has got; nothing there is changed."""
+    """Return the report of a folder, also of an unfinished one; change nothing in it."""
     manifest = read_manifest(folder)
     planned = manifest.runs if manifest.search is None else read_trial_runs(folder)
     results = ((run, read_result(folder, run.fingerprint)) for run in planned)
-    standings = [leaderboard.ranked_run(run, result) for run, result in results if result]
-    ranked = leaderboard.rank(standings, manifest.objective)
+    trained = [leaderboard.ranked_run(run, result) for run, result in results if result]
+    ranked = leaderboard.rank(trained, manifest.objective)
     place = {"folder": str(folder), "record": manifest.tracking_uri}
     report = Report(manifest, ranked, {}, place)
-    if len(standings) < len(planned):
+    if len(trained) < len(planned):
         command = shlex.join(["harness", "resume", str(folder)])
-        left = f"Unfinished: {len(standings)} of {len(planned)} runs are trained; {command}"
-        report.missing.append(left)
-    if standings:
+        state = f"Unfinished: {len(trained)} of {len(planned)} runs are trained; {command}"
+        report.missing.append(state)
+    if trained:
         _draw(report, folder)
     return report
 
 
 def _draw(report: Report, folder: Path) -> None:
-    """Add its pictures, as far as plugins and data are still there."""
+    """Add advice and pictures, as far as plugins and data are still there."""
     manifest, best = report.manifest, report.best
-    names = manifest.figures["names"] or None  # a sweep may go without; who wants a page does not
+    names = manifest.figures["names"] or None  # a page has figures also if the sweep had none
 
-    def drawn(scope: str, result: Any) -> dict[str, bytes]:
+    def draw(scope: str, result: Any) -> dict[str, bytes]:
         files, failed = draw_all(figures_for(names, scope), result)
         report.missing += (f"The figure {name} failed: {error}" for name, error in failed.items())
         return files
@@ -80,27 +80,27 @@ def _draw(report: Report, folder: Path) -> None:
         plugin_files.use_recorded_folders(manifest.folders)
         if not manifest.single:
             sweep = sweep_result(manifest, folder, report.ranked, {}, None)
-            report.pictures = drawn("sweep", sweep)
+            report.pictures = draw("sweep", sweep)
         if best is not None:
             result = read_result(folder, best.planned.fingerprint)
             run = planned_result(best.planned, result, None, folder)
-            report.advice, report.best_pictures = advise(run), drawn("run", run)
+            report.advice, report.best_pictures = advise(run), draw("run", run)
     except (HarnessError, DataError) as error:
         report.missing.append(f"Not all pictures could be drawn: {error}")
 
 
 def from_record(uri: str, asked: str) -> Report:
-    """The report of a sweep or run that MLflow holds; UsageError if it holds none by this id."""
+    """Return the report of a sweep or run in MLflow; raise UsageError if the id is unknown."""
     found = read_sweep(uri, asked)
-    standings = [leaderboard.ranked_run(run, result) for run, result in found.runs]
+    runs = [leaderboard.ranked_run(run, result) for run, result in found.runs]
     place = {"record": f"{found.manifest.tracking_uri}, {found.manifest.experiment}"}
     place |= {"run": found.top, **found.git}
-    ranked = leaderboard.rank(standings, found.manifest.objective)
+    ranked = leaderboard.rank(runs, found.manifest.objective)
     report = Report(found.manifest, ranked, found.run_ids, place)
     if (best := report.best) is not None:
         report.advice = found.advice.get(best.planned.fingerprint, "").splitlines()
     if not found.ended:
-        report.missing.append("Unfinished: this is how far the record goes.")
+        report.missing.append("Unfinished: the page shows what was recorded so far.")
     try:
         if not found.manifest.single:
             report.pictures = _plots(found.files(found.top))
@@ -109,8 +109,8 @@ def from_record(uri: str, asked: str) -> Report:
             report.config = files.get("config.yaml", b"").decode(errors="replace")
             report.best_pictures = _plots(files)
             if not files:
-                lost = "The files of the best run are not where MLflow looks for them."
-                report.missing.append(lost)
+                problem = "The files of the best run are not where MLflow looks for them."
+                report.missing.append(problem)
     except HarnessError as error:
         report.missing.append(f"The pictures are out of reach: {error}")
     return report

@@ -1,4 +1,4 @@
-"""The HTML page of a report: whole in itself, light, fit for paper; it asks for nothing."""
+"""Render a report as one HTML page that needs no other file and no connection."""
 
 import base64
 import math
@@ -21,11 +21,12 @@ from harness.commands.report.collect import Report
 from harness.store.params import recorded_params
 
 TEMPLATES = Path(__file__).parent
-ROWS, VALUES, UNWELL = 50, 12, 20  # shown: runs, values of what varied, runs that failed
+# The page shows at most so many runs, values of a setting, and failed or diverged runs.
+MAX_ROWS, MAX_VALUES, MAX_UNWELL = 50, 12, 20
 
 
 def render_page(report: Report) -> str:
-    """The whole page; names may hold anything, and stay text."""
+    """Render the page; names are escaped, so that they may hold any characters."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
     environment.filters["cell"] = format_cell
     manifest, ranked, best = report.manifest, report.ranked, report.best
@@ -41,10 +42,10 @@ def render_page(report: Report) -> str:
         answer=answer_text(report) if best else None,
         columns=[*columns],
         rows=[*zip(*columns.values(), strict=True)],
-        shown=ROWS,
+        shown=MAX_ROWS,
         varied=varied_values(ranked),
         unwell=[s for s in ranked if s.outcome in ("failed", "diverged")],
-        listed=UNWELL,
+        listed=MAX_UNWELL,
         pictures=embedded_pictures(report.pictures),
         best_pictures=embedded_pictures(report.best_pictures),
         command=shlex.join(words),
@@ -53,7 +54,7 @@ def render_page(report: Report) -> str:
 
 
 def answer_text(report: Report) -> tuple[str, str]:
-    """The best setting, and what it is worth."""
+    """Return the best setting's name, and its objective's mean with the interval."""
     metric = report.manifest.objective["metric"]
     first = leaderboard.group_by_setting(report.ranked, report.manifest.objective)[0]
     worth = f"{metric} = {format_difference(first.mean, first.interval)}"
@@ -63,7 +64,7 @@ def answer_text(report: Report) -> tuple[str, str]:
 
 
 def markdown_html(text: str) -> Markup:
-    """Markdown as HTML, without links and images, which lead elsewhere."""
+    """Render Markdown as HTML without links and images, which need a connection."""
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     for rule in ("link_open", "link_close"):
         renderer.add_render_rule(rule, lambda *_: "")
@@ -71,41 +72,45 @@ def markdown_html(text: str) -> Markup:
 
 
 def leaderboard_rows(report: Report) -> dict[str, list[Any]]:
-    """The leaderboard's first rows; columns that say nothing are left out."""
+    """Return the leaderboard's first rows, without empty columns."""
     columns = leaderboard.leaderboard_table(
         report.ranked, report.run_ids, report.manifest.objective
     )
     if len(columns["run"]) > 1:
-        del columns["run"]  # what varies has columns of its own
-    first = {name: column[:ROWS] for name, column in columns.items()}
+        del columns["run"]  # the settings that vary have columns of their own
+    first = {name: column[:MAX_ROWS] for name, column in columns.items()}
     return {
         name: column for name, column in first.items() if any(v not in ("", None) for v in column)
     }
 
 
 def varied_values(ranked: Sequence[RankedRun]) -> dict[str, list[str]]:
-    """The values that each setting had which differs between runs."""
+    """Return the values of each setting that varies between the runs."""
     keys = leaderboard.varying_params([s.planned for s in ranked])
-    met: dict[str, dict[str, None]] = {key: {} for key in keys}
+    found: dict[str, dict[str, None]] = {key: {} for key in keys}
     for s in ranked:
         settings = recorded_params(s.planned.config)
-        for key in met.keys() & settings.keys():
-            met[key][settings[key]] = None
-    return {key: summarise_values([*values]) for key, values in met.items()}
+        for key in found.keys() & settings.keys():
+            found[key][settings[key]] = None
+    return {key: summarise_values([*values]) for key, values in found.items()}
 
 
 def summarise_values(values: list[str]) -> list[str]:
-    """All values, or of many the first ones and how many there are."""
+    """Return all values sorted; of many values the first ones, their number, and the last one."""
     try:
         values.sort(key=float)
     except ValueError:
         values.sort()
-    few = len(values) <= VALUES
-    return values if few else [*values[: VALUES // 2], f"… {len(values)} values up to", values[-1]]
+    few = len(values) <= MAX_VALUES
+    return (
+        values
+        if few
+        else [*values[: MAX_VALUES // 2], f"… {len(values)} values up to", values[-1]]
+    )
 
 
 def embedded_pictures(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Each picture by its name: a PNG as a data URI, a page as its text."""
+    """Return the name and content of each picture: a data URI of a PNG, the text of a page."""
     return [
         {
             "name": file.rpartition(".")[0],
@@ -118,7 +123,7 @@ def embedded_pictures(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
 
 
 def plugins_by_kind(ranked: Sequence[RankedRun]) -> dict[str, str]:
-    """The plugins of each kind that any run used, with what they come from."""
+    """Return the plugins of each kind that the runs used, with distribution and version."""
     found = {
         (p["kind"], f"{p['distribution']} {p['version']}", p["name"])
         for s in ranked
@@ -128,11 +133,11 @@ def plugins_by_kind(ranked: Sequence[RankedRun]) -> dict[str, str]:
     for (kind, source), group in groupby(sorted(found), key=lambda each: each[:2]):
         names = ", ".join(name for *_, name in group)
         lines.setdefault(kind, []).append(f"{names} ({source})")
-    return {kind: "; ".join(said) for kind, said in lines.items()}
+    return {kind: "; ".join(sources) for kind, sources in lines.items()}
 
 
 def format_cell(value: Any) -> str:
-    """A value as a table shows it."""
+    """Return a value as the text of a table's cell."""
     if isinstance(value, float):
         return f"{value:.5g}" if math.isfinite(value) else ""
     return "" if value is None else str(value)
