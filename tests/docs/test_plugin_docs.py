@@ -66,7 +66,7 @@ def test_the_smallest_example_of_a_kind_is_what_new_writes(kind: str) -> None:
     [example] = [block for block in blocks(page_of(kind)) if block.file]
     assert kind_named == kind
     assert example.text == package_files(kind, name)[str(example.file)]
-    assert [word for word in ("What it is asked", "Traps") if f"\n## {word}\n" not in text] == []
+    assert [word for word in ("Methods", "Common mistakes") if f"\n## {word}\n" not in text] == []
 
 
 def test_the_tutorial_ends_with_the_example() -> None:
