@@ -114,7 +114,7 @@ def test_it_fits_a_terminal_and_large_matrices_are_cut(workplace, capsys, monkey
 
 def test_other_kinds_of_nets_are_shown_from_outside(workplace, capsys):
     out = explained(capsys, "model=residual_mlp")
-    assert "is shown for plain dense nets; this is another kind" in " ".join(out.split())
+    assert "is shown for dense nets only; this net is not dense" in " ".join(out.split())
     assert "∂L/∂W₂" in out
     assert "z₁" not in out
     assert "(2 × 17 × 16)" in out

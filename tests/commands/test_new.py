@@ -74,7 +74,7 @@ def test_it_says_what_it_wrote_and_what_to_do_next(workplace, capsys):
         ("activation", "naïve", "'naïve' is no name"),
         ("activation", "name", "the name 'name' is reserved"),
         ("activation", "null", "the name 'null' is reserved"),
-        ("activation", "tanh", "there is one of that name: activation plugin 'tanh' (harness 0"),
+        ("activation", "tanh", "there is one of that name: activation plugin 'tanh' (numpy-harness 0"),
         ("activation", "plugins", "there is a module harness_plugins already"),
     ],
 )
@@ -91,9 +91,9 @@ def test_a_strangers_name_is_refused_with_its_distribution(tmp_path, workplace, 
 def test_what_is_there_is_left_alone(workplace, capsys):
     (workplace / "harness-bump").mkdir()
     assert harness(capsys, "new", "loss", "bump").code == 0
-    assert "harness-bump: this folder is not empty" in refused(capsys, "new", "loss", "bump")
+    assert "harness-bump: this is not an empty folder" in refused(capsys, "new", "loss", "bump")
     (workplace / "file").write_text("")
-    assert "file: there is something" in refused(capsys, "new", "loss", "bump", "--dir", "file")
+    assert "file: this is not an empty folder" in refused(capsys, "new", "loss", "bump", "--dir", "file")
 
 
 def test_the_example_is_what_new_writes_but_for_its_formula(workplace, capsys):

@@ -99,7 +99,7 @@ def test_the_page_holds_the_answer_and_is_whole_in_itself(sweep):
     )
     assert "with 2 seeds (" in looked.text
     assert "harness -m 'figures.names=[curves,loss,surface3d]'" in looked.text
-    assert "activation relu, tanh (harness" in looked.text
+    assert "activation relu, tanh (numpy-harness" in looked.text
     assert "openblas" in looked.text
     assert all(target.startswith("data:") for target in looked.targets)
     pictures = [target for target in looked.targets if target.startswith("data:image/png")]

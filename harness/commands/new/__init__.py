@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     files = package_files(asked.kind, asked.name)
     folder = Path(asked.dir or f"harness-{asked.name}".replace("_", "-"))
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    require(empty, f"{folder}: this folder is not empty; choose another one with --dir")
+    require(empty, f"{folder}: this is not an empty folder; choose another one with --dir")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_atomically(folder / name, text.encode())
