@@ -1,4 +1,4 @@
-"""All benchmarks, or those named: `python -m benchmarks training sweeps`."""
+"""Run all benchmarks, or the ones named: `python -m benchmarks training sweeps`."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ from benchmarks.report import SECTIONS
 
 
 def main(names: list[str]) -> int:
-    """Each section in turn; RESULTS.md keeps those that were not asked for."""
+    """Run each section in turn; RESULTS.md keeps the sections that are not named."""
     unknown = [name for name in names if name not in SECTIONS]
     if unknown:
         print(

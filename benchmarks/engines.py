@@ -1,4 +1,4 @@
-"""The engines on a sweep in which training dominates: wall time and CPU.
+"""Compare the engines on a sweep in which training dominates: wall time and CPU.
 
 python -m benchmarks.engines [RUNS] [EPOCHS] [WORKERS]
 """
@@ -20,7 +20,7 @@ each; start-up of the engine and its workers included.
 
 
 def sweep(engine: str, runs: int, epochs: int, workers: int) -> list[str]:
-    """The command that trains on an engine."""
+    """Return the command that trains on an engine."""
     asked = [f"hydra.launcher.engine={engine}"]
     asked += [f"hydra.launcher.workers={workers}"] if engine != "serial" else []
     quiet = ["figures.names=[]", "figures.members=[]", "figures.best=0", "tracking.model=none"]
@@ -29,6 +29,7 @@ def sweep(engine: str, runs: int, epochs: int, workers: int) -> list[str]:
 
 
 def main(runs: int = 64, epochs: int = 100, workers: int = 2) -> None:
+    """Measure each engine, and write the section of RESULTS.md."""
     rows: list[dict[str, object]] = []
     with TemporaryDirectory() as name:
         for engine in ENGINES:
@@ -40,7 +41,7 @@ def main(runs: int = 64, epochs: int = 100, workers: int = 2) -> None:
                 print(f"{engine}: refused: {spent.out.strip()}", flush=True)
                 continue
             assert spent.code == 0, spent.out[-2000:]
-            assert measure.left(folder).runs == runs
+            assert measure.store_contents(folder).runs == runs
             rows.append(
                 {"": engine, "wall s": spent.wall, "CPU s": spent.cpu, "peak MB": spent.rss}
             )

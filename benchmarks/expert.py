@@ -1,4 +1,4 @@
-"""A tracked sweep as an expert writes it by hand: what a whole sweep of the harness is held to.
+"""A tracked sweep as an expert writes it by hand: the yardstick for a whole sweep of the harness.
 
 N nets of the notebook (2-4-1, full batch, plain gradient descent) are one NumPy stack. A child
 process trains them and draws their loss curves while this one imports MLflow and makes the
@@ -20,7 +20,7 @@ RATES, HIDDEN, SAMPLES, SCALE = (0.02, 0.05, 0.1, 0.2), 4, 200, 0.1
 
 
 def train(runs: int, epochs: int) -> tuple[np.ndarray, np.ndarray]:
-    """The learning rate of each run, and its loss before training and after each epoch."""
+    """Return the learning rate of each run, and its loss before training and after each epoch."""
     rng = np.random.default_rng(42)
     x1, x2 = rng.uniform(-2, 2, (2, SAMPLES))
     y = 1.2 * np.sin(x1) + 0.7 * x2 - 0.3 * x1 * x2 + rng.normal(0, 0.1, SAMPLES)
@@ -44,7 +44,7 @@ def train(runs: int, epochs: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pictures(losses: np.ndarray, names: list[str]):
-    """A PNG of each loss curve; axes, ticks and labels are drawn once."""
+    """Yield a PNG of each loss curve; axes, ticks and labels are drawn once."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image
@@ -67,7 +67,7 @@ def pictures(losses: np.ndarray, names: list[str]):
 
 
 def work(pipe, runs: int, epochs: int, folder: Path) -> None:
-    """The child: train, send the curves, draw."""
+    """Train, send the curves to the parent, and draw; this is the child process."""
     started = time.time()
     rates, losses = train(runs, epochs)
     pipe.send((rates, losses, started))
@@ -78,6 +78,7 @@ def work(pipe, runs: int, epochs: int, folder: Path) -> None:
 
 
 def settings(i: int, rate: float, epochs: int) -> dict[str, object]:
+    """Return the parameters of a run."""
     return {
         "seed": i, "data_seed": 42, "epochs": epochs, "batch_size": None, "dtype": "float64",
         "validation": 0, "standardize": False, "dataset": "surface", "dataset.samples": SAMPLES,
@@ -88,7 +89,7 @@ def settings(i: int, rate: float, epochs: int) -> dict[str, object]:
 
 
 def record(pipe, child, epochs: int, aside: Path) -> None:
-    """The parent: a run for each curve, then its picture to where the run keeps its files."""
+    """Record a run for each curve, and move its picture to its artifacts; this is the parent."""
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
     from sqlalchemy import event
@@ -121,6 +122,7 @@ def record(pipe, child, epochs: int, aside: Path) -> None:
 
 
 def main() -> None:
+    """Train and record the sweep."""
     runs, epochs = (int(a) for a in (*sys.argv[1:], 64, 200)[:2])
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     here, there = multiprocessing.Pipe()

@@ -1,7 +1,7 @@
-"""What is left of a sweep after a fault, and after starting again: ours, and the usual script's.
+"""Count the runs that a sweep keeps after a fault and a restart: the harness and a usual script.
 
-The usual script is Hydra's launcher with MLflow's fluent calls in the task function. Each fault is
-really done; what is told is counted in the store.
+The usual script is Hydra's launcher with MLflow's fluent calls in the task function. Each fault
+really happens, and the runs are counted in the store.
 """
 
 import os
@@ -32,7 +32,7 @@ FROM runs JOIN params AS seed ON seed.run_uuid = runs.run_uuid AND seed.key = 's
 
 
 class Way(NamedTuple):
-    """A program that tracks a sweep, and how it is started again."""
+    """A program that tracks a sweep, and the command that starts it again."""
 
     name: str
     start: tuple[str, ...]
@@ -60,15 +60,16 @@ class Place:
         self.env = surroundings(XDG_CACHE_HOME=str(folder / "cache"))
 
     def start(self, line: Sequence[str], **options: object) -> subprocess.Popen[bytes]:
+        """Start a program in the folder."""
         words = [sys.executable, *(word.format(runs=RUNS) for word in line)]
-        with (self.folder / "said").open("ab") as said:
+        with (self.folder / "output").open("ab") as output:
             return subprocess.Popen(
-                words, cwd=self.folder, env=self.env, stdout=said, stderr=said,
+                words, cwd=self.folder, env=self.env, stdout=output, stderr=output,
                 start_new_session=True, **options,  # type: ignore[call-overload]
             )  # fmt: skip
 
     def rows(self) -> list[tuple[str, str, int]]:
-        """Seed, status and how many points each recorded run has."""
+        """Return seed, status and number of points of each recorded run."""
         with suppress(sqlite3.Error), closing(sqlite3.connect(self.base, timeout=30)) as store:
             return store.execute(QUERY).fetchall()
         return []
@@ -78,8 +79,8 @@ class Place:
         while process.poll() is None and len(self.rows()) < RUNS // 2:
             time.sleep(0.02)
 
-    def said(self) -> str:
-        """What a sweep left, in words."""
+    def describe(self) -> str:
+        """Describe the recorded runs in words."""
         rows = self.rows()
         whole = [
             seed for seed, status, points in rows if status == "FINISHED" and points >= EPOCHS
@@ -109,7 +110,7 @@ def _signal(number: int) -> Callable[[Place, Way], int]:
 
 
 def full(place: Place, way: Way) -> int:
-    """No file may grow any more once the store is made."""
+    """Stop all files from growing once the store is made."""
     process = place.start(way.start)
     while process.poll() is None and not place.rows():
         time.sleep(0.02)
@@ -120,12 +121,12 @@ def full(place: Place, way: Way) -> int:
 
 
 def diverging(place: Place, way: Way) -> int:
-    """One more run, whose learning rate is far too large."""
+    """Add one run whose learning rate is far too large."""
     return ended(place.start((*way.start, f"{RATE[way]}=0.05,1e200")))
 
 
 def away(place: Place, way: Way) -> int:
-    """A server that is killed when half of the runs are recorded; it is there again after."""
+    """Kill the server when half of the runs are recorded; start it again for the restart."""
     with server(place) as running:
         process = place.start(way.start)
         place.some_are_recorded(process)
@@ -144,7 +145,7 @@ FAULTS = {
 
 
 def ended(process: subprocess.Popen[bytes]) -> int:
-    """How it ended; after three minutes it is killed."""
+    """Wait for a program and return its exit code; kill it after three minutes."""
     try:
         return process.wait(LONGEST)
     except subprocess.TimeoutExpired:
@@ -154,7 +155,7 @@ def ended(process: subprocess.Popen[bytes]) -> int:
 
 @contextmanager
 def server(place: Place) -> Iterator[subprocess.Popen[bytes]]:
-    """A tracking server on the place's store, for as long as it lives."""
+    """Context manager: run a tracking server on the place's store."""
     from harness.commands import ui
     from harness.tracking.backend.uri import sqlite_uri
 
@@ -172,20 +173,20 @@ def server(place: Place) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def measure(name: str, way: Way) -> tuple[str, str]:
-    """What a way leaves after a fault, and after it was started again."""
+    """Describe the store of a way after a fault, and after the restart."""
     with TemporaryDirectory() as folder, ExitStack() as around:
         place = Place(Path(folder))
         code = FAULTS[name](place, way)
-        left = f"exit {code}: {place.said()}"
+        left = f"exit {code}: {place.describe()}"
         if "MLFLOW_TRACKING_URI" in place.env:
             around.enter_context(server(place))
         ended(place.start(way.again))
-        print(f"{name}, {way.name}: {left}; again: {place.said()}", flush=True)
-        return left, place.said()
+        print(f"{name}, {way.name}: {left}; again: {place.describe()}", flush=True)
+        return left, place.describe()
 
 
 def main() -> None:
-    """The section of RESULTS.md."""
+    """Write the section of RESULTS.md."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     rows = []
     for name in FAULTS:

@@ -1,4 +1,4 @@
-"""Measuring whole programs: CPU of all their processes, wall time, memory, what they left."""
+"""Measure whole programs: CPU of all their processes, wall time, memory, and recorded runs."""
 
 import ctypes
 import os
@@ -18,11 +18,11 @@ import psutil
 ROOT = Path(__file__).parent.parent
 PR_SET_CHILD_SUBREAPER = 36
 LOOK_SECONDS = 0.2
-PATIENCE = 60.0  # seconds in which what a program left running in the background has to end
+PATIENCE = 60.0  # seconds that background processes of a program may take to end
 
 
 class Spent(NamedTuple):
-    """What one program cost."""
+    """The cost of one program."""
 
     cpu: float  # seconds, user and system, of all its processes
     wall: float
@@ -31,8 +31,8 @@ class Spent(NamedTuple):
     out: str
 
 
-class Left(NamedTuple):
-    """What is in a folder's MLflow store."""
+class StoreContents(NamedTuple):
+    """The numbers of runs, parameters, points and pictures in a folder's MLflow store."""
 
     runs: int
     params: int
@@ -42,7 +42,7 @@ class Left(NamedTuple):
 
 
 def surroundings(**changes: str | None) -> dict[str, str]:
-    """Our environment for a child that finds this checkout; None takes a variable away."""
+    """Return an environment for a child that finds this checkout; None removes a variable."""
     paths = [os.environ.get("PYTHONPATH", ""), str(ROOT)]
     found: dict[str, str | None] = {
         **os.environ,
@@ -53,7 +53,7 @@ def surroundings(**changes: str | None) -> dict[str, str]:
 
 
 def run(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> Spent:
-    """Run a program to its end, and to the end of whatever it started."""
+    """Run a program until it and all processes that it started have ended."""
     _adopt_orphans()
     log, start = folder / "bench.log", time.perf_counter()
     with log.open("wb") as out:
@@ -61,7 +61,7 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = No
         child = subprocess.Popen(
             arguments, cwd=folder, env=env or surroundings(), stdout=out, stderr=subprocess.STDOUT
         )
-        with Watch() as watch:
+        with CPUWatch() as watch:
             _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     wall, all_used = time.perf_counter() - start, [used, *_orphans()]
@@ -71,10 +71,10 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = No
     return Spent(cpu, wall, rss, child.returncode, log.read_text(errors="replace"))
 
 
-class Watch:
-    """The CPU seconds of all descendants as seen now and then.
+class CPUWatch:
+    """A thread that reads the CPU seconds of all descendants now and then.
 
-    A program may have children whose end it never asks about; their time is told to nobody.
+    A program may have children that it never waits for; the system adds their time to nobody's.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Watch:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "CPUWatch":
         self._thread.start()
         return self
 
@@ -92,6 +92,7 @@ class Watch:
 
     @property
     def cpu(self) -> float:
+        """Return the CPU seconds read so far."""
         return sum(self._seen.values())
 
     def _look(self) -> None:
@@ -104,7 +105,7 @@ class Watch:
 
 
 def _adopt_orphans() -> None:
-    """Be the parent of what our programs leave behind, so that its time is told to us (Linux)."""
+    """Become the parent of orphaned processes, so that their CPU time is counted (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -120,8 +121,10 @@ def _orphans():
                 time.sleep(0.05)
 
 
-def in_an_empty_folder(command: Sequence[str], cache: Path | None = None) -> tuple[Spent, Left]:
-    """Run a program that tracks runs; RuntimeError with its last words if it fails."""
+def in_an_empty_folder(
+    command: Sequence[str], cache: Path | None = None
+) -> tuple[Spent, StoreContents]:
+    """Run a program that tracks runs; raise RuntimeError with its last lines if it fails."""
     with TemporaryDirectory() as name:
         folder = Path(name, "here")
         folder.mkdir()
@@ -130,19 +133,19 @@ def in_an_empty_folder(command: Sequence[str], cache: Path | None = None) -> tup
         )
         if spent.code:
             raise RuntimeError(f"{' '.join(command)}: exit {spent.code}\n{spent.out[-2000:]}")
-        return spent, left(folder)
+        return spent, store_contents(folder)
 
 
-def left(folder: Path) -> Left:
-    """Runs (parents not counted), their params, points of curves and pictures."""
+def store_contents(folder: Path) -> StoreContents:
+    """Count the runs (without parents), their params, points of curves and pictures."""
     base = folder / "mlflow.db"
     if not base.exists():
-        return Left(0, 0, 0, 0, 0)
+        return StoreContents(0, 0, 0, 0, 0)
     with closing(sqlite3.connect(base)) as store:
         runs, params, points = (_count(store, table) for table in ("runs", "params", "metrics"))
         parents = _count(store, "tags WHERE key = 'mlflow.parentRunId'", "DISTINCT value")
     pictures = [path for path in folder.rglob("*.png") if ".trash" not in path.parts]
-    return Left(runs - parents, params, points, len(pictures), parents)
+    return StoreContents(runs - parents, params, points, len(pictures), parents)
 
 
 def _count(store: sqlite3.Connection, table: str, what: str = "*") -> int:

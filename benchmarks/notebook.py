@@ -1,4 +1,4 @@
-"""The notebook's way to train, one net at a time: what training speeds are measured against.
+"""The notebook's way to train, one net at a time: the yardstick for training speeds.
 
 Plain NumPy as one would write it by hand: biases by a column of ones, a list of weight matrices,
 gradients layer by layer, and a dictionary-free Adam.
@@ -21,15 +21,17 @@ class Task(NamedTuple):
 
 
 def augment(a: np.ndarray) -> np.ndarray:
+    """Return a with a column of ones."""
     return np.hstack([a, np.ones((len(a), 1), a.dtype)])
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-z))."""
     return 1 / (1 + np.exp(-z))
 
 
 def step(task: Task, weights: list[np.ndarray], x: np.ndarray, y: np.ndarray):
-    """The loss on one batch, and the gradient of each weight matrix."""
+    """Return the loss on one batch, and the gradient of each weight matrix."""
     inputs, a = [], x
     for w in weights[:-1]:
         inputs.append(augment(a))
@@ -54,7 +56,7 @@ def step(task: Task, weights: list[np.ndarray], x: np.ndarray, y: np.ndarray):
 
 
 def train(task: Task, weights, x, y, epochs: int, rng: np.random.Generator) -> list[float]:
-    """The loss of each epoch; the weights are changed in place."""
+    """Train, and return the loss of each epoch; the weights are changed in place."""
     means = [np.zeros_like(w) for w in weights]
     squares = [np.zeros_like(w) for w in weights]
     count, losses = 0, []

@@ -1,4 +1,4 @@
-"""RESULTS.md: a section for each benchmark, with the machine it was measured on."""
+"""Write RESULTS.md: a section for each benchmark, with the machine it was measured on."""
 
 import os
 import platform
@@ -28,7 +28,7 @@ Row = Mapping[str, object]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Rows as a markdown table; the first row's keys are its columns."""
+    """Return rows as a Markdown table; the first row's keys are its columns."""
     columns = list(rows[0])
     lines = [columns, ["---"] + ["---:"] * (len(columns) - 1)]
     lines += [[shown(row.get(column, "")) for column in columns] for row in rows]
@@ -36,7 +36,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def shown(value: object) -> str:
-    """A number as people read it."""
+    """Format a number for people."""
     if isinstance(value, float):
         if value and abs(value) < 0.001:
             return f"{value:.0e}"
@@ -45,7 +45,7 @@ def shown(value: object) -> str:
 
 
 def write(section: str, title: str, text: str, blas: str = "") -> None:
-    """Put a section into RESULTS.md, in place of the one that was there."""
+    """Write a section into RESULTS.md, in place of the earlier one."""
     there = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
     found = {name: _between(there, name) for name in SECTIONS}
     found[section] = f"## {title}\n\n{measured(blas)}\n\n{text.strip()}\n"
@@ -69,7 +69,7 @@ def _between(text: str, section: str) -> str:
 
 
 def measured(blas: str) -> str:
-    """When, where, and with what."""
+    """Return the date, the machine and the versions of a measurement."""
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     parts = [
@@ -82,7 +82,7 @@ def measured(blas: str) -> str:
 
 
 def blas_here() -> str:
-    """NumPy's BLAS and the kind of processor it takes this one for."""
+    """Return NumPy's BLAS, and the kind of processor that it uses."""
     pools = [p for p in threadpool_info() if p["user_api"] == "blas" and "numpy" in p["filepath"]]
     told = os.environ.get("OPENBLAS_CORETYPE")
     how = f"OPENBLAS_CORETYPE={told}" if told else "OPENBLAS_CORETYPE not set"
@@ -91,7 +91,7 @@ def blas_here() -> str:
 
 
 def processor() -> str:
-    """The CPU's name as the system tells it."""
+    """Return the CPU's name from the system."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -101,7 +101,7 @@ def processor() -> str:
 
 
 def versions() -> list[str]:
-    """Name and version of the packages that are installed."""
+    """Return name and version of the installed packages."""
     found = []
     for name in PACKAGES:
         try:

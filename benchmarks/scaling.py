@@ -1,4 +1,4 @@
-"""How a sweep's cost grows with its size: CPU a run, wall time and memory.
+"""Measure how a sweep's cost grows with its size: CPU a run, wall time and memory.
 
 python -m benchmarks.scaling [SIZE ...]      default: 100 1000; 10000 takes many minutes
 """
@@ -19,7 +19,7 @@ what one more run costs, start-up left out. One measurement each.
 
 
 def row(runs: int, spent: measure.Spent, before: dict[str, float] | None) -> dict[str, object]:
-    """One size as a row of the table."""
+    """Return one size as a row of the table."""
     found: dict[str, object] = {
         "runs": runs,
         "CPU s": spent.cpu,
@@ -37,6 +37,7 @@ def row(runs: int, spent: measure.Spent, before: dict[str, float] | None) -> dic
 
 
 def main(*sizes: int) -> None:
+    """Measure each size, and write the section of RESULTS.md."""
     rows: list[dict[str, object]] = []
     lines = list(harness(*PLAIN, "hydra.output_subdir=null"))
     with TemporaryDirectory() as cache:

@@ -1,4 +1,4 @@
-"""A whole tracked sweep: the notebook's net many times, by the harness and as its peers do it.
+"""Measure a whole tracked sweep: the notebook's net many times, by the harness and its peers.
 
 python -m benchmarks.sweeps [RUNS] [REPEATS]
 """
@@ -28,10 +28,12 @@ class Way(NamedTuple):
 
 
 def harness(*more: str) -> tuple[str, ...]:
+    """Return the command of the harness."""
     return ("-m", "harness", "-m", "seed=range(RUNS)", f"epochs={EPOCHS}", *more)
 
 
 def peer(name: str, *more: str) -> tuple[str, ...]:
+    """Return the command of a peer's script."""
     return ("-m", f"benchmarks.peers.{name}", "RUNS", *more)
 
 
@@ -75,19 +77,22 @@ counted: parents, runs, params, points and pictures. The peers' scripts are in
 
 
 def command(way: Way, runs: int) -> list[str]:
+    """Return the command of a way for a number of runs."""
     return [part.replace("RUNS", str(max(1, runs // way.fewer))) for part in way.command]
 
 
 def installed(name: str) -> bool:
-    """Whether a package is here; a namespace's parent may be missing too."""
+    """Return True if a package is installed; a namespace's parent may be missing too."""
     try:
         return find_spec(name) is not None
     except ModuleNotFoundError:
         return False
 
 
-def row(way: Way, runs: int, each: list[tuple[measure.Spent, measure.Left]]) -> dict[str, object]:
-    """The medians of one way as a row of the table."""
+def row(
+    way: Way, runs: int, each: list[tuple[measure.Spent, measure.StoreContents]]
+) -> dict[str, object]:
+    """Return the medians of one way as a row of the table."""
     cpu, wall = (median(getattr(spent, key) for spent, _ in each) for key in ("cpu", "wall"))
     found = each[0][1]
     counted = (
@@ -104,8 +109,11 @@ def row(way: Way, runs: int, each: list[tuple[measure.Spent, measure.Left]]) -> 
 
 
 def main(runs: int = 64, repeats: int = 3) -> None:
+    """Measure each way, and write the section of RESULTS.md."""
     ways = [way for way in WAYS if installed(way.needs)]
-    found: dict[str, list[tuple[measure.Spent, measure.Left]]] = {way.name: [] for way in ways}
+    found: dict[str, list[tuple[measure.Spent, measure.StoreContents]]] = {
+        way.name: [] for way in ways
+    }
     with TemporaryDirectory() as cache:
         measure.in_an_empty_folder(command(WAYS[0], 2), Path(cache))
         for _ in range(repeats):

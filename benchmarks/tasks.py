@@ -1,4 +1,4 @@
-"""The three tasks that training speed is measured on: their nets, data and random numbers."""
+"""The three tasks for measuring training speed: their nets, data and random numbers."""
 
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ class Case(NamedTuple):
 
 
 class Start(NamedTuple):
-    """What a run of the harness starts from; the others start from the same."""
+    """The start of a run of the harness; the others start from the same data and weights."""
 
     x: np.ndarray  # (N, features)
     y: np.ndarray  # (N, outputs)
@@ -59,7 +59,7 @@ CASES = {
 def configs(
     case: Case, runs: int, epochs: int, dtype: str = "float64", validation: float = 0.0
 ) -> list[dict[str, Any]]:
-    """The composed configs of runs that differ in their seed."""
+    """Compose the configs of runs that differ in their seed."""
     lines = [*case.overrides, f"epochs={epochs}", f"dtype={dtype}", f"validation={validation}"]
     with open_composer() as hydra:
         cfg = hydra.compose_config("config", lines, RunMode.RUN, with_log_configuration=False)
@@ -68,29 +68,31 @@ def configs(
 
 
 def member(config: dict[str, Any]) -> Member:
+    """Build the member of a config."""
     return build(config)
 
 
 def starts(case: Case, runs: int, dtype: str = "float64", validation: float = 0.0) -> list[Start]:
-    """Data, first weights and batch order of runs, as the harness has them."""
+    """Return data, initial weights and batch order of runs, as the harness has them."""
     made = [member(config) for config in configs(case, runs, case.epochs, dtype, validation)]
     x, y = prepare_for(made[0]).ready("train", made[0].loss.task, dtype)
     return [Start(x, y, first_weights(m, x, y), random_stream(m.seed, "batches")) for m in made]
 
 
 def first_weights(run: Member, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    """Return the initial weights of a run."""
     rng = random_stream(run.seed, "weights")
     layers = run.model.init(rng, run.initializer, x.shape[1], y.shape[1])
     return [np.array(layer, run.dtype) for layer in layers]
 
 
 def orders(start: Start, epochs: int) -> np.ndarray:
-    """(epochs, N) which example comes when, taken from the run's own generator."""
+    """Return the order of examples in each epoch (epochs, N), from the run's own generator."""
     return np.stack([start.batches.permutation(len(start.x)) for _ in range(epochs)])
 
 
 def loss(case: Case, start: Start, weights: list[np.ndarray]) -> float:
-    """The loss of weights on all of the data, computed in one way for all."""
+    """Return the loss of weights on all of the data, in the same way for all."""
     layers = [np.asarray(layer, np.float64) for layer in weights]
     x, y = start.x.astype(np.float64), start.y.astype(np.float64)
     return float(notebook.step(case.task, layers, x, y)[0])

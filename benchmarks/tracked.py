@@ -1,4 +1,4 @@
-"""What a whole tracked sweep costs, against an expert's script that does the same by hand.
+"""Compare the cost of a whole tracked sweep with an expert's script that does the same by hand.
 
 Each way runs in a process and an empty folder of its own; CPU is that of the whole process tree,
 start-up included. `cold` has an empty user cache too, so that MLflow's store is migrated anew.
@@ -25,7 +25,7 @@ EQUAL = ["validation=0", "metrics=[]", "figures.names=[]", "figures.best=0", "tr
 
 
 class Measured(NamedTuple):
-    """One whole program, and what it left in the store."""
+    """One whole program, and the contents of its store."""
 
     cpu: float  # seconds, of all processes
     wall: float
@@ -33,7 +33,7 @@ class Measured(NamedTuple):
 
 
 def ways(runs: int) -> dict[str, list[str]]:
-    """What is compared: each makes the same runs, the last ones more of each."""
+    """Return the commands to compare: each makes the same runs, the last ones more of each."""
     expert = [sys.executable, str(Path(__file__).with_name("expert.py")), str(runs), str(EPOCHS)]
     harness = [sys.executable, "-m", "harness", "-m", f"seed=range({runs})", f"epochs={EPOCHS}"]
     return {
@@ -47,7 +47,7 @@ def ways(runs: int) -> dict[str, list[str]]:
 
 
 def measure(command: Sequence[str], cache: Path | None) -> Measured:
-    """Run it to its end in an empty folder; CalledProcessError if it fails."""
+    """Run a command to its end in an empty folder; raise CalledProcessError if it fails."""
     with TemporaryDirectory() as folder:
         surroundings = os.environ | {"XDG_CACHE_HOME": str(cache or Path(folder, "cache"))}
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -58,7 +58,7 @@ def measure(command: Sequence[str], cache: Path | None) -> Measured:
 
 
 def left(folder: Path) -> str:
-    """What is in the store, and how many pictures are beside it."""
+    """Describe the store's runs, and count the pictures beside it."""
     tables = ("runs", "params", "metrics", "tags", "inputs")
     with closing(sqlite3.connect(folder / "mlflow.db")) as base:
         counts = [base.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
@@ -68,6 +68,7 @@ def left(folder: Path) -> str:
 
 
 def main() -> None:
+    """Measure each way, and print the medians."""
     runs, repeats = (int(a) for a in (*sys.argv[1:], 64, 3)[:2])
     found: dict[str, list[Measured]] = {}
     with TemporaryDirectory() as cache:

@@ -1,4 +1,4 @@
-"""Training speed: epochs x runs in a CPU second, as multiples of the notebook's loop.
+"""Measure training speed: epochs x runs in a CPU second, as multiples of the notebook's loop.
 
 python -m benchmarks.training [REPEATS]
 """
@@ -20,7 +20,7 @@ from benchmarks.trainers.numpy_loops import hand
 
 
 class Way(NamedTuple):
-    """One way to train: a function in benchmarks/trainers, and what it is asked for."""
+    """One way to train: a function in benchmarks/trainers, and its arguments."""
 
     name: str
     function: str
@@ -64,7 +64,7 @@ second. Where many runs are many seconds, fewer epochs are measured.
 
 
 def compare(case: Case, way: Way, epochs: int) -> dict[str, Any]:
-    """One way against the notebook's loop, in this process."""
+    """Compare one way with the notebook's loop, in this process."""
     module, name = way.function.split(":")
     with threadpool_limits(limits=1, user_api="blas"):
         base = hand(case, 1, case.epochs, "float64", way.validation)
@@ -88,7 +88,7 @@ def compare(case: Case, way: Way, epochs: int) -> dict[str, Any]:
 
 
 def child(case: str, number: int) -> dict[str, Any]:
-    """`compare` in a process of its own."""
+    """Run `compare` in a process of its own."""
     command = ["-m", "benchmarks.training", "--one", case, str(number)]
     with TemporaryDirectory() as folder:
         env = measure.surroundings(OPENBLAS_CORETYPE=None)
@@ -100,7 +100,7 @@ def child(case: str, number: int) -> dict[str, Any]:
 
 
 def row(way: Way, each: list[dict[str, Any]]) -> dict[str, object]:
-    """The medians of one way as a row of the table."""
+    """Return the medians of one way as a row of the table."""
     first = each[0]
     deviation = first["deviation"]
     return {
@@ -116,6 +116,7 @@ def row(way: Way, each: list[dict[str, Any]]) -> dict[str, object]:
 
 
 def main(repeats: int = 3) -> None:
+    """Measure each way, and write the section of RESULTS.md."""
     parts, blas = [EQUAL.format(repeats=repeats)], ""
     for name, case in CASES.items():
         ways = [(i, way) for i, way in enumerate(WAYS) if find_spec(way.needs)]

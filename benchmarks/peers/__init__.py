@@ -1,1 +1,1 @@
-"""The same tracked sweep as a good user of each peer would write it: a script each."""
+"""The same tracked sweep as a good user of each peer would write it: one script a peer."""

@@ -17,7 +17,7 @@ ConfigStore.instance().store("config", {**net.SETTINGS, "parent": None, "log": "
 
 @hydra.main(version_base="1.3", config_name="config", config_path=None)
 def job(cfg: DictConfig) -> float:
-    """One run of the sweep."""
+    """Train and record one run of the sweep."""
     settings = OmegaConf.to_container(cfg)
     mlflow.set_experiment("hydra")
     with mlflow.start_run(parent_run_id=cfg.parent) as run:

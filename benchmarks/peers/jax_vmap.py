@@ -10,7 +10,7 @@ from benchmarks.peers import net
 
 
 def train(runs: int, epochs: int) -> tuple[np.ndarray, np.ndarray]:
-    """As the expert's own: the learning rate of each run, and its losses (runs, epochs + 1)."""
+    """Return the learning rate of each run, and its losses (runs, epochs + 1)."""
     import jax
     import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""What the peers' scripts share: the notebook's net, trained by hand, and its loss curve drawn."""
+"""The net that the peers' scripts share: the notebook's, trained by hand, with its loss curve."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,7 +15,7 @@ SETTINGS = {
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """x (200, 2) and y (200, 1), as the notebook makes them."""
+    """Return x (200, 2) and y (200, 1), as the notebook makes them."""
     rng = np.random.default_rng(int(SETTINGS["data_seed"]))
     x1, x2 = rng.uniform(-2, 2, (2, 200))
     y = 1.2 * np.sin(x1) + 0.7 * x2 - 0.3 * x1 * x2 + rng.normal(0, 0.1, 200)
@@ -23,7 +23,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def train(seed: int, rate: float, epochs: int = EPOCHS) -> list[float]:
-    """The loss at each epoch of one net."""
+    """Train one net, and return its loss at each epoch."""
     rng, (x, y) = np.random.default_rng(seed), data()
     weights = [rng.normal(0, 0.1, shape) for shape in ((3, 4), (5, 1))]
     task = notebook.Task((2, 4, 1), "sigmoid", "mse", "sgd", None, rate)
@@ -31,7 +31,7 @@ def train(seed: int, rate: float, epochs: int = EPOCHS) -> list[float]:
 
 
 def plot(losses: list[float]) -> Figure:
-    """The loss curve, without pyplot's global list of figures."""
+    """Draw the loss curve, without pyplot's global list of figures."""
     figure = Figure()
     axes = figure.subplots()
     axes.plot(losses)

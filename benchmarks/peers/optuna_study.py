@@ -12,6 +12,7 @@ from benchmarks.peers import net, record
 
 
 def main(runs: int) -> None:
+    """Run the study."""
     parent = record.start_parent("optuna")
 
     def objective(trial: optuna.Trial) -> float:

@@ -16,7 +16,7 @@ EVERY = 10  # epochs between reports: each costs some twenty metrics, written on
 
 
 def trial(settings: dict) -> None:
-    """One run of the sweep."""
+    """Train one run of the sweep."""
     losses = net.train(settings["seed"], settings["learning_rate"])
     net.plot(losses).savefig(Path(tune.get_context().get_trial_dir(), "loss.png"))
     for loss in losses[::EVERY]:
@@ -24,6 +24,7 @@ def trial(settings: dict) -> None:
 
 
 def main(runs: int) -> None:
+    """Run all trials."""
     store = f"sqlite:///{Path('mlflow.db').absolute()}"
     callback = MLflowLoggerCallback(tracking_uri=store, experiment_name="ray", save_artifact=True)
     space = {**net.SETTINGS, "seed": tune.grid_search(list(range(runs)))}

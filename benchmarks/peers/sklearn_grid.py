@@ -15,6 +15,7 @@ from benchmarks.peers import net
 
 
 def main(runs: int) -> None:
+    """Run the grid search."""
     x, y = net.data()
     every = list(range(len(x)))
     mlflow.set_experiment("sklearn")

@@ -1,4 +1,4 @@
-"""Contenders in training speed: each trains the same runs and says how long it took."""
+"""The contenders in training speed: each trains the same runs and returns its time."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Trained(NamedTuple):
 
 
 def timed(work: Callable[[], Any], *, fresh: bool = False) -> tuple[float, Any]:
-    """CPU seconds of one doing of some work, all threads, and what it returned first.
+    """Return the CPU seconds of a repeated call, all threads, and the first call's result.
 
     The first doing warms up (much is imported and allocated only then) and is not counted.
     `fresh`: calling `work` is preparation, and returns the work itself.

@@ -1,4 +1,4 @@
-"""JAX as contender: epochs and batches in scans, runs by vmap, all of it compiled at once."""
+"""JAX as a contender: epochs and batches in scans, runs by vmap, all of it compiled at once."""
 
 import time
 
@@ -11,7 +11,7 @@ from benchmarks.trainers import Trained, timed
 
 
 def stacked(case: Case, runs: int, epochs: int, dtype: str, _: float = 0.0) -> Trained:
-    """Many nets, or one: jit(vmap(scan)); compiling is timed apart."""
+    """Train many nets, or one, by jit(vmap(scan)); compiling is timed separately."""
     jax.config.update("jax_enable_x64", dtype == "float64")
     begun = starts(case, runs, dtype)
     x, y = jnp.asarray(begun[0].x), jnp.asarray(begun[0].y)
@@ -28,7 +28,7 @@ def stacked(case: Case, runs: int, epochs: int, dtype: str, _: float = 0.0) -> T
 
 
 def train(case: Case, weights, order, x, y):
-    """One net's weights after training, and its loss at each epoch."""
+    """Return one net's weights after training, and its loss at each epoch."""
     zeros = [jnp.zeros_like(w) for w in weights]
     size = case.task.size or len(x)
     whole = len(x) // size * size  # the last batch is smaller: scans want equal shapes
@@ -52,12 +52,12 @@ def train(case: Case, weights, order, x, y):
 
 
 def sgd(case: Case, weights, gradients, state):
-    """Weights one step down the gradient."""
+    """Return the weights after one step of gradient descent."""
     return [w - case.task.rate * g for w, g in zip(weights, gradients, strict=True)], state
 
 
 def adam(case: Case, weights, gradients, state):
-    """Weights after one step of Adam, and its new state."""
+    """Return the weights after one step of Adam, and its new state."""
     means, squares, count = state
     count += 1
     means = [0.9 * m + 0.1 * g for m, g in zip(means, gradients, strict=True)]
@@ -69,7 +69,7 @@ def adam(case: Case, weights, gradients, state):
 
 
 def loss_of(case: Case, weights, x, y):
-    """As in the notebook: half the mean square, or cross entropy."""
+    """Return the loss as in the notebook: half the mean square, or cross entropy."""
     act = jax.nn.sigmoid if case.task.activation == "sigmoid" else jnp.tanh
     for w in weights[:-1]:
         x = act(x @ w[:-1] + w[-1])

@@ -15,7 +15,7 @@ from harness.sweeps.grouping import largest_stack
 def harness(
     case: Case, runs: int | None, epochs: int, dtype: str, validation: float = 0.0
 ) -> Trained:
-    """One stack, from configs to results; None is as many runs as the harness puts in one."""
+    """Train one stack; None is as many runs as the harness puts into one."""
     if runs is None:
         [one] = configs(case, 1, epochs, dtype, validation)
         runs = largest_stack(member(one), STACK_BYTES)
@@ -30,7 +30,7 @@ def harness(
 def hand(
     case: Case, runs: int, epochs: int, dtype: str = "float64", validation: float = 0.0
 ) -> Trained:
-    """The notebook's loop, one net."""
+    """Train one net by the notebook's loop."""
 
     [start] = starts(case, runs, dtype, validation)
 
@@ -43,5 +43,6 @@ def hand(
 
 
 def train(case: Case, start: Start, epochs: int) -> list[np.ndarray]:
+    """Train one net, and return its weights."""
     notebook.train(case.task, start.weights, start.x, start.y, epochs, start.batches)
     return start.weights

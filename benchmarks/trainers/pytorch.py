@@ -1,4 +1,4 @@
-"""PyTorch as contender: one net in eager mode, and many by torch.func's vmap; one thread."""
+"""PyTorch as a contender, on one thread: one net in eager mode, and many by torch.func's vmap."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ Tensors = list[torch.Tensor]
 
 
 def prepared(case: Case, runs: int, epochs: int, dtype: str):
-    """Data, stacked weights and batch orders as tensors."""
+    """Return data, stacked weights and batch orders as tensors."""
     torch.set_num_threads(1)
     begun = starts(case, runs, dtype)
     x, y = torch.tensor(begun[0].x), torch.tensor(begun[0].y)
@@ -22,13 +22,14 @@ def prepared(case: Case, runs: int, epochs: int, dtype: str):
 
 
 def loss_of(case: Case, prediction: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the loss function of a task."""
     if case.task.loss == "mse":
         return 0.5 * torch.nn.functional.mse_loss(prediction, y)
     return torch.nn.functional.cross_entropy(prediction, y)
 
 
 def module(case: Case, weights: list[np.ndarray]) -> torch.nn.Sequential:
-    """The net as PyTorch's users write it."""
+    """Return the net as users of PyTorch write it."""
     layers: list[torch.nn.Module] = []
     for w in weights:
         linear = torch.nn.Linear(w.shape[0] - 1, w.shape[1], dtype=torch.tensor(w).dtype)
@@ -41,7 +42,7 @@ def module(case: Case, weights: list[np.ndarray]) -> torch.nn.Sequential:
 
 
 def eager(case: Case, runs: int, epochs: int, dtype: str, _: float = 0.0) -> Trained:
-    """One net, as in PyTorch's tutorials."""
+    """Train one net, as in PyTorch's tutorials."""
     torch.set_num_threads(1)
 
     [start] = starts(case, runs, dtype)
@@ -58,6 +59,7 @@ def eager(case: Case, runs: int, epochs: int, dtype: str, _: float = 0.0) -> Tra
 
 
 def eagerly(case: Case, net: torch.nn.Sequential, start: Start, order: np.ndarray):
+    """Train in eager mode."""
     x, y, task = torch.tensor(start.x), torch.tensor(start.y), case.task
     kind = torch.optim.SGD if task.optimizer == "sgd" else torch.optim.Adam
     optimizer = kind(net.parameters(), lr=task.rate)
@@ -70,7 +72,7 @@ def eagerly(case: Case, net: torch.nn.Sequential, start: Start, order: np.ndarra
 
 
 def stacked(case: Case, runs: int, epochs: int, dtype: str, _: float = 0.0) -> Trained:
-    """Many nets by vmap over their weights and batches."""
+    """Train many nets by vmap over their weights and batches."""
     x, y, first, order = prepared(case, runs, epochs, dtype)
     act = torch.sigmoid if case.task.activation == "sigmoid" else torch.tanh
 
@@ -98,7 +100,7 @@ def stacked(case: Case, runs: int, epochs: int, dtype: str, _: float = 0.0) -> T
 
 
 def update(case: Case, weights: Tensors, gradients: Tensors, state, count: int) -> None:
-    """One step of gradient descent or Adam, in place."""
+    """Update the weights in place by one step of gradient descent or Adam."""
     rate = case.task.rate
     for w, g, (mean, square) in zip(weights, gradients, state, strict=True):
         if case.task.optimizer == "sgd":

@@ -1,4 +1,4 @@
-"""scikit-learn's MLP as contender: same net, data and epochs, first weights of its own."""
+"""scikit-learn's MLP as a contender: same net, data and epochs, but its own initial weights."""
 
 import warnings
 
@@ -10,7 +10,7 @@ from benchmarks.trainers import Trained, timed
 
 
 def fit(case: Case, runs: int, epochs: int, dtype: str, _: float = 0.0) -> Trained:
-    """One net; nothing is stopped early, nothing penalised."""
+    """Train one net without early stopping and penalty."""
     task, [start] = case.task, starts(case, runs, dtype)
     kind = MLPRegressor if task.loss == "mse" else MLPClassifier
     y = start.y.ravel() if task.loss == "mse" else start.y.argmax(axis=1)

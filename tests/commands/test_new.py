@@ -74,7 +74,11 @@ def test_it_says_what_it_wrote_and_what_to_do_next(workplace, capsys):
         ("activation", "naïve", "'naïve' is no name"),
         ("activation", "name", "the name 'name' is reserved"),
         ("activation", "null", "the name 'null' is reserved"),
-        ("activation", "tanh", "there is one of that name: activation plugin 'tanh' (numpy-harness 0"),
+        (
+            "activation",
+            "tanh",
+            "there is one of that name: activation plugin 'tanh' (numpy-harness 0",
+        ),
         ("activation", "plugins", "there is a module harness_plugins already"),
     ],
 )
@@ -93,7 +97,9 @@ def test_what_is_there_is_left_alone(workplace, capsys):
     assert harness(capsys, "new", "loss", "bump").code == 0
     assert "harness-bump: this is not an empty folder" in refused(capsys, "new", "loss", "bump")
     (workplace / "file").write_text("")
-    assert "file: this is not an empty folder" in refused(capsys, "new", "loss", "bump", "--dir", "file")
+    assert "file: this is not an empty folder" in refused(
+        capsys, "new", "loss", "bump", "--dir", "file"
+    )
 
 
 def test_the_example_is_what_new_writes_but_for_its_formula(workplace, capsys):

@@ -44,7 +44,7 @@ def test_what_sweeps_are_compared_by_is_counted(tmp_path):
 def test_an_engine_is_measured_on_a_sweep_that_ends_well(tmp_path):
     spent = measure.run(engines.sweep("serial", 2, 1, 1), tmp_path)
     assert spent.code == 0, spent.out
-    assert measure.left(tmp_path).runs == 2
+    assert measure.store_contents(tmp_path).runs == 2
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of SQLAlchemy, about MLflow's use
