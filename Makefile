@@ -11,11 +11,11 @@ SLOW := fault or browser or database or reference or docs or soak
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast soak ruff lint format install bench clean
 
-help:  ## list these targets
+help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' \
 	| while IFS='|' read -r target what; do printf '%-16s %s\n' "$$target" "$$what"; done
 
-demo: $(VENV)/installed  ## install if need be, then train a sweep of 36 runs and record it
+demo: $(VENV)/installed  ## install if necessary, then train and record a sweep of 36 runs
 	@echo "36 runs: harness -m $(SWEEP)"
 	@$(BIN)/harness -m $(SWEEP)
 	@echo
@@ -23,32 +23,32 @@ demo: $(VENV)/installed  ## install if need be, then train a sweep of 36 runs an
 
 # Tests see what users see: Python writes bytecode where this variable is empty.
 test test-fast soak: export PYTHONDONTWRITEBYTECODE :=
-test: ruff  ## formatting, lint, types and all tests, as CI runs them
+test: ruff  ## format, lint and type checks, and all tests except soaks, as in CI
 	@$(PYTEST) $(PYTEST_ARGS)
 
-test-fast: ruff  ## the quick part, for every change: no servers, browsers, faults or docs
+test-fast: ruff  ## the quick tests, for every change: no databases, browsers, faults or docs
 	@$(PYTEST) -m "not ($(SLOW))" $(PYTEST_ARGS)
 
-soak: $(VENV)/installed-dev  ## hundreds of kills and every durable write, for a night
+soak: $(VENV)/installed-dev  ## the long tests: hundreds of kills, and one at every durable write
 	@$(PYTEST) -m soak $(PYTEST_ARGS)
 
-lint: ruff  ## ruff (format and lint) and mypy
+lint: ruff  ## check format, lint and types by ruff and mypy
 	@$(BIN)/mypy
 
 ruff: $(VENV)/installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 
-format: $(VENV)/installed-dev  ## lay out the code, and mend what ruff can mend
+format: $(VENV)/installed-dev  ## format the code, and fix what ruff can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-install: $(VENV)/installed-dev  ## an environment to work in: .venv with the tools for development
+install: $(VENV)/installed-dev  ## make .venv with the tools for development
 
 bench: $(VENV)/installed-bench  ## measure against peers: benchmarks/RESULTS.md (BENCH_ARGS=sweeps: one part)
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-clean:  ## remove the environment, caches and builds; your runs stay
+clean:  ## remove .venv, caches and builds, but no runs
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

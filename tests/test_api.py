@@ -1,9 +1,13 @@
 """Runs and sweeps from Python, recorded in a real MLflow store."""
 
+import doctest
+
 import numpy as np
 import pytest
 
 import harness
+from harness import api
+from harness.checks import running
 from harness.errors import UsageError
 
 FAST = ["figures=none", "tracking.model=none", "epochs=20"]
@@ -82,6 +86,12 @@ class TestRecorded:
         harness.run(FAST)
         with pytest.raises(UsageError, match="nothing-like-it"):
             harness.load("nothing-like-it")
+
+    @pytest.mark.parametrize("module", [api, running], ids=lambda module: module.__name__)
+    def test_the_examples_of_docstrings_run(self, module, place):
+        examples = doctest.testmod(module)
+        assert examples.attempted
+        assert not examples.failed
 
 
 def test_a_wrong_setting_creates_nothing(place):
