@@ -20,6 +20,8 @@ from harness.tracking.backend.uri import tracking_uri
 if TYPE_CHECKING:
     from harness.tracking.read_run import Record
 
+MIN_WIDTH = 28  # characters; in a narrower terminal the table would have no room for values
+
 
 def main(arguments: list[str]) -> int:
     """Print the differences side by side and the verdict; return 0."""
@@ -31,7 +33,7 @@ def main(arguments: list[str]) -> int:
     a, b = (read_run(uri, each) for each in asked)
     for letter, record in (("a", a), ("b", b)):
         print(f"{letter}: {record.run_id} {record.name}")
-    print_table(difference_table(a, b))
+    print_differences(a, b)
     agreements = compare_runs(a, b)
     for each in agreements:
         print(f"{each.what}: {each.description}")
@@ -39,15 +41,23 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def difference_table(a: "Record", b: "Record") -> Table:
-    """Return a table of the settings, code, data and machines that differ, and of all finals."""
+def print_differences(a: "Record", b: "Record") -> None:
+    """Print a table of the settings, code, data and machines that differ, and of all finals.
+
+    It is at most as wide as the terminal, and longer cells go on below. No line ends in spaces.
+    """
     sections = {
         "config": differing_items(a.params, b.params, everything=True),
         "surroundings": differing_environment(a.surroundings, b.surroundings),
         "finals": final_rows(a, b),
     }
-    table = Table.grid(Column(no_wrap=True), Column(overflow="fold"), Column(overflow="fold"))
-    table.padding = (0, 2, 0, 0)
+    console = Console()
+    console.width = max(console.width, MIN_WIDTH)
+    longest = max(len(key) for pairs in sections.values() for key in pairs)
+    names = Column(width=min(longest, console.width // 2), overflow="fold")
+    table = Table.grid(
+        names, Column(overflow="fold"), Column(overflow="fold"), padding=(0, 2, 0, 0)
+    )
     for title, pairs in sections.items():
         if pairs:
             table.add_row()
@@ -55,12 +65,6 @@ def difference_table(a: "Record", b: "Record") -> Table:
             for key, pair in pairs.items():
                 table.add_row(*map(Text, (key, *pair)))
     table.add_row()
-    return table
-
-
-def print_table(table: Table) -> None:
-    """Print a table as wide as the terminal at most, without spaces at the ends of lines."""
-    console = Console()
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
