@@ -20,13 +20,16 @@ class HasNumbers(Protocol):
     """The numbers of a run, as its result on disk and its record in MLflow both have them."""
 
     @property
-    def curves(self) -> Curves: ...
+    def curves(self) -> Curves:
+        """The steps and values of each metric with several points."""
 
     @property
-    def metrics(self) -> Mapping[str, float]: ...
+    def metrics(self) -> Mapping[str, float]:
+        """The last value of each metric."""
 
     @property
-    def weights(self) -> Arrays: ...
+    def weights(self) -> Arrays:
+        """The weights, an array for each layer."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class RecordingActivation:
         self.calls: list[tuple[Array, Array]] = []  # z and h of each call
 
     def __call__(self, z: Array) -> Array:
+        """Return h, and record it with z."""
         h = self.activation(z)
         self.calls.append((z.copy(), h.copy()))
         return h
