@@ -100,18 +100,14 @@ def _curve(result: RunResult) -> Iterator[str]:
         return
     end, lowest = steps[-1], values.min()
     before = np.interp(0.9 * end, steps, values)
-    patience = result.config.get("stopping", {}).get("patience")
-    if (
-        patience is None
-        and steps[values.argmin()] < end * 2 / 3
-        and values[-1] > RISEN * lowest > 0
-    ):
-        since = int(steps[values.argmin()])
+    stops = result.config.get("stopping", {}).get("patience") is not None
+    since = int(steps[values.argmin()])
+    if not stops and since < end * 2 / 3 and values[-1] > RISEN * lowest > 0:
         stop = f"stopping.patience={max(10, int(end) // 10)} ends such a run"
         cure = stop if since else f"lower {_rate(result)}"
         problem = f"{key} has risen since epoch {since}, from {lowest:.3g} to {values[-1]:.3g}"
         yield f"{problem}: {cure}"
-    elif patience is None and values[-1] == lowest and before - values[-1] > FALLING * before > 0:
+    elif not stops and values[-1] == lowest and before - values[-1] > FALLING * before > 0:
         fallen = (before - values[-1]) / before
         problem = f"{key} is still falling, by {fallen:.0%} in the last tenth".replace("%", " %")
         yield f"{problem}: raise epochs or {_rate(result)}"

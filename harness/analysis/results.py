@@ -1,6 +1,6 @@
 """Make the public RunResult and SweepResult from records on disk or in MLflow."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -125,9 +125,6 @@ class RunsOnDisk(Sequence[RunResult]):
         return planned_result(
             planned, result, self.run_ids.get(planned.fingerprint), self.directory
         )
-
-    def __iter__(self) -> Iterator[RunResult]:
-        return (self[i] for i in range(len(self)))
 
 
 def sweep_result(

@@ -53,7 +53,7 @@ def check_name(kind: str, name: str) -> None:
 def package_files(kind: str, name: str) -> dict[str, str]:
     """Return the files of a plugin's package as {name: text}."""
     module = f"harness_{name}"
-    values = {
+    keys = {
         "kind": kind,
         "name": name,
         "module": module,
@@ -68,9 +68,7 @@ def package_files(kind: str, name: str) -> dict[str, str]:
         "README.md": "readme",
     }
     return {
-        file: Template((TEMPLATES / f"{source}.txt").read_text(encoding="utf-8")).substitute(
-            values
-        )
+        file: Template((TEMPLATES / f"{source}.txt").read_text(encoding="utf-8")).substitute(keys)
         for file, source in sources.items()
     }
 

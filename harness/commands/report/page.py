@@ -101,12 +101,9 @@ def summarise_values(values: list[str]) -> list[str]:
         values.sort(key=float)
     except ValueError:
         values.sort()
-    few = len(values) <= MAX_VALUES
-    return (
-        values
-        if few
-        else [*values[: MAX_VALUES // 2], f"… {len(values)} values up to", values[-1]]
-    )
+    if len(values) <= MAX_VALUES:
+        return values
+    return [*values[: MAX_VALUES // 2], f"… {len(values)} values up to", values[-1]]
 
 
 def embedded_pictures(pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
