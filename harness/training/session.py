@@ -55,6 +55,7 @@ class TrainingSession:
         self.members, self.fingerprints = members, fingerprints
         self.prepared, self.history = prepare_for(members[0]), History()
         self.validated = "validation" in self.prepared.rows
+        self.measured = any(member.metrics_every for member in members)
         self.data = self._ready("train")
         outlines = (array.shape[1] for array in self.data)
         rows, self.shapes, streams = initial_weights(members, self.prepared, *outlines)
@@ -83,24 +84,18 @@ class TrainingSession:
         held_out = self._ready("validation") if self.validated else None
         yield self._snapshots(NONE_KEPT)
         try_once(self.group.stack, split_weights(self.group.rows, self.shapes), *self.data)
-        pauses = min((m.checkpoint_seconds or np.inf for m in self.members), default=np.inf)
+        pauses = min(m.checkpoint_seconds or np.inf for m in self.members)
         pace = min([SNAPSHOT_SECONDS, *(m.timeout / 2 for m in self.members if m.timeout)])
-        measured = any(member.metrics_every for member in self.members)
         stopping, epochs = self.stopping, train(self.group, *self.data, self.shapes)
         shown = before = now = self.clock.seconds()
         due, epoch = shown + pauses, next(epochs)
         while True:
             runs = stopping.runs
             self.trace.see(runs, epoch, now)
-            kept: Mapping[int, bytes] = NONE_KEPT
-            if epoch.kept is not None:
-                stopping.tick(now := self.clock.seconds())
-                group = epoch.kept._replace(loss=epoch.loss)
-                kept = checkpoints.pack_checkpoints(group, stopping.settle(), self.history, now)
+            kept = NONE_KEPT if epoch.kept is None else self._checkpoints(epoch.kept, epoch.loss)
             loss = None if held_out is None else self._loss(epoch.group, *held_out)
             now = self.clock.seconds()
-            if measured:
-                note_metrics(self.history, runs, epoch.group, self.prepared, self.shapes, now)
+            self._measure(runs, epoch.group, now)
             stays = stopping.see(epoch, loss, now)
             if stays is not None:
                 self.trace.note_norms(runs, epoch, ~stays, now)
@@ -113,6 +108,17 @@ class TrainingSession:
             keep = after >= due
             epoch = epochs.send(None if stays is None and not keep else Change(stays, keep))
         yield self._finals()
+
+    def _checkpoints(self, group: Group, loss: Array) -> dict[int, bytes]:
+        """Return a checkpoint of each run in training, before the epoch's end is looked at."""
+        now = self.clock.seconds()
+        self.stopping.tick(now)
+        group, state = group._replace(loss=loss), self.stopping.settle()
+        return checkpoints.pack_checkpoints(group, state, self.history, now)
+
+    def _measure(self, runs: Array, group: Group, seconds: float) -> None:
+        if self.measured:
+            note_metrics(self.history, runs, group, self.prepared, self.shapes, seconds)
 
     def _loss(self, group: Group, x: Array, y: Array) -> Array:
         prediction = predict(group.stack, group.rows, self.shapes, x)

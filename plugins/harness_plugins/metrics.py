@@ -127,16 +127,16 @@ class Counts(NamedTuple):
     """Count how often each class was predicted, rightly predicted, and true, (R, classes)."""
 
     hits: Array
-    said: Array
+    predicted: Array
     true: Array
 
     @classmethod
     def of(cls, prediction: Array, y: Array) -> Counts:
         classes = np.arange(prediction.shape[-1])
-        said = prediction.argmax(axis=-1)[..., None] == classes
+        predicted = prediction.argmax(axis=-1)[..., None] == classes
         true = y[:, None] == classes
-        hits = np.count_nonzero(said & true, axis=1)
-        return cls(hits, np.count_nonzero(said, axis=1), np.count_nonzero(true, axis=0))
+        hits = np.count_nonzero(predicted & true, axis=1)
+        return cls(hits, np.count_nonzero(predicted, axis=1), np.count_nonzero(true, axis=0))
 
     def share(self, hits: Array, of: Array, dtype: np.dtype[Any]) -> Array:
         """Return (R,) hits / of, 0 where that is 0 / 0: of class 1 of two, else the classes' mean.
@@ -146,7 +146,7 @@ class Counts(NamedTuple):
         each = hits / np.maximum(of, 1)
         if each.shape[-1] == 2:
             return np.asarray(each[:, 1].astype(dtype))
-        present = np.count_nonzero(self.said + self.true, axis=-1)
+        present = np.count_nonzero(self.predicted + self.true, axis=-1)
         return np.asarray((each.sum(axis=-1) / present).astype(dtype))
 
 
@@ -163,7 +163,7 @@ class Precision:
     def __call__(self, prediction: Array, y: Array) -> Array:
         """Return (R,) from probabilities (R, N, classes) and codes (N,)."""
         n = Counts.of(prediction, y)
-        return n.share(n.hits, n.said, prediction.dtype)
+        return n.share(n.hits, n.predicted, prediction.dtype)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class F1:
     def __call__(self, prediction: Array, y: Array) -> Array:
         """Return (R,) from probabilities (R, N, classes) and codes (N,)."""
         n = Counts.of(prediction, y)
-        return n.share(2 * n.hits, n.said + n.true, prediction.dtype)
+        return n.share(2 * n.hits, n.predicted + n.true, prediction.dtype)
 
 
 @dataclass(frozen=True)

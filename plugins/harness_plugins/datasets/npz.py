@@ -104,8 +104,8 @@ def _codes(labels: Array, path: Path) -> tuple[Array, tuple[str, ...]]:
         whole = labels.astype(np.int64)
         labels = whole if np.array_equal(whole, labels) else labels
     if labels.ndim != 1 or labels.dtype.kind not in "iubU":
-        came = f"{labels.dtype} {labels.shape}"
-        raise DataError(f"y is {came}, and integers or texts (N,) are expected of classes", path)
+        found = f"{labels.dtype} {labels.shape}"
+        raise DataError(f"y is {found}, and integers or texts (N,) are expected of classes", path)
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"{classes[0]!s} is the only label", path)

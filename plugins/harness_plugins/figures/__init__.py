@@ -1,1 +1,1 @@
-"""The built-in figures, a module an idea; none imports matplotlib, whose Figure each is handed."""
+"""The built-in figures; none imports matplotlib: each draws on the Figure it is given."""

@@ -1,4 +1,4 @@
-"""Loss curves: how a run learned, and where it was best."""
+"""Loss curves of a run, with its best epoch."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ class LossCurve:
             drawn += axes.plot(steps, values, color=PART_COLOURS[part], marker=dots, zorder=4)
         name = plain(result.name, LONGEST_TITLE)
         drawn.append(figure.text(y=0.945, s=name, size=12, weight="bold", color=INK, **HEADER))
-        epoch, height, said = _best(result, curves)
+        epoch, height, best = _best(result, curves)
         ring = {"marker": "o", "markersize": 8, "markeredgewidth": 1.6, "clip_on": False}
         drawn += axes.plot([epoch], [height], color=INK, markerfacecolor="none", zorder=5, **ring)
         outcome = "" if result.outcome == "ok" else plain(result.outcome)
-        summary = ", ".join(filter(None, [outcome, said]))
+        summary = ", ".join(filter(None, [outcome, best]))
         drawn.append(figure.text(y=0.885, s=summary, color=QUIET, **HEADER))
         return drawn
 

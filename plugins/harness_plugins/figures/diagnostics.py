@@ -1,4 +1,4 @@
-"""How a training went, layer by layer: gradients, steps, weights, and units that sleep."""
+"""Diagnose a training layer by layer: gradients, steps, weights, and dead units."""
 
 from __future__ import annotations
 
@@ -132,5 +132,5 @@ def _weights(
             axes.stairs(base + earlier, edges, baseline=base, color=INK, linewidth=1)
     axes.set_yticks(range(len(arrays)), [matrix_name(k) for k in reversed(shown)])
     axes.set(ylim=(-0.05, len(arrays)), xlabel="weight")
-    told = "weights: filled, now; line, before" if inside is not None else "weights"
-    _title(axes, told)
+    title = "weights: filled, now; line, before" if inside is not None else "weights"
+    _title(axes, title)

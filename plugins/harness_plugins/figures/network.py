@@ -52,8 +52,8 @@ class Network:
         name, top = plain(result.name, 62), 1 - 0.3 / height
         figure.text(0.02, top, name, size=12, weight="bold", va="baseline")
         count = sum(w.size for w in dense)
-        said = f"{count:,} weights; blue positive, orange negative, stronger is darker"
-        figure.text(0.02, top - 0.25 / height, said, size=9, color=QUIET, va="baseline")
+        caption = f"{count:,} weights; blue positive, orange negative, stronger is darker"
+        figure.text(0.02, top - 0.25 / height, caption, size=9, color=QUIET, va="baseline")
 
 
 def _panel(axes: Any, result: RunResult, dense: list[Array], title: str) -> None:

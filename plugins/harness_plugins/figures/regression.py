@@ -120,8 +120,8 @@ def _contours(
     steady = plane(result.timeline[-1], response.columns, 61) if result.timeline else response
     part = "train" if "train" in parts(result) else parts(result)[0]
     truth = columns(result.y[part])[:, target]
-    told = steady.answers[:, :, target]
-    levels = _levels(np.append(told[np.isfinite(told)], truth))
+    answers = steady.answers[:, :, target]
+    levels = _levels(np.append(answers[np.isfinite(answers)], truth))
     look: dict[str, Any] = {"cmap": "viridis", "vmin": levels[0], "vmax": levels[-1]}
     beyond = "both" if result.timeline else "neither"  # the same colours in every picture
     filled = axes.contourf(response.a, response.b, height, levels=levels, extend=beyond, **look)

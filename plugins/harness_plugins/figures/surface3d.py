@@ -86,8 +86,8 @@ def _targets(result: RunResult, y: Array) -> tuple[list[str], Array, list[int]]:
 
 def _legend(named: list[str], shown: int, total: int) -> str:
     rest = " and ".join(named[1:])
-    told = f"Dots are examples: round, {named[0]}" + (f"; square, {rest}." if rest else ".")
-    return told if shown == total else f"{told} {shown} of {total} are shown."
+    caption = f"Dots are examples: round, {named[0]}" + (f"; square, {rest}." if rest else ".")
+    return caption if shown == total else f"{caption} {shown} of {total} are shown."
 
 
 def _numbers(values: Array) -> Any:
@@ -97,6 +97,6 @@ def _numbers(values: Array) -> Any:
     spread = float(np.ptp(finite)) if len(finite) else 0.0
     digits = DIGITS - 1 - math.floor(math.log10(spread)) if spread > 0 else None
     rounded = values if digits is None else np.round(values, digits)
-    told = rounded.astype(object)
-    told[~np.isfinite(values)] = None
-    return told.tolist()
+    nested = rounded.astype(object)
+    nested[~np.isfinite(values)] = None
+    return nested.tolist()

@@ -1,4 +1,4 @@
-"""A sweep as settings in a space: what varied, as numbers, and what each setting came to."""
+"""A sweep as settings in a space: what varied, as numbers, and the objective of each setting."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from harness_plugins.figures.theme import plain
 
 NOT_SET = "not set"
 WIDE = 20  # a ratio from which on a scale is logarithmic
-BINS = 8  # of a hyperparameter with more values than can be told apart
+BINS = 8  # of a hyperparameter with many values
 MOST = 2000  # settings that a forest is grown on
 TREES, SHUFFLES = 40, 5
-ENOUGH = 12  # settings, below which nothing can be said of importance
+ENOUGH = 12  # settings, the fewest from which importance is estimated
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Space:
 
 def space(result: SweepResult) -> Space:
     """Runs that differ only in their seed are one setting."""
-    told = ("run_id", "name", "outcome", "seed")
-    names = {k: None for row in result.rows for k in row if "/" not in k and k not in told}
+    not_settings = ("run_id", "name", "outcome", "seed")
+    names = {k: None for row in result.rows for k in row if "/" not in k and k not in not_settings}
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     first: list[int] = []
     for at, row in enumerate(result.rows):
@@ -146,7 +146,7 @@ def _forest(x: bytes, shape: tuple[int, int], y: bytes) -> tuple[Array, Array, f
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a setting that every tree has seen
         forest.fit(table, worth)
-        told = permutation_importance(
+        importance = permutation_importance(
             forest, table, worth, n_repeats=SHUFFLES, n_jobs=1, random_state=0
         )
-    return told.importances_mean, told.importances_std, float(forest.oob_score_)
+    return importance.importances_mean, importance.importances_std, float(forest.oob_score_)

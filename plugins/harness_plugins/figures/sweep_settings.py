@@ -91,8 +91,8 @@ class Parallel:
         for at, each in enumerate(shown):
             _rail(axes, at, each.labels, each.unit[1])
         ends = np.linspace(worth.min(), worth.max(), 5)
-        told = [f"{10**v if wide else v:.3g}" for v in ends]
-        _rail(axes, len(shown), told, np.linspace(0, 1, 5))
+        labels = [f"{10**v if wide else v:.3g}" for v in ends]
+        _rail(axes, len(shown), labels, np.linspace(0, 1, 5))
         names = [*(each.key.rpartition(".")[2] for each in shown), result.objective[0]]
         axes.set_xticks(range(len(names)), [plain(name, 20) for name in names])
         axes.set(xlim=(-0.1, len(shown) + 0.4), ylim=(-0.04, 1.04), yticks=[])

@@ -1,4 +1,4 @@
-"""What the built-in figures have in common: colours, markers, and names made safe to print."""
+"""Colours, markers and printable names that the built-in figures share."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class Block(NamedTuple):
     """Arrays that one block keeps for backpropagation."""
 
     weights: Array  # (R, 2, width + 1, width), u and v
-    stream: Array  # (R, width + 1, N), [h; 1] as it came
+    stream: Array  # (R, width + 1, N), [h; 1], the input
     z: Array  # (R, width, N), input of the activation
     raised: Array  # (R, width + 1, N), its output, and ones
 
