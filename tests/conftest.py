@@ -65,6 +65,8 @@ PLACES = {
     "docs/test_presets.py": "docs",
     "docs/test_types.py": "docs",
     "commands/test_new.py": "docs",
+    "commands/test_ui.py": "browser",
+    "commands/test_old_records.py": "reference",
     "docs/test_benchmarks.py": "reference",
     "plugins/test_references.py": "reference",
 }

@@ -163,7 +163,7 @@ def test_a_single_run_is_planned_and_built_once(place, builds, monkeypatch):
 @pytest.mark.parametrize("sweeper", ["grid", "optuna"])
 def test_a_member_of_a_sweep_is_built_once(place, builds, sweeper):
     line = [*SHORT, f"hydra/sweeper={sweeper}", "seed=1,2,3", "activation=tanh,relu"]
-    line += ["figures=default", "tracking.model=all"]
+    line += ["figures=default", "figures.best=1", "tracking.model=all"]
     more = ["hydra.sweeper.n_trials=6", "hydra.sweeper.sampler=brute_force"]
     result = harness_api.sweep([*line, *(more if sweeper == "optuna" else [])])
     assert len(result.runs) == 6

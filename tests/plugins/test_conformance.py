@@ -43,24 +43,33 @@ COMPARED = {
 
 
 def installed(kind):
-    """Return the plugins of a kind, each setting once: a plugin that is equal is shown alike."""
-    return {repr(plugin): plugin for plugin in configured(kind)}.values()
-
-
-def configured(kind):
     """All plugins of a kind; csv, which needs fields, with those given here."""
     for name in plugin_names(kind):
         with suppress(Skip):
             yield from instances(kind, name)
         yield from (load_plugin(kind, name)(**fields) for fields in MORE.get(f"{kind}/{name}", ()))
-    if kind in COMPARED:
-        stacks = [plugins for case in COMPARED[kind].CASES.values() for plugins in case.stacks]
-        yield from (plugins[-1] for plugins in stacks)
 
 
-MARKS = [parametrize_checks(kind, *installed(kind)).mark for kind in KINDS]
+def compared(kind):
+    """The other settings of a kind that are compared with a reference, each once."""
+    cases = COMPARED[kind].CASES.values() if kind in COMPARED else ()
+    found = {repr(plugins[-1]): plugins[-1] for case in cases for plugins in case.stacks}
+    own = {*map(repr, installed(kind))}
+    return [plugin for name, plugin in found.items() if name not in own]
 
 
-@pytest.mark.parametrize("check", [case for mark in MARKS for case in mark.args[1]])
+def checks(plugins_of):
+    """The checks of all kinds, by those plugins."""
+    marks = [parametrize_checks(kind, *plugins_of(kind)).mark for kind in KINDS]
+    return [case for mark in marks for case in mark.args[1]]
+
+
+@pytest.mark.parametrize("check", checks(installed))
 def test_contract(check):
+    check()
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("check", checks(compared))
+def test_contract_with_the_settings_of_the_references(check):
     check()
