@@ -23,6 +23,7 @@ from harness.errors import HarnessError, UsageError
 from harness.hydra_app import allowlist
 from harness.hydra_app.config_loader import FastLoader
 from harness.hydra_app.messages import explain_hydra_error
+from harness.hydra_app.presets import PresetLoader
 
 PACKAGE = Path(__file__).parents[1]
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -107,8 +108,9 @@ def open_composer(config_dir: str | None = None) -> Iterator[Composer]:
     before = HydraConfig.instance().cfg
     GlobalHydra.instance().clear()
     try:
-        hydra = Composer.create_main_hydra2("harness", search_path(config_dir))
-        hydra.config_loader = cast(Any, FastLoader(hydra.config_loader))
+        path = search_path(config_dir)
+        hydra = Composer.create_main_hydra2("harness", path)
+        hydra.config_loader = cast(Any, FastLoader(PresetLoader(path)))
         with allowlist.only_known_resolvers():
             yield hydra  # type: ignore[misc]
     except (HydraException, OmegaConfBaseException) as error:

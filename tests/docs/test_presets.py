@@ -12,7 +12,7 @@ from harness.hydra_app.app import CONF, open_composer
 PRESETS = sorted(
     f"{path.parent.name}={path.stem}"
     for path in CONF.glob("*/*.yaml")
-    if path.parent.name not in ("sweep", "tracking", "figures")
+    if path.parent.name not in ("base", "sweep", "tracking", "figures")
 )
 
 

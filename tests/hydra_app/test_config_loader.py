@@ -5,7 +5,6 @@ import random
 from collections import Counter
 
 import pytest
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
@@ -14,6 +13,7 @@ from omegaconf import OmegaConf
 from harness.hydra_app.app import open_composer
 from harness.hydra_app.config_loader import FastLoader
 from harness.hydra_app.output_files import Outputs
+from harness.hydra_app.presets import PresetLoader
 
 GROUPS = {
     "dataset": ["csv", "moons"],
@@ -97,8 +97,8 @@ class Files(CachingConfigRepository):
         return pickle.loads(self.cache[config_path])
 
 
-class Own(ConfigLoaderImpl):
-    """Hydra's own loader, spared the reading of the same files for each job."""
+class Own(PresetLoader):
+    """The loader that composes each job anew, spared the reading of the same files for each."""
 
     def __init__(self, loader):
         vars(self).update(vars(loader))
@@ -129,6 +129,12 @@ class Spy:
 
 @pytest.fixture
 def loaders(workplace):
+    searched = workplace / "conf/experiment/searched.yaml"
+    searched.parent.mkdir(parents=True)
+    searched.write_text(
+        "# @package _global_\ndefaults:\n  - override /hydra/sweeper: optuna\n"
+        "hydra: {sweeper: {n_trials: 7}}\n"
+    )
     with open_composer() as hydra:
         master = hydra.compose_config("config", ["hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
         str(master.hydra.sweep.dir)  # now `${now:…}` has its value, which jobs must share
@@ -160,6 +166,8 @@ def test_random_jobs_are_composed_as_hydra_composes_them(loaders, many):
         ["activation=tanh", "activation=leaky_relu", "activation.slope=0.1"],
         ["experiment=notebook", "epochs=7", "hydra/launcher=basic"],
         ["experiment=notebook", "optimizer=adam"],
+        ["experiment=searched", "seed=3"],
+        ["experiment=searched", "hydra/sweeper=grid", "seed=3"],
         ["seed=1", "seed=2"],
         ["dataset=csv", "dataset.path='a, b'", "dataset.target=[x,y]"],
         ["optimizer=sgd", "optimizer.epsilon=1"],
