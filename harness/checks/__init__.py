@@ -1,6 +1,7 @@
-"""The conformance kit: what every plugin must do, as checks whose names are the sentences.
+"""The conformance kit: checks of the plugin contract; the name of a check says what it checks.
 
-For `harness check`, for the tests of a plugin's author, and for our own: see docs/plugins.md.
+`harness check`, the tests of plugin authors and the built-in plugins' tests all use these
+checks. docs/plugins.md describes the contract.
 """
 
 from harness.checks.kit import Failure, Skip

@@ -1,4 +1,4 @@
-"""What an activation must do: bend each number, and know its own slope."""
+"""Checks of activations: they work elementwise, and `derivative` is their slope."""
 
 from typing import Any
 
@@ -25,6 +25,7 @@ HEADING = "Activations"
 
 
 def use(activation: Any, case: Case, call: Call) -> dict[str, Array]:
+    """Return h and h' for random z."""
     z = case.normal("z", 5, 4, scale=3)
     h = expect_array("__call__(z)", call(activation, z), z.shape, HEADING)
     slope = call(activation.derivative, z, h)
@@ -35,21 +36,24 @@ KIND = Kind("activation", use, HEADING, ndim=3)
 
 
 def check_activation_takes_any_shape(activation: Any) -> None:
-    """Each number on its own: any leading axes, none, empty ones, units before examples."""
+    """Check leading axes of any number, empty axes, and units before examples."""
     z = Case((0,)).normal("z", 2, 3, 4, 5, scale=3)[0]
     h = activation(z.ravel()).reshape(z.shape)
     slope = activation.derivative(z.ravel(), h.ravel()).reshape(z.shape)
     for view in (np.ravel, np.copy, np.matrix_transpose, lambda a: a[0], lambda a: a[:, :0]):
         seen = view(z)
-        came = activation(seen)
-        for what, each, due in (("h", came, h), ("h'", activation.derivative(seen, came), slope)):
+        actual = activation(seen)
+        for what, each, due in (
+            ("h", actual, h),
+            ("h'", activation.derivative(seen, actual), slope),
+        ):
             expect_like(f"{what} of z {seen.shape}", each, seen.shape, z.dtype, HEADING)
             expect_near(f"{what} of z {seen.shape}", each, view(due), HEADING, 1e-12)
 
 
 def check_activation_derivative_is_its_slope(activation: Any) -> None:
     """Other values of its float fields too: a factor that is 1 by default is easily forgotten."""
-    z = np.linspace(-8, 8, 257) + 0.0123  # off the kinks, which lie at round numbers
+    z = np.linspace(-8, 8, 257) + 0.0123  # kinks lie at round numbers, and have no slope
     for each in dict.fromkeys(varied(activation)):
         slope = each.derivative(z, each(z))
         what = "derivative(z, h)" if each == activation else f"derivative(z, h) of {each!r}"
@@ -64,8 +68,8 @@ def check_activation_is_finite_far_out(activation: Any) -> None:
     for z, h, slope in _far_out(activation):
         for what, values in (("h", h), ("derivative", slope)):
             bad = z[~np.isfinite(values)]
-            came = f"{values[~np.isfinite(values)]} at z = {bad}, {z.dtype}"
-            expect(not bad.size, f"a finite {what} for z from -1000 to 1000", came, HEADING)
+            actual = f"{values[~np.isfinite(values)]} at z = {bad}, {z.dtype}"
+            expect(not bad.size, f"a finite {what} for z from -1000 to 1000", actual, HEADING)
 
 
 def check_activation_warns_of_nothing(activation: Any) -> None:

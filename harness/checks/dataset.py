@@ -1,25 +1,26 @@
-"""What a dataset must do: finite examples with names, one row each."""
+"""Checks of datasets: their examples are finite, and have names and a row each."""
 
 from typing import Any, cast
 
 import numpy as np
 
-from harness.checks.kit import Call, Case, Kind, expect, plainly
+from harness.checks.kit import Call, Case, Kind, expect, invoke
 from harness.contracts import Array, Data
 
 HEADING = "Datasets"
 
 
-def load(dataset: Any, case: Case = Case(), call: Call = plainly) -> Data:  # noqa: B008
+def load(dataset: Any, case: Case = Case(), call: Call = invoke) -> Data:  # noqa: B008
     """Load it; Failure unless that gives Data of two arrays."""
     data = call(dataset.load, case.rng("data"))
     good = isinstance(data, Data) and all(isinstance(a, np.ndarray) for a in (data.x, data.y))
-    came = f"{type(data).__name__} {data!r:.60}"
-    expect(good, "load returns Data(x, y, task, …), x and y arrays", came, HEADING)
+    actual = f"{type(data).__name__} {data!r:.60}"
+    expect(good, "load returns Data(x, y, task, …), x and y arrays", actual, HEADING)
     return cast(Data, data)
 
 
 def use(dataset: Any, case: Case, call: Call) -> dict[str, Array]:
+    """Return x and y of the data."""
     data = load(dataset, case, call)
     return {"x": data.x, "y": data.y}
 
@@ -29,30 +30,32 @@ KIND = Kind("dataset", use, HEADING)
 
 def check_dataset_has_a_row_for_each_example(dataset: Any) -> None:
     data = load(dataset)
-    came = f"x {data.x.dtype} {data.x.shape}, y {data.y.dtype} {data.y.shape}"
+    actual = f"x {data.x.dtype} {data.x.shape}, y {data.y.dtype} {data.y.shape}"
     good = data.x.ndim == 2 and 0 not in data.x.shape and data.x.dtype.kind == "f"
-    expect(good, "x is floats (N, features)", came, HEADING)
-    expect(len(data.x) == len(data.y), "as many rows in y as in x", came, HEADING)
+    expect(good, "x is floats (N, features)", actual, HEADING)
+    expect(len(data.x) == len(data.y), "as many rows in y as in x", actual, HEADING)
 
 
 def check_dataset_says_its_task(dataset: Any) -> None:
     data = load(dataset)
     known = ("regression", "classification")
     expect(data.task in known, f"task is one of {known}", repr(data.task), HEADING)
-    came = f"{data.task}, y {data.y.dtype} {data.y.shape}"
+    actual = f"{data.task}, y {data.y.dtype} {data.y.shape}"
     if data.task == "regression":
-        expect(data.y.ndim == 2 and data.y.dtype.kind == "f", "floats (N, targets)", came, HEADING)
+        expect(
+            data.y.ndim == 2 and data.y.dtype.kind == "f", "floats (N, targets)", actual, HEADING
+        )
     else:
         good = data.y.ndim == 1 and data.y.dtype.kind in "iu"
-        expect(good, "y is integer codes (N,)", came, HEADING)
+        expect(good, "y is integer codes (N,)", actual, HEADING)
 
 
 def check_dataset_is_finite(dataset: Any) -> None:
     data = load(dataset)
     for what, values in (("x", data.x), ("y", data.y)):
         bad = np.argwhere(~np.isfinite(values))
-        came = f"{len(bad)} that are not, the first at {bad[:1].tolist()}"
-        expect(not len(bad), f"finite numbers in {what}", came, HEADING)
+        actual = f"{len(bad)} that are not, the first at {bad[:1].tolist()}"
+        expect(not len(bad), f"finite numbers in {what}", actual, HEADING)
 
 
 def check_dataset_names_its_columns(dataset: Any) -> None:
@@ -72,8 +75,8 @@ def check_dataset_codes_its_classes(dataset: Any) -> None:
         return
     low, high, count = data.y.min(), data.y.max(), len(set(data.class_names))
     good = low >= 0 and high < count == len(data.class_names)
-    came = f"codes {low} to {high} for {data.class_names!r:.200}"
-    expect(good, "codes from 0 up, with a different class name for each", came, HEADING)
+    actual = f"codes {low} to {high} for {data.class_names!r:.200}"
+    expect(good, "codes from 0 up, with a different class name for each", actual, HEADING)
 
 
 def check_dataset_marks_codes_as_categorical(dataset: Any) -> None:

@@ -1,4 +1,4 @@
-"""How a plugin is declared: a frozen, documented dataclass whose fields are config."""
+"""Checks of a plugin's declaration: a frozen, documented dataclass whose fields are config."""
 
 import inspect
 import pickle
@@ -17,14 +17,14 @@ PLAIN = (float, int, str, bool, types.NoneType)
 
 def check_plugin_is_a_frozen_dataclass(plugin: Any, kind: Kind) -> None:
     frozen = is_dataclass(plugin) and vars(type(plugin))["__dataclass_params__"].frozen
-    came = f"{type(plugin).__name__}, which is not"
-    expect(frozen, "a class declared with @dataclass(frozen=True)", came, FIELDS)
+    actual = f"{type(plugin).__name__}, which is not"
+    expect(frozen, "a class declared with @dataclass(frozen=True)", actual, FIELDS)
 
 
 def check_plugin_has_the_methods_of_its_kind(plugin: Any, kind: Kind) -> None:
     for name in required_methods(kind.name, type(plugin)):
-        there = callable(getattr(plugin, name, None))
-        expect(there, f"a method `{name}`", "none of that name", kind.heading)
+        exists = callable(getattr(plugin, name, None))
+        expect(exists, f"a method `{name}`", "none of that name", kind.heading)
 
 
 def check_plugin_annotates_its_fields(plugin: Any, kind: Kind) -> None:

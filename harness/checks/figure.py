@@ -1,4 +1,4 @@
-"""What a figure must do: say what it can draw, draw that in good time, and let go of it."""
+"""Checks of figures: they say what they can draw, draw it in time, and free their memory."""
 
 import gc
 import sys
@@ -14,31 +14,34 @@ from harness.checks.sample_results import runs, sweeps
 from harness.contracts import Array
 
 HEADING = "Figures"
-SECONDS = 10.0  # of processor time for one picture, the first of which imports matplotlib
+SECONDS = 10.0  # of processor time for one picture; the first one also imports matplotlib
 
 
 def results(figure: Any) -> list[Any]:
-    """What a figure of this scope may be asked to draw."""
+    """Return sample results of the figure's scope."""
     return runs() if figure.scope == "run" else sweeps()
 
 
 def drawable(figure: Any) -> list[Any]:
-    """Those that it says it can draw; Skip if there is none."""
+    """Return the sample results that the figure applies to; raise Skip if there is none."""
     found = [result for result in results(figure) if figure.applies(result)]
     if not found:
         raise Skip("it applies to none of the results here")
     return found
 
 
-def drawn(figure: Any, result: Any) -> bytes:
-    """The file's content, as a run keeps it."""
+def draw_file(figure: Any, result: Any) -> bytes:
+    """Draw a result, and return the content of the picture's file."""
     from harness.figures import draw
 
     return draw(figure, "figure", result)[1]
 
 
 def sketch(figure: Any, result: Any) -> Array:
-    """The same small and without a layout, which takes most of the time: pixels, or a page."""
+    """Draw a result small and without a layout, which takes most of the time; return pixels.
+
+    For a figure that is a page, return the bytes of the page.
+    """
     from harness.figures.style import blank_figure, style
 
     with style():
@@ -58,6 +61,7 @@ def sketch(figure: Any, result: Any) -> Array:
 
 
 def use(figure: Any, case: Case, call: Call) -> dict[str, Array]:
+    """Return the picture of one of the results that the figure applies to."""
     known = drawable(figure)
     return {"picture": call(partial(sketch, figure), known[case.seed % len(known)])}
 
@@ -72,16 +76,16 @@ def check_figure_says_its_scope(figure: Any) -> None:
 def check_figure_applies_or_not_but_never_raises(figure: Any) -> None:
     for result in results(figure):
         try:
-            said = figure.applies(result)
+            answer = figure.applies(result)
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
-        expect(said in (True, False), "True or False from applies", said, HEADING)
+            answer = f"{type(error).__name__}: {error}"
+        expect(answer in (True, False), "True or False from applies", answer, HEADING)
 
 
 def check_figure_draws_what_it_applies_to(figure: Any) -> None:
     for result in drawable(figure):
         try:
-            content = drawn(figure, result)
+            content = draw_file(figure, result)
         except Exception as error:
             content, problem = b"", f"{type(error).__name__}: {error}"
             expect(False, "a picture of each result that it applies to", problem, HEADING)
@@ -90,34 +94,35 @@ def check_figure_draws_what_it_applies_to(figure: Any) -> None:
 
 def check_figure_is_not_blank(figure: Any) -> None:
     picture = sketch(figure, drawable(figure)[0])
-    came = "a picture of one colour, or an empty page"
-    expect(picture.size and np.ptp(picture), "something drawn on the figure", came, HEADING)
+    actual = "a picture of one colour, or an empty page"
+    expect(picture.size and np.ptp(picture), "something drawn on the figure", actual, HEADING)
 
 
 def check_figure_draws_in_a_bounded_time(figure: Any) -> None:
     result, began = drawable(figure)[0], time.process_time()
-    drawn(figure, result)
+    draw_file(figure, result)
     spent = time.process_time() - began
     expect(spent < SECONDS, f"a picture within {SECONDS} s", f"{spent:.2f} s", HEADING)
 
 
-class Watched:
-    """A figure whose sheets of paper are counted."""
+class CountingFigure:
+    """A figure that keeps weak references to the sheets it has drawn on, to count them."""
 
     def __init__(self, figure: Any) -> None:
         self.figure, self.sheets = figure, []  # type: ignore[var-annotated]
 
     def draw(self, result: Any, sheet: Any) -> Any:
+        """Draw, and remember the sheet."""
         self.sheets.append(weakref.ref(sheet))
         return self.figure.draw(result, sheet)
 
 
 def check_figure_closes_what_it_opens(figure: Any) -> None:
-    watched, result = Watched(figure), drawable(figure)[0]
+    counting, result = CountingFigure(figure), drawable(figure)[0]
     before = _open_in_pyplot()
-    sketch(watched, result)
+    sketch(counting, result)
     gc.collect()
-    more = len(_open_in_pyplot() - before) + sum(sheet() is not None for sheet in watched.sheets)
+    more = len(_open_in_pyplot() - before) + sum(sheet() is not None for sheet in counting.sheets)
     expect(not more, "no figure left when the picture is made", f"{more} left", HEADING)
 
 

@@ -1,4 +1,4 @@
-"""What an initializer must do: a matrix with a row for the bias, no larger for wider layers."""
+"""Checks of initializers: they return a bias row, and no larger weights for wider layers."""
 
 from itertools import pairwise
 from typing import Any
@@ -28,11 +28,11 @@ def check_initializer_has_a_row_for_the_bias(initializer: Any) -> None:
 
 
 def check_initializer_does_not_grow_with_fan_in(initializer: Any) -> None:
-    """By the spread over several seeds, so that no seed's luck decides."""
+    """Check the spread over several seeds, so that no single seed decides."""
     spread = []
     for fan_in in (16, 64, 256):
         drawn = [initializer(np.random.default_rng(seed), fan_in, 32)[:-1] for seed in range(8)]
         spread.append(float(np.sqrt(np.mean(np.square(drawn)))))
     good = all(wide <= 1.1 * narrow for narrow, wide in pairwise(spread))
-    came = ", ".join(f"{each:.4g}" for each in spread)
-    expect(good, "weights no larger for fan_in 16, 64, 256", came, HEADING)
+    actual = ", ".join(f"{each:.4g}" for each in spread)
+    expect(good, "weights no larger for fan_in 16, 64, 256", actual, HEADING)

@@ -1,4 +1,4 @@
-"""What a loss must do: a number a run, its gradient, least where the prediction is right."""
+"""Checks of losses: one number a run, its gradient, and a minimum at the right prediction."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ HEADING, TASKS = "Losses", ("regression", "binary", "multiclass")
 
 
 def scene(loss: Any, case: Case, n: int = 9) -> tuple[Array, Array]:
-    """Linear outputs (R, N, outputs), and y as a loss of this task gets it."""
+    """Return linear outputs (R, N, outputs), and y as a loss of this task gets it."""
     if loss.task == "regression":
         return case.normal("p", n, 2, scale=2), case.normal("y", n, 2)
     outputs = 1 if loss.task == "binary" else len(getattr(loss, "class_weights", None) or "abc")
@@ -35,6 +35,7 @@ def scene(loss: Any, case: Case, n: int = 9) -> tuple[Array, Array]:
 
 
 def use(loss: Any, case: Case, call: Call) -> dict[str, Array]:
+    """Return the loss, also for a y that all runs share, its gradient and the probabilities."""
     prediction, y = scene(loss, case, 150)
     shared = np.broadcast_to(scene(loss, case._replace(members=(0,)), 150)[1][0], y.shape)
     runs = prediction.shape[:1]
@@ -59,7 +60,7 @@ def check_loss_names_its_task(loss: Any) -> None:
 
 
 def check_loss_is_one_number_a_run(loss: Any) -> None:
-    many = KIND.of(loss, Case())
+    many = KIND.stacked(loss, Case())
     prediction, y = scene(loss, Case())
     expect_like("the loss of 4 runs", many(prediction, y), (4,), float, HEADING)
     gradient = many.gradient(prediction, y)
@@ -67,14 +68,14 @@ def check_loss_is_one_number_a_run(loss: Any) -> None:
 
 
 def check_loss_is_a_mean_over_the_examples(loss: Any) -> None:
-    """The same examples twice are no loss more."""
+    """Check that repeating all examples does not change the loss."""
     prediction, y = scene(loss, Case((0,)))
     twice = loss(np.concatenate([prediction] * 2, axis=1), np.concatenate([y] * 2, axis=1))
     expect_near("with each example twice the loss", twice, loss(prediction, y), HEADING, 1e-12)
 
 
 def check_loss_gradient_is_its_slope(loss: Any) -> None:
-    many = KIND.of(loss, Case())
+    many = KIND.stacked(loss, Case())
     for n in (1, 4):
         prediction, y = scene(loss, Case(), n)
         gradient = many.gradient(prediction, y)
@@ -105,7 +106,7 @@ def check_loss_is_least_where_the_prediction_is_right(loss: Any) -> None:
     _, y = scene(loss, Case((0,)))
     if loss.task == "regression":
         right, others = y, [y + off for off in (-10, -1, -0.1, 0.1, 1, 10)]
-    else:  # a little, for with smoothed labels it is not best to be sure
+    else:  # small outputs: with smoothed labels the best outputs are not the largest
         towards = y - (1 - y)
         right, others = 0.1 * towards, [0 * towards, -0.1 * towards, -5 * towards]
     least, more = loss(right, y)[0], [loss(other, y)[0] for other in others]

@@ -1,4 +1,4 @@
-"""What a metric must do: a finite number a run, best where the prediction is right."""
+"""Checks of metrics: one finite number a run, and the best one for the right prediction."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ RUNS, EXAMPLES = 4, 600
 
 
 class Exam:
-    """Predictions of known worth for one truth: targets, or probabilities and codes."""
+    """Predictions of known quality: targets, or probabilities and class codes."""
 
     def __init__(self, classes: int, case: Case = Case()) -> None:  # noqa: B008 it is frozen
         self.classes, self.case, rng = classes, case, case.rng("truth")
@@ -20,7 +20,7 @@ class Exam:
         self.y = codes if classes else rng.normal(3, 2, (EXAMPLES, 2))
 
     def graded(self) -> Array:
-        """(4, N, …): right, nearly right, poor, and wrong."""
+        """Return four predictions (4, N, …): right, nearly right, poor, and wrong."""
         rng = self.case.rng("errors")
         if not self.classes:
             away = np.multiply.outer([0, 0.1, 1, 10], rng.normal(0.5, 1, self.y.shape))
@@ -35,9 +35,10 @@ class Exam:
 
 
 def exams(metric: Any, case: Case = Case()) -> list[Exam]:  # noqa: B008 it is frozen
-    """Those that a metric can be put to: of its task, if it says that.
+    """Return the exams for a metric: of its task if it has one, else of the task that it fits.
 
-    If not, and it answers both, it is for that in which it tells right from wrong more clearly.
+    If a metric without a task works for both, the task is the one in which the marks of right
+    and wrong predictions differ more.
     """
     found, problem = [], ""
     both = {"regression": [Exam(0, case)], "classification": [Exam(2, case), Exam(10, case)]}
@@ -57,23 +58,24 @@ def exams(metric: Any, case: Case = Case()) -> list[Exam]:  # noqa: B008 it is f
 
 
 def _contrast(mark: Array) -> float:
-    """From 0 to 1: how different the marks of a right and a wrong prediction are."""
+    """Return the contrast of the marks of a right and a wrong prediction, from 0 to 1."""
     right, wrong = float(mark[0]), float(mark[-1])
     apart = abs(right - wrong) / max(abs(right) + abs(wrong), 1e-300)
     return apart if np.isfinite(apart) else 1.0
 
 
 def _signed(metric: Any, marks: Array) -> Array:
-    """Marks of which the greatest is the best."""
+    """Return marks whose greatest value is the best."""
     return marks if metric.greater_is_better else -marks
 
 
 def use(metric: Any, case: Case, call: Call) -> dict[str, Array]:
-    made = {}
+    """Return the metric of each exam."""
+    values = {}
     for exam in exams(metric, case._replace(members=(0, 1, 2, 3))):
         prediction = exam.graded()[list(case.members)]
-        made[f"value of {exam.classes or 'no'} classes"] = call(metric, prediction, exam.y)
-    return made
+        values[f"value of {exam.classes or 'no'} classes"] = call(metric, prediction, exam.y)
+    return values
 
 
 KIND = Kind("metric", use, HEADING)
@@ -108,13 +110,13 @@ def check_metric_is_best_when_all_is_right(metric: Any) -> None:
         marks = metric(exam.graded(), exam.y)
         signed = _signed(metric, marks)
         good = signed[0] >= signed.max()
-        came = ", ".join(f"{mark:.4g}" for mark in marks)
-        expect(good, f"{way} where all is right: right, nearly, poor, wrong", came, HEADING)
+        actual = ", ".join(f"{mark:.4g}" for mark in marks)
+        expect(good, f"{way} where all is right: right, nearly, poor, wrong", actual, HEADING)
 
 
 def check_metric_tells_right_from_wrong(metric: Any) -> None:
     marks = [metric(exam.graded(), exam.y) for exam in exams(metric)]
     good = any(signed[0] > signed[-1] for signed in (_signed(metric, mark) for mark in marks))
     way = "greater" if metric.greater_is_better else "less"
-    came = "; ".join(f"{mark[0]:.4g} and {mark[-1]:.4g}" for mark in marks)
-    expect(good, f"{way} for a right prediction than for a wrong one", came, HEADING)
+    actual = "; ".join(f"{mark[0]:.4g} and {mark[-1]:.4g}" for mark in marks)
+    expect(good, f"{way} for a right prediction than for a wrong one", actual, HEADING)

@@ -1,4 +1,4 @@
-"""Methods are pure: they leave their inputs alone, keep nothing, and use no other randomness."""
+"""Checks of purity: methods change no inputs, keep no state, use no global random numbers."""
 
 import copy
 import pickle
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.checks.kit import PURITY, Call, Case, Kind, arrays_in, expect, expect_same, plainly
+from harness.checks.kit import PURITY, Call, Case, Kind, arrays_in, expect, expect_same, invoke
 
 
 def check_plugin_leaves_its_inputs_alone(plugin: Any, kind: Kind) -> None:
-    kind.used(plugin, Case(), _watching(locked=False))
-    kind.used(plugin, Case(), _watching(locked=True))
+    kind.outputs(plugin, Case(), _watching(locked=False))
+    kind.outputs(plugin, Case(), _watching(locked=True))
 
 
 def _watching(locked: bool) -> Call:
-    """Calls after which each array given is as it was; `locked` ones cannot be written to."""
+    """Return a caller that checks that a method leaves its arrays alone, if `locked` read-only."""
 
     def call(method: Call, *given: Any) -> Any:
         arrays = arrays_in(given)
@@ -39,19 +39,18 @@ def _watching(locked: bool) -> Call:
 def check_plugin_returns_new_arrays(plugin: Any, kind: Kind) -> None:
     def call(method: Call, *given: Any) -> Any:
         result = method(*given)
-        own, theirs = arrays_in(result), arrays_in(given)
-        shared = any(np.shares_memory(a, b) for a in own for b in theirs)
+        shared = any(np.shares_memory(a, b) for a in arrays_in(result) for b in arrays_in(given))
         expect(not shared, "arrays of its own", "a view of an input, or the input itself", PURITY)
         return result
 
-    first, second = (arrays_in(kind.used(plugin, Case(), call)) for _ in range(2))
+    first, second = (arrays_in(kind.outputs(plugin, Case(), call)) for _ in range(2))
     shared = any(np.shares_memory(a, b) for a, b in zip(first, second, strict=True))
     expect(not shared, "a new array for each call", "one that an earlier call returned", PURITY)
 
 
 def check_plugin_uses_no_global_randomness(plugin: Any, kind: Kind) -> None:
     before = _global_states()
-    kind.used(plugin, Case())
+    kind.outputs(plugin, Case())
     same = before == _global_states()
     expect(same, "random numbers from what it is given", "np.random or random was used", PURITY)
 
@@ -61,17 +60,17 @@ def _global_states() -> tuple[bytes, object]:
 
 
 def check_plugin_gives_the_same_bits_again(plugin: Any, kind: Kind) -> None:
-    first, second = (kind.used(copy.copy(plugin), Case()) for _ in range(2))
+    first, second = (kind.outputs(copy.copy(plugin), Case()) for _ in range(2))
     for name, value in first.items():
         expect_same(f"the same {name} again,", second[name], value, PURITY)
 
 
 def check_plugin_keeps_no_state_in_itself(plugin: Any, kind: Kind) -> None:
-    subject = kind.of(plugin, Case())
+    subject = kind.stacked(plugin, Case())
     fields = pickle.dumps(vars(subject))
-    first = kind.use(subject, Case(), plainly)
-    kind.use(subject, Case(seed=1), plainly)
-    last = kind.use(subject, Case(), plainly)
+    first = kind.use(subject, Case(), invoke)
+    kind.use(subject, Case(seed=1), invoke)
+    last = kind.use(subject, Case(), invoke)
     for name, value in first.items():
         expect_same(f"after other inputs the same {name},", last[name], value, PURITY)
     kept = pickle.dumps(vars(subject)) == fields

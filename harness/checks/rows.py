@@ -1,4 +1,4 @@
-"""Rows in, rows out: a run has the same bits alone and in a stack, in the dtype of its inputs."""
+"""Checks of the runs axis: a run has the same bits alone and in a stack, in its own dtype."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ DTYPES = (np.float32, np.float64)
 
 
 def check_plugin_stacks_bit_for_bit(plugin: Any, kind: Kind) -> None:
-    """Four runs, with different values of the float fields, equal each of them alone."""
-    like = varied(plugin) if kind.ndim else [plugin] * 4
+    """Check that four runs with different float fields equal each of them alone, bit for bit."""
+    plugins = varied(plugin) if kind.ndim else [plugin] * 4
     for dtype in DTYPES:
-        together = kind.used(plugin, Case(dtype=dtype))
+        together = kind.outputs(plugin, Case(dtype=dtype))
         for run in Case().members:
-            alone = kind.used(plugin, Case((run,), dtype))
+            alone = kind.outputs(plugin, Case((run,), dtype))
             for name, value in alone.items():
-                what = f"{name} of {like[run]!r} in a stack, as it is alone,"
+                what = f"{name} of {plugins[run]!r} in a stack, as it is alone,"
                 expect(
                     len(together[name]) == 4 and len(value) == 1,
                     f"{name} with the runs, 4 and 1, as its first axis",
@@ -29,7 +29,7 @@ def check_plugin_stacks_bit_for_bit(plugin: Any, kind: Kind) -> None:
 
 def check_plugin_keeps_the_dtype(plugin: Any, kind: Kind) -> None:
     for dtype in DTYPES:
-        for name, value in kind.used(plugin, Case(dtype=dtype)).items():
+        for name, value in kind.outputs(plugin, Case(dtype=dtype)).items():
             if not name.startswith("state"):
                 due = np.dtype(dtype)
                 expect(value.dtype == due, f"{name} in {due}, as given", value.dtype, ROWS)

@@ -1,4 +1,4 @@
-"""Runs checks: on installed plugins for the command line, on instances for pytest."""
+"""Run the checks: on installed plugins for the command line, on instances for pytest."""
 
 import inspect
 import traceback
@@ -26,7 +26,14 @@ NO_ROWS = ("initializer", "dataset", "figure")
 
 
 def checks_of(kind: str) -> dict[str, Check]:
-    """Every check of a kind, by what it says of a plugin."""
+    """Return every check of a kind by its name, as `leaves_its_inputs_alone`.
+
+    Args:
+        kind: One of `harness.contracts.KINDS`.
+
+    Returns:
+        The checks; each takes an instance of a plugin, and raises Failure or Skip.
+    """
     own = import_module(f"harness.checks.{kind}")
     known: Kind = own.KIND
     shared = (declaration, purity) if kind in NO_ROWS else (declaration, purity, rows)
@@ -35,34 +42,45 @@ def checks_of(kind: str) -> dict[str, Check]:
         for name, check in _named(module, "check_plugin_"):
             found[name] = partial(check, kind=known)
     if kind == "figure":
-        del found["returns_new_arrays"]  # it returns none
+        del found["returns_new_arrays"]  # figures return no arrays
     return found | dict(_named(own, f"check_{kind}_"))
 
 
 def _named(module: Any, prefix: str) -> list[tuple[str, Callable[..., None]]]:
+    """Return the module's functions with this prefix, by the rest of their names."""
     every = vars(module).items()
     return [(n.removeprefix(prefix), check) for n, check in every if n.startswith(prefix)]
 
 
 def parametrize_checks(kind: str, *plugins: Any) -> Any:
-    """A pytest decorator: a test with the argument `check` runs for each check of each plugin.
+    """Return a pytest decorator that runs a test for each check of each plugin.
 
-    @parametrize_checks("activation", Swish(), Swish(beta=2.5))
-    def test_contract(check):
-        check()
+    Args:
+        kind: One of `harness.contracts.KINDS`.
+        plugins: Instances; the ids of the tests name the fields that differ from defaults.
+
+    Returns:
+        A decorator for a test function with the argument `check`.
+
+    Example:
+        >>> from harness.checks import parametrize_checks
+        >>> from harness_plugins.activations.gated import Swish
+        >>> @parametrize_checks("activation", Swish(), Swish(beta=2.5))
+        ... def test_contract(check):
+        ...     check()
     """
     import pytest
 
     cases = [
-        pytest.param(partial(quietly, check, plugin), id=f"{label(plugin)}-{name}")
+        pytest.param(partial(call_quietly, check, plugin), id=f"{plugin_label(plugin)}-{name}")
         for plugin in plugins
         for name, check in checks_of(kind).items()
     ]
     return pytest.mark.parametrize("check", cases)
 
 
-def label(plugin: Any) -> str:
-    """`swish-beta=2.5`: the class and the fields that differ from their defaults."""
+def plugin_label(plugin: Any) -> str:
+    """Return `swish-beta=2.5`: the class and the fields that differ from their defaults."""
     own = [f for f in fields(plugin) if f.init and getattr(plugin, f.name) != f.default]
     settings = [f"{f.name}={_text(getattr(plugin, f.name))}" for f in own]
     return "-".join([type(plugin).__name__.lower(), *settings])
@@ -72,15 +90,22 @@ def _text(value: Any) -> str:
     return str(value.name if isinstance(value, Enum) else value).replace(" ", "")
 
 
-def quietly(check: Callable[[Any], Any], plugin: Any) -> None:
-    """A check as the training loop works: what is out of range gives inf or NaN, no warning."""
+def call_quietly(check: Callable[[Any], Any], plugin: Any) -> None:
+    """Call a check without warnings: as in training, values out of range give inf or NaN."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check(plugin)
 
 
 def variants(plugin: Any) -> list[Any]:
-    """A plugin, and with each other value of a bool, a Literal or an Enum, where it takes it."""
+    """Return a plugin, and a copy for each other value of a bool, Literal or Enum field.
+
+    Args:
+        plugin: An instance.
+
+    Returns:
+        The instances that the plugin's `__post_init__` accepts, the given one first.
+    """
     hints = typing.get_type_hints(type(plugin))
     found = [plugin]
     for f in fields(plugin):
@@ -92,6 +117,7 @@ def variants(plugin: Any) -> list[Any]:
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return the values of a bool, Literal or Enum; none for other types."""
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
@@ -100,7 +126,7 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 
 class Outcome(NamedTuple):
-    """How one check of one plugin ended: "passed", "failed" or "skipped", and why."""
+    """The outcome of one check of one plugin: "passed", "failed" or "skipped", and why."""
 
     plugin: str  # kind/name, and the settings of a variant
     check: str
@@ -108,8 +134,8 @@ class Outcome(NamedTuple):
     detail: str = ""
 
 
-def report(kind: str, name: str) -> Iterator[Outcome]:
-    """The outcome of every check of an installed plugin, and of its variants."""
+def run_checks(kind: str, name: str) -> Iterator[Outcome]:
+    """Run every check on an installed plugin and on its variants; yield the outcomes."""
     title = f"{kind}/{name}"
     try:
         plugins = instances(kind, name)
@@ -123,14 +149,14 @@ def report(kind: str, name: str) -> Iterator[Outcome]:
         yield Outcome(title, "has_usable_defaults", "failed", format_exception(error, plugin))
     else:
         for plugin in plugins:
-            settings = label(plugin).partition("-")[2]
+            settings = plugin_label(plugin).partition("-")[2]
             shown = f"{title} {settings}" if settings else title
             for check_name, check in checks_of(kind).items():
                 yield Outcome(shown, check_name, *outcome(check, plugin, kind))
 
 
 def instances(kind: str, name: str) -> list[Any]:
-    """An installed plugin with its defaults, and its variants; Skip if it needs fields."""
+    """Return an installed plugin with its defaults, and its variants; Skip if it needs fields."""
     from harness.config.validate import required_fields
 
     cls = load_plugin(kind, name)
@@ -146,7 +172,7 @@ def outcome(check: Check, plugin: Any, kind: str) -> tuple[str, str]:
     the reason is then what that method is expected to return.
     """
     try:
-        quietly(check, plugin)
+        call_quietly(check, plugin)
     except Skip as skip:
         return "skipped", str(skip)
     except Failure as failure:
@@ -156,7 +182,7 @@ def outcome(check: Check, plugin: Any, kind: str) -> tuple[str, str]:
         with suppress(Exception, SystemExit):
             try:
                 declaration.check_plugin_has_the_methods_of_its_kind(plugin, known)
-                quietly(partial(known.used, case=Case()), plugin)
+                call_quietly(partial(known.outputs, case=Case()), plugin)
             except Failure as failure:
                 return "failed", str(failure)
         return "failed", format_exception(error, type(plugin))

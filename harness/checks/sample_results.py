@@ -1,4 +1,4 @@
-"""Results made by hand, to draw figures of: the predictor is a plain function."""
+"""Sample results for the checks of figures: runs and sweeps that need no training."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -19,22 +19,23 @@ FAILED: dict[str, Any] = {
 
 
 def net(*widths: int) -> Arrays:
-    """Weights of dense layers of these widths."""
+    """Return the weights of dense layers of these widths."""
     rng = np.random.default_rng(1)
     return [rng.normal(0, 1, (a + 1, b)) for a, b in pairwise(widths)]
 
 
 def curve(decay: float = 80, epochs: int = 500, floor: float = 0.02) -> tuple[Array, Array]:
+    """Return steps and values of a loss that falls exponentially."""
     steps = np.arange(0, epochs + 1, 2.0)
     return steps, 0.8 * np.exp(-steps / decay) + floor
 
 
 def result(data: Data, **changes: Any) -> RunResult:
-    """A run on this data, half for training, a quarter each for validation and test."""
+    """Return a run on this data: a half for training, a quarter each for validation and test."""
     n = len(data.x)
     cuts = {"train": slice(0, n // 2), "validation": slice(n // 2, 3 * n // 4)}
     cuts["test"] = slice(3 * n // 4, n)
-    settled: dict[str, Any] = {
+    usual: dict[str, Any] = {
         "run_id": "r",
         "name": "activation=tanh seed=3",
         "outcome": "ok",
@@ -49,11 +50,11 @@ def result(data: Data, **changes: Any) -> RunResult:
         "fingerprint": "f",
         "directory": None,
     }
-    return RunResult(**{**settled, **changes})
+    return RunResult(**{**usual, **changes})
 
 
 def trained(*widths: int) -> dict[str, Any]:
-    """What is known besides of the training of a net of these widths."""
+    """Return the fields of a RunResult that describe the training of a net."""
     weights, epoch = net(*widths), np.arange(1, 500, 16)
     falling = np.exp(-epoch / 100)[:, None] / np.arange(1, len(weights) + 1)
     z = np.random.default_rng(2).normal(0, 4, (widths[1], 40))
@@ -66,7 +67,7 @@ def trained(*widths: int) -> dict[str, Any]:
 def regression(
     features: int = 2, targets: int = 1, codes: int = 0, n: int = 80, **changes: Any
 ) -> RunResult:
-    """y = sin x₁ + x₂ and multiples of it, the last `codes` features 0/1 codes."""
+    """Return a run on y = sin x₁ + x₂ and multiples; the last `codes` features are 0 or 1."""
     rng = np.random.default_rng(0)
     x = rng.uniform(-2, 2, (n, features))
     x[:, features - codes :] = x[:, features - codes :] > 1
@@ -83,7 +84,7 @@ def regression(
 
 
 def classification(classes: int = 2, features: int = 2, n: int = 120, **changes: Any) -> RunResult:
-    """Blobs on a circle, and the probabilities that their distances give."""
+    """Return a run on blobs on a circle, whose distances give the probabilities."""
     rng = np.random.default_rng(0)
     codes = np.arange(n) % classes
     angle = 2 * np.pi * np.arange(classes) / classes
@@ -103,7 +104,7 @@ def classification(classes: int = 2, features: int = 2, n: int = 120, **changes:
 
 
 def runs() -> list[RunResult]:
-    """Runs of several tasks, and some that did not go well."""
+    """Return runs of several tasks, among them a diverged and a failed one."""
     return [
         regression(),
         regression(1),
@@ -117,7 +118,7 @@ def runs() -> list[RunResult]:
 
 
 def sweeps() -> list[SweepResult]:
-    """Sweeps of many runs, of which some diverged, of one, and of none that ended well."""
+    """Return sweeps of many runs, of one run, and of a failed run."""
     widths, activations = (2, 4, 8, 16), ("relu", "swish", "tanh")
     many = [_member(s, width, a) for a in activations for s in (0, 1, 2) for width in widths]
     lost = _member(0, 32, "relu", outcome="diverged", metrics={})

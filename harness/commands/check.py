@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from harness.checks.running import Outcome, report
+from harness.checks.running import Outcome, run_checks
 from harness.config.registry import plugin_names
 from harness.contracts import KINDS
 from harness.errors import require_known
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     plugins = [plugin for name in asked or KINDS for plugin in _plugins(name)]
     in_detail = bool(asked) and all("/" in name for name in asked)
     tally: Counter[str] = Counter()
-    outcomes = (outcome for kind, name in plugins for outcome in report(kind, name))
+    outcomes = (outcome for kind, name in plugins for outcome in run_checks(kind, name))
     show = _print_table if sys.stdout.isatty() else _print_lines
     show(_summarise(outcomes, tally, in_detail))
     print("checks: " + ", ".join(f"{tally[r]} {r}" for r in ("passed", "failed", "skipped")))

@@ -43,7 +43,7 @@ def test_a_planted_plugin_is_caught(name, monkeypatch):
     with pytest.raises(Failure) as caught:
         by_function(kind)[name](plugin)
     said = re.fullmatch(
-        r"expected: (.+)\ncame: (.+)\ncontract: docs/plugins.md, '(.+)'",
+        r"expected: (.+)\nactual: (.+)\ncontract: docs/plugins.md, '(.+)'",
         str(caught.value),
         re.DOTALL,
     )

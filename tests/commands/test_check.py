@@ -50,7 +50,7 @@ def test_one_that_does_not_fails_with_the_numbers_that_show_it(capsys, others):
     assert failure[0].startswith(
         "    expected: derivative(z, h) by central differences at z = 8.0123 = 16.02"
     )
-    assert failure[1] == "    came: 24.0369"
+    assert failure[1] == "    actual: 24.0369"
     assert failure[2] == "    contract: docs/plugins.md, 'Activations'"
 
 
@@ -101,9 +101,9 @@ def test_what_cannot_be_imported_names_its_line(capsys, others):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("return 3 * z", "pass", "derivative(z, h) returns an array (4, 5, 4)\n    came: None"),
+        ("return 3 * z", "pass", "derivative(z, h) returns an array (4, 5, 4)\n    actual: None"),
         ("return z * z", "return z.sum()", "__call__(z) returns an array (4, 5, 4)"),
-        ("'''h = z².'''", "width = 1.0", "`width: float = 1.0`\n    came: `width = 1.0`"),
+        ("'''h = z².'''", "width = 1.0", "`width: float = 1.0`\n    actual: `width = 1.0`"),
         ("def derivative", "def slope", "expected: a method `derivative`"),
         ("return z * z", "return z + 0.1 * np.random.random()", "after other inputs the same h"),
     ],
