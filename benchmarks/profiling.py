@@ -88,6 +88,7 @@ class Meter:
         return generated if inspect.isgeneratorfunction(function) else called
 
     def save(self, folder: Path) -> None:
+        """Write the seconds of this process to the folder."""
         (folder / f"{os.getpid()}.json").write_text(json.dumps(self.seconds))
 
 

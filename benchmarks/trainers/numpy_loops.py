@@ -31,7 +31,6 @@ def hand(
     case: Case, runs: int, epochs: int, dtype: str = "float64", validation: float = 0.0
 ) -> Trained:
     """Train one net by the notebook's loop."""
-
     [start] = starts(case, runs, dtype, validation)
 
     def ready():

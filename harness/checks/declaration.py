@@ -28,7 +28,7 @@ def check_plugin_has_the_methods_of_its_kind(plugin: Any, kind: Kind) -> None:
 
 
 def check_plugin_annotates_its_fields(plugin: Any, kind: Kind) -> None:
-    """What has no annotation is no field: no config reaches it."""
+    """Check that each field has an annotation: without one no config reaches it."""
     for cls in type(plugin).__mro__[:-1]:
         for name, value in vars(cls).items():
             constant = name.startswith("_") or name.isupper() or name in CLASS_VARIABLES

@@ -36,6 +36,7 @@ class SmoothActivation:
     curvature: float = 1.0
 
     def __call__(self, z: Array) -> Array:
+        """Return tanh(κz)."""
         return tanh(self.curvature * z)
 
     def derivative(self, z: Array, h: Array) -> Array:
@@ -84,6 +85,7 @@ class Net:
         return call(method, split_weights(rows, self.shapes), x, self.activation)
 
     def backward(self, cache: Cache, delta: Array, call: Call = invoke) -> Arrays:
+        """Return the gradient of each array of weights."""
         actual = call(lambda delta: self.model.backward(cache.inner, delta), delta)
         arrays = expect_arrays("backward", actual, HEADING)
         count = f"{len(self.shapes)} arrays, as there are weights"

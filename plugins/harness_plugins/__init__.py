@@ -1,0 +1,1 @@
+"""The built-in plugins: a module or folder for each kind."""

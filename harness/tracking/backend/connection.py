@@ -63,6 +63,7 @@ class Connection:
 
     @property
     def client(self) -> "MlflowClient":
+        """The MLflow client of the open connection."""
         assert self._client is not None, "the connection is not open"
         return self._client
 

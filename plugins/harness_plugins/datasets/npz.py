@@ -51,7 +51,7 @@ class NPZ:
 
 
 def _numbered(name: str, count: int) -> tuple[str, ...]:
-    """Return the name for a single column, else x1, x2, …"""
+    """Return the name for a single column, else the names x1, x2 and so on."""
     return tuple(f"{name}{i + 1}" for i in range(count)) if count > 1 else (name,)
 
 

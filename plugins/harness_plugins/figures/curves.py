@@ -91,7 +91,7 @@ class LossCurve:
         axes.legend(ncols=2, **place)
 
     def draw_over(self, result: RunResult, figure: Any) -> list[Any]:
-        """The curves, the best epoch and the run's name."""
+        """Draw the curves, the best epoch and the run's name; return the new artists."""
         axes = figure.axes[0]
         curves = _curves(result)
         drawn = []

@@ -52,7 +52,7 @@ class Diagnostics:
 
 
 def evenly(n: int) -> list[int]:
-    """The numbers below n, or LAYERS of them at equal distances."""
+    """Return the numbers below n, or LAYERS of them at equal distances."""
     return [*dict.fromkeys(np.linspace(0, n - 1, min(n, LAYERS)).round().astype(int).tolist())]
 
 
@@ -67,7 +67,7 @@ def _title(axes: Any, text: str) -> None:
 
 
 def _lines(axes: Any, epochs: Array, values: Array, names: list[str], palette: list[str]) -> None:
-    """A line a layer, by powers of ten; what is not positive and finite is left out."""
+    """Draw a line for each layer, by powers of ten, without values that are not positive."""
     known = np.log10(np.where((values > 0) & np.isfinite(values), values, np.nan))
     few = "." if len(epochs) < 10 else None
     for k, name in enumerate(names):
@@ -82,7 +82,7 @@ def _lines(axes: Any, epochs: Array, values: Array, names: list[str], palette: l
 
 
 def _states(axes: Any, inside: Inside | None) -> None:
-    """A bar a hidden layer, the first on top."""
+    """Draw a bar for each hidden layer, the first on top."""
     layers = [] if inside is None else inside.hidden
     _title(axes, "hidden units" if layers else "")
     if not layers:

@@ -29,7 +29,7 @@ def moving_features(result: RunResult) -> list[int]:
 
 
 def plane(result: RunResult, columns: tuple[int, int], size: int) -> Plane:
-    """The net's answers over two columns; see `typical` for the others."""
+    """Return the net's answers over two columns; see `typical` for the other columns."""
     x = _examples(result)
     a, b = (_ticks(x[:, k], size) for k in columns)
     points = np.tile(typical(result), (size * size, 1))

@@ -57,7 +57,7 @@ class Network:
 
 
 def _panel(axes: Any, result: RunResult, dense: list[Array], title: str) -> None:
-    """The net once, its edges coloured by these matrices."""
+    """Draw the net once, its edges coloured by these matrices."""
     widths = [len(dense[0]) - 1, *(w.shape[1] for w in dense)]
     layers = [_layer(width, bias=k < len(dense)) for k, width in enumerate(widths)]
     axes.axis("off")
@@ -74,7 +74,7 @@ def _panel(axes: Any, result: RunResult, dense: list[Array], title: str) -> None
 
 
 def _dense(result: RunResult, arrays: Sequence[Array]) -> list[Array]:
-    """The weight matrices, each taking what the one before gives and a one; none if they do not.
+    """Return the weight matrices if each fits the one before with a bias row, else none.
 
     The gains and biases of a layer normalisation, (2, width), are passed over.
     """
@@ -103,7 +103,7 @@ def _layer(width: int, bias: bool) -> Layer:
 
 
 def _edges(axes: Any, weights: Array, place: int, near: Layer, far: Layer) -> None:
-    """A line a shown weight, as dark and thick as it is large among its matrix."""
+    """Draw a line for each shown weight, darker and thicker for larger weights of the matrix."""
     finite = np.abs(weights[np.isfinite(weights)])
     largest = float(finite.max()) if len(finite) and finite.max() > 0 else 1.0
     for i, start in near.heights.items():
@@ -134,7 +134,7 @@ def _units(axes: Any, place: int, layer: Layer, titles: dict[int, str]) -> None:
 
 
 def _titles(result: RunResult, place: int, layer: Layer, last: int) -> dict[int, str]:
-    """What the shown units of the first and last layer stand for."""
+    """Return the names of the shown units of the first and last layer."""
     data = result.data
     names: tuple[str, ...] = ()
     if place == 0:
@@ -147,7 +147,7 @@ def _titles(result: RunResult, place: int, layer: Layer, last: int) -> dict[int,
 
 
 def _kind(result: RunResult, place: int, width: int, last: int) -> str:
-    """A line below a layer: how wide it is and what happens there."""
+    """Return the line below a layer: its width, and its activation or task."""
     if 0 < place < last:
         return f"{width} {plain(result.params.get('activation', 'hidden'), 20)}"
     what = "feature" if place == 0 else "output"

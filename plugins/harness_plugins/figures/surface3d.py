@@ -74,7 +74,7 @@ def _content(result: RunResult) -> dict[str, Any]:
 
 
 def _targets(result: RunResult, y: Array) -> tuple[list[str], Array, list[int]]:
-    """What is to be chosen from: names, true values (N, targets), and columns of the answers."""
+    """Return names, true values (N, targets) and columns of the answers to choose from."""
     if result.data.task == "regression":
         values = columns(y)
         return [*map(str, result.data.target_names)], values, [*range(values.shape[1])]

@@ -53,7 +53,7 @@ class Curves:
 
 
 def median_setting(result: SweepResult) -> int:
-    """The best run of the setting in the middle, by the means over seeds."""
+    """Return the best run of the median setting, by the means over seeds."""
     found = space(result)
     middle = np.argsort(found.worth)[(int(found.well.sum()) - 1) // 2]
     return int(found.first[middle])

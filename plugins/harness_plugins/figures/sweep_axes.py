@@ -55,7 +55,7 @@ class Space:
 
 
 def space(result: SweepResult) -> Space:
-    """Runs that differ only in their seed are one setting."""
+    """Return the settings of a sweep; runs that differ only in their seed are one setting."""
     not_settings = ("run_id", "name", "outcome", "seed")
     names = {k: None for row in result.rows for k in row if "/" not in k and k not in not_settings}
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
@@ -112,13 +112,13 @@ def _number(text: str) -> float | None:
 
 
 def scaled(worth: Array) -> tuple[Array, bool]:
-    """The objective, or its logarithm where it spans much, and which it is."""
+    """Return the objective, or its logarithm if it spans much, and True for a logarithm."""
     wide = bool(worth.min() > 0 and worth.max() / worth.min() >= WIDE)
     return (np.log10(worth) if wide else worth), wide
 
 
 def by_importance(found: Space) -> list[Axis]:
-    """The axes, the most important first; as they are where too little is known."""
+    """Return the axes, most important first; with too few settings in their own order."""
     if found.well.sum() < ENOUGH or len(found.axes) < 2:
         return found.axes
     drop, _, _ = importance(found)

@@ -172,7 +172,7 @@ def cells(axis: Axis) -> tuple[Array, list[str]]:
 
 
 def _values(axis: Axis, found: Array) -> list[str]:
-    """The middle of each cell between labels that are numbers, else the label next to it."""
+    """Return the middle of each cell between numeric labels, else the label next to it."""
     near = [axis.labels[round(at)] for at in found]
     try:
         given = [float(label) for label in axis.labels]

@@ -41,7 +41,7 @@ def plain(text: object, longest: int = 40) -> str:
 
 
 def shorten(line: str, longest: int) -> str:
-    """The line with its middle left out if need be: a name's end tells runs apart, too."""
+    """Shorten a line that is too long in its middle: the end of a name distinguishes runs, too."""
     if _columns(line) <= longest:
         return line
     head, tail = line, line
@@ -57,14 +57,14 @@ def _columns(line: str) -> int:
 
 
 def headline(figure: Any, result: RunResult) -> None:
-    """The run's name above everything, on the left."""
+    """Write the run's name above everything, on the left."""
     name = plain(result.name, int(figure.get_figwidth() * LONGEST_TITLE / 8))
     if name:
         figure.suptitle(name, x=0.012, ha="left", fontsize=12, fontweight="bold")
 
 
 def parts(result: RunResult) -> list[str]:
-    """The parts that have examples, training first."""
+    """Return the parts that have examples, training first."""
     return [part for part in PART_COLOURS if part in result.x and len(result.x[part])]
 
 
@@ -110,7 +110,7 @@ def log_axis(axes: Any, low: float, high: float) -> None:
 
 
 def round_up(value: float, digits: Sequence[float] = (1, 2, 5, 10, 20)) -> float:
-    """The next of 1, 2, 5, 10, 20, …, and of 0.1, 0.2, …; or of other leading digits."""
+    """Round up to the next of 1, 2, 5, 10, 20, …, and of 0.1, 0.2, …; or to other digits."""
     exponent = math.floor(math.log10(value))
     rounded = (float(f"{digit}e{exponent}") for digit in digits)
     return next(candidate for candidate in rounded if candidate >= value)

@@ -61,6 +61,8 @@ class Layer(NamedTuple):
 
 
 class Cache(NamedTuple):
+    """The numbers of a forward pass that `backward` needs."""
+
     activation: Activation
     hidden: list[Layer]
     output: Array  # (R, width + 1, outputs), the last layer's weights

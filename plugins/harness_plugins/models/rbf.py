@@ -12,6 +12,8 @@ from harness_plugins.ranges import at_least
 
 
 class Cache(NamedTuple):
+    """The numbers of a forward pass that `backward` needs."""
+
     x: Array  # (R, features + 1, N), with ones
     centres: Array  # (R, units, features)
     sharpness: Array  # (R, units, 1)

@@ -20,6 +20,8 @@ class Block(NamedTuple):
 
 
 class Cache(NamedTuple):
+    """The numbers of a forward pass that `backward` needs."""
+
     activation: Activation
     x: Array  # (R, features + 1, N)
     blocks: list[Block]

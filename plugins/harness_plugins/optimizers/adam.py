@@ -13,6 +13,8 @@ from harness_plugins.ranges import fraction, not_negative, positive
 
 
 class Moments(NamedTuple):
+    """The state of Adam and AdamW."""
+
     step: Array  # (R, 1): updates done
     gradient: Array  # (R, P): Σ β₁ᵃ g, each gradient counting less with its age a
     square: Array  # (R, P): Σ β₂ᵃ g²
@@ -93,6 +95,8 @@ def adapt(fields: Adam | AdamW, gradient: Array, state: Moments) -> tuple[Array,
 
 
 class Peaks(NamedTuple):
+    """The state of AMSGrad."""
+
     step: Array  # (R, 1): updates done
     mean: Array  # (R, P): running mean of g
     square: Array  # (R, P): running mean of g²
@@ -129,6 +133,8 @@ class AMSGrad:
 
 
 class Largest(NamedTuple):
+    """The state of Adamax."""
+
     step: Array  # (R, 1): updates done
     mean: Array  # (R, P): running mean of g
     size: Array  # (R, P): the largest |g|, each older one counting less
@@ -162,6 +168,8 @@ class Adamax:
 
 
 class Nesterov(NamedTuple):
+    """The state of NAdam."""
+
     step: Array  # (R, 1): updates done
     mean: Array  # (R, P): running mean of g
     square: Array  # (R, P): running mean of g²

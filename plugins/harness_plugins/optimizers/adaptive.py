@@ -10,6 +10,8 @@ from harness_plugins.ranges import fraction, not_negative, positive
 
 
 class Sum(NamedTuple):
+    """The state of Adagrad."""
+
     square: Array  # (R, P): Σ g²
 
 
@@ -37,6 +39,8 @@ class Adagrad:
 
 
 class Means(NamedTuple):
+    """The state of RMSprop."""
+
     square: Array  # (R, P): running mean of g²
     gradient: Array  # (R, P): running mean of g; without `centered` (R, 0)
     velocity: Array  # (R, P): the steps so far, each older one counting less

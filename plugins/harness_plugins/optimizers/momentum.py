@@ -10,6 +10,8 @@ from harness_plugins.ranges import fraction, not_negative, positive
 
 
 class Velocity(NamedTuple):
+    """The state of SGD and Lion."""
+
     velocity: Array  # (R, P): the gradients so far, each older one counting less
 
 

@@ -13,6 +13,8 @@ from omegaconf import DictConfig
 
 @dataclass
 class StackLauncherConf:
+    """The settings of `hydra/launcher=stack`."""
+
     _target_: str = "hydra_plugins.harness.launcher.StackLauncher"
     engine: str = "serial"
     workers: int | None = None

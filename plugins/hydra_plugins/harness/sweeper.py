@@ -11,6 +11,8 @@ from omegaconf import DictConfig
 
 @dataclass
 class GridSweeperConf:
+    """The settings of `hydra/sweeper=grid`."""
+
     _target_: str = "hydra_plugins.harness.sweeper.GridSweeper"
     params: dict[str, Any] | None = None
     zip: list[Any] = field(default_factory=list)
@@ -20,6 +22,8 @@ class GridSweeperConf:
 
 @dataclass
 class OptunaSweeperConf:
+    """The settings of `hydra/sweeper=optuna`."""
+
     _target_: str = "hydra_plugins.harness.sweeper.OptunaSweeper"
     params: dict[str, Any] | None = None
     n_trials: int = 100
