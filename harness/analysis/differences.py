@@ -76,7 +76,7 @@ def run_environment(
 def differing_items(
     was: Mapping[str, str], now: Mapping[str, str], *, everything: bool = False
 ) -> dict[str, tuple[str, str]]:
-    """Return the items that differ as pairs; with `everything` also those of one mapping only."""
+    """Return the items that differ as pairs; with `everything` also items of one mapping only."""
     keys = [*was, *(key for key in now if key not in was)]
     known = [key for key in keys if everything or (key in was and key in now)]
     pairs = {key: (was.get(key, "-"), now.get(key, "-")) for key in known}
