@@ -42,7 +42,7 @@ HOMES = {
 # Lines of code that a room may have; raise a number in the commit that needs it, with the reason.
 BUDGETS = {
     "commands": 1800,
-    "hydra_app": 850,
+    "hydra_app": 900,  # the override lines of presets count, and a preset is checked
     "sweeps": 1050,
     "tracking": 1800,
     "checks": 1250,  # answers of a wrong shape, and slopes under other values of the fields
