@@ -86,6 +86,7 @@ def train_stack(
     stack raises, its runs are trained again one by one, so that only the one at fault fails.
     """
     ended, latest = set[str](), dict(kept)
+    training: TrainingSession | None = None
     try:
         with single_threaded_numpy():
             members = [build(config) for config in configs]
@@ -102,7 +103,8 @@ def train_stack(
         pairs = zip(fingerprints, configs, strict=True)
         suspects = [pair for pair in pairs if pair[0] not in ended]
         if len(suspects) == 1:
-            yield [failed_result(*suspects[0], error)]
+            failed = failed_result(*suspects[0], error)
+            yield [training.add_history(failed) if training else failed]
             return
     for fingerprint, config in suspects:
         yield from train_stack([fingerprint], [config], prune, latest)

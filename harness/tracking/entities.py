@@ -65,6 +65,7 @@ def run_tags(planned: Planned, result: Result, parent: str | None) -> dict[str, 
     tags = {
         "harness.role": "run",
         "harness.fingerprint": planned.fingerprint,
+        "harness.epoch": str(result.last_epoch),
         "harness.plugins": json.dumps(plugins, ensure_ascii=False),
         "hydra.overrides": shlex.join(planned.overrides),
     }
@@ -114,7 +115,8 @@ def git_tags(directory: Path) -> dict[str, str]:
 def metric_points(result: Result, fit: Fit, there: Mapping[Point, float]) -> list["Metric"]:
     """Return the points of the curves, and of an ended run its final metrics, not `there` yet.
 
-    A curve's point is left out where a final metric has the same name and step.
+    A curve's point is left out where a final metric has the same name and step, except of a run
+    that diverged: a snapshot may have recorded it before anyone knew that the run ends there.
     """
     # MLflow stores a point once that it gets twice with one timestamp, twice with another: hence
     # the times come from the result. It stores ±inf as ±1.8e308: only finite values are sent.
@@ -122,17 +124,18 @@ def metric_points(result: Result, fit: Fit, there: Mapping[Point, float]) -> lis
 
     finals = {} if result.outcome == RUNNING else finite_only(result.metrics)
     names = fit.names(dict.fromkeys([*result.curves, *finals]))
-    last = result.last_epoch
+    last, replaced = result.last_epoch, {} if result.outcome == "diverged" else finals
     found = [
         Metric(names[key], value, time, step)
         for key, curve in result.curves.items()
         for step, value, time in _points(curve)
-        if there.get((names[key], step)) != value and not (key in finals and step == last)
+        if there.get((names[key], step)) != value and not (key in replaced and step == last)
     ]
+    known = {**there, **{(point.key, point.step): point.value for point in found}}
     return found + [
         Metric(names[key], value, result.ended, last)
         for key, value in finals.items()
-        if there.get((names[key], last)) != value
+        if known.get((names[key], last)) != value
     ]
 
 

@@ -127,7 +127,7 @@ class Publishing:
         return {name: every[name] for name in every if name not in self._figures}
 
     def _plots(self, planned: Planned, result: Result, figures: Mapping[str, Figure]) -> Files:
-        if not figures or not result.curves:
+        if not (figures and result.curves and result.weights):
             return {}
         run_id = self.run_ids.get(planned.fingerprint)
         shown = planned_result(planned, result, run_id, self.directory)

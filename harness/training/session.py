@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -147,6 +148,13 @@ class TrainingSession:
             for at, run in enumerate(state.run.tolist())
         ]
 
+    def add_history(self, result: Result) -> Result:
+        """Return the result of a run that raised, with its points and epochs until then."""
+        state, run = self.stopping.state, self.fingerprints.index(result.fingerprint)
+        series, at = self.history.series(run), np.flatnonzero(state.run == run)
+        epoch = state.epoch[at] if len(at) else series["loss"][-1:, 0]  # noted when it ended
+        return replace(result, curves=_curves(series), last_epoch=int(epoch[0]))
+
     def _result(self, state: RunState, at: int, end: End, series: Saved, **more: Any) -> Result:
         outcome, reason, seconds = end
         return Result(
@@ -154,23 +162,25 @@ class TrainingSession:
             outcome,
             started=int(state.began[at] * 1000),
             ended=int(seconds * 1000),
-            curves=self._curves(state, at, series),
+            curves=_curves(series),
             best_epoch=int(state.best_epoch[at]),
             last_epoch=int(state.epoch[at]),
             reason=reason,
             **more,
         )
 
-    def _curves(self, state: RunState, at: int, series: Saved) -> dict[str, Curve]:
-        """Return a run's curves; the last point is where it stands, whether noted or not."""
-        points = series.pop("loss", np.empty((0, 4)))
-        here = (state.epoch[at], self.stopping.seconds, state.loss[at], state.validation[at])
-        if np.isfinite(here[2]) and not (points[-1:, 0] == here[0]).any():
-            points = np.vstack([points, here])
-        losses = {"train/loss": points[:, :3], "val/loss": points[:, [0, 1, 3]]}
-        metrics = {key: noted for key, noted in series.items() if key not in SERIES}
-        return {
-            key: Curve(noted[:, 0].astype(int), noted[:, 2], (noted[:, 1] * 1000).astype(np.int64))
-            for key, noted in (losses | metrics).items()
-            if np.isfinite(noted[:, 2]).any()
-        }
+
+def _curves(series: Saved) -> dict[str, Curve]:
+    """Return the curves of a run, of the points that were noted and no others.
+
+    They are the points that the run has alone. A point where a snapshot finds the run would make
+    the record depend on the moment: 114 points where `log_every` asks for 101.
+    """
+    points = series.get("loss", np.empty((0, 4)))
+    losses = {"train/loss": points[:, :3], "val/loss": points[:, [0, 1, 3]]}
+    metrics = {key: noted for key, noted in series.items() if key not in (*SERIES, "loss")}
+    return {
+        key: Curve(noted[:, 0].astype(int), noted[:, 2], (noted[:, 1] * 1000).astype(np.int64))
+        for key, noted in (losses | metrics).items()
+        if np.isfinite(noted[:, 2]).any()
+    }

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 
 import psutil
 import pytest
@@ -10,6 +11,8 @@ from harness.engines.worker import train_stack
 from harness.store import npz
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result
+from harness.tracking.backend.name_limits import Fit
+from harness.tracking.entities import metric_points
 from tests.support import forks
 from tests.support.commands import variables
 from tests.support.processes import workers
@@ -23,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 LINE = ("epochs=300", "model.dropout=0.2", "tracking.log_every=1", "run.checkpoint_seconds=0.2")
 LINE += ("figures=none", "tracking.model=none", "activation.seconds=0.1")
 SWEEP = ("-m", "seed=1,2", "hydra.launcher.engine=processes", "hydra.launcher.workers=2")
+OFTEN = ("tests.support.slow:show_often",)
 LINES = {"run": (), "worker": SWEEP, "sweep": SWEEP}
 
 
@@ -108,3 +112,46 @@ def check_record(uri, folder, there):
 
 def at(point):
     return point.step
+
+
+def points(uri, folder):
+    """All points of the one run in the store but its seconds, and the tag `harness.epoch`."""
+    client, [run] = client_and_runs(uri, folder)
+    found = [p for k in run.data.metrics for p in client.get_metric_history(run.info.run_id, k)]
+    return numbers(found), int(run.data.tags["harness.epoch"])
+
+
+def further(uri, folder, count):
+    found, epoch = points(uri, folder)
+    return epoch > 20 and len(found) > count
+
+
+def numbers(metrics):
+    return sorted((m.key, m.step, m.value) for m in metrics if m.key != "train/seconds")
+
+
+def test_a_run_has_the_points_of_the_run_alone_however_it_was_published_and_ended(slow, place):
+    uri, folder = store_made(), place / "here"
+    line = [*LINE, *slow.line, "tracking.log_every=7", "tracking.metrics_every=5"]
+    line += ["activation.seconds=0.03", "hydra.run.dir=here"]
+    shown = {"env": variables(MLFLOW_TRACKING_URI=uri), "before": OFTEN, "cwd": place}
+    process = forks.start(*line, **shown)
+    until(lambda: (folder / "manifest.json").exists() and client_and_runs(uri, folder)[1])
+    [run] = read_manifest(folder).runs
+    config = run.config | {"run": {"timeout": None, "checkpoint_seconds": None}}
+    seen = []
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        until(partial(further, uri, folder, len(seen) + 9))
+        process.signal(ending)
+        process.wait()
+        seen, epoch = points(uri, folder)
+        if ending == signal.SIGTERM:  # MLflow writes points before tags: a kill may come between
+            assert epoch >= max(step for _, step, _ in seen)
+        process = forks.start("resume", "here", **shown)
+        if ending == signal.SIGKILL:
+            slow.hurry()
+    assert process.wait() == 0, process.said()
+    [alone] = last(train_stack([run.fingerprint], [config]))
+    expected = numbers(metric_points(alone, Fit(), {}))
+    assert points(uri, folder) == (expected, 300)
+    assert {*seen} < {*expected}

@@ -11,6 +11,7 @@ import pytest
 
 from harness.tracking.backend import sqlite
 from harness.tracking.backend.uri import database_file
+from harness.training import session
 from tests.support.strangers import strangers
 
 SOURCE = '''
@@ -98,3 +99,8 @@ def until(found: Any, seconds: float = 60.0) -> Any:
         assert time.monotonic() < end
         time.sleep(0.05)
     return value
+
+
+def show_often() -> None:
+    """Let every epoch of this process be followed by a snapshot."""
+    session.SNAPSHOT_SECONDS = 0.0

@@ -93,6 +93,34 @@ def test_a_long_stack_shows_snapshots_on_the_way(monkeypatch):
     assert first.times.tolist() == whole.times.tolist()[: len(first.times)]
 
 
+def test_a_snapshot_has_the_points_that_the_finished_curve_will_have_and_no_others(monkeypatch):
+    changes = {"tracking__log_every": 4, "tracking__metrics_every": 3, "epochs": 22}
+    rates = {"fine": 0.1, "wild": 1e200}
+    configs = [make_config(**changes, optimizer__learning_rate=rate) for rate in rates.values()]
+    alone = {r.fingerprint: r for r in [*train_stack([*rates], configs)][-1]}
+    monkeypatch.setattr("harness.training.session.SNAPSHOT_SECONDS", 0.0)
+    for result in (one for some in train_stack([*rates], configs) for one in some):
+        whole = alone[result.fingerprint].curves
+        for key, curve in result.curves.items():
+            due = whole[key].steps <= result.last_epoch
+            assert curve.steps.tolist() == whole[key].steps[due].tolist(), (result.outcome, key)
+
+
+def test_a_run_that_raises_keeps_the_points_that_it_had(touchy, monkeypatch):
+    def worn(self, z, h):
+        if len(calls := vars(Touchy).get("calls")) > 12:
+            raise ArithmeticError("worn out")
+        calls.append(None)
+        return Sigmoid.derivative(self, z, h)
+
+    monkeypatch.setattr(Touchy, "calls", [], raising=False)
+    monkeypatch.setattr(Touchy, "derivative", worn, raising=False)
+    config = make_config(activation={"name": "touchy"}, tracking__log_every=4, epochs=40)
+    [result] = [*train_stack(["a"], [config])][-1]
+    assert (result.outcome, result.last_epoch) == ("failed", 12)
+    assert result.curves["train/loss"].steps.tolist() == [0, 4, 8, 12]
+
+
 def test_times_go_forward_though_the_clock_is_set_back(monkeypatch):
     clock = Clock()
     before = clock.seconds()
