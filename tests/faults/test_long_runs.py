@@ -8,11 +8,11 @@ import psutil
 import pytest
 
 from harness.engines.worker import train_stack
-from harness.store import npz
 from harness.store.manifest import read_manifest
 from harness.store.results import read_result
 from harness.tracking.backend.name_limits import Fit
 from harness.tracking.entities import metric_points
+from harness.training.checkpoints import unpack_checkpoint
 from tests.support import forks
 from tests.support.commands import variables
 from tests.support.processes import workers
@@ -41,7 +41,7 @@ def checkpoints(folder):
     paths = [*(folder / "checkpoints").glob("*.npz")]
     if not (folder / "manifest.json").exists() or not paths:
         return {}
-    kept = {path.stem: npz.unpack(path.read_bytes()) for path in paths}
+    kept = {path.stem: unpack_checkpoint(path.read_bytes()) for path in paths}
     return kept if {*kept} == {run.fingerprint for run in read_manifest(folder).runs} else {}
 
 
@@ -83,12 +83,12 @@ def test_what_is_killed_goes_on_from_its_checkpoint(victim, slow, place):
 def check_files(folder, before):
     """Each went on from its checkpoint, has its bits, and left nothing else."""
     for run in read_manifest(folder).runs:
-        result, saved = read_result(folder, run.fingerprint), before[run.fingerprint]
-        assert saved["number"] > 0
-        assert result.started == int(saved["standing_began"] * 1000)
+        result, (saved, seconds) = read_result(folder, run.fingerprint), before[run.fingerprint]
+        assert saved["group.number"] > 0
+        assert result.started == int(saved["state.began"] * 1000)
         curve = result.curves["train/loss"]
-        known = curve.times[curve.steps < saved["number"]]
-        assert (known <= saved["seconds"] * 1000).all(), "trained twice"
+        known = curve.times[curve.steps < saved["group.number"]]
+        assert (known <= seconds * 1000).all(), "trained twice"
         config = run.config | {"run": {"timeout": None, "checkpoint_seconds": None}}
         assert_same(result, last(train_stack([run.fingerprint], [config]))[0])
     assert not (folder / "checkpoints").exists()
