@@ -49,15 +49,26 @@ def objective_sign(objective: Mapping[str, Any]) -> float:
 
 
 def rank(runs: Iterable[RankedRun], objective: Mapping[str, Any]) -> list[RankedRun]:
-    """Sort runs, best first; runs that did not end well or lack the objective come last."""
+    """Sort runs, best first; runs that did not end well or lack the objective come last.
+
+    Of equal runs the one with the lower judged loss comes first, then the one planned first.
+    """
     metric, sign = objective["metric"], objective_sign(objective)
 
-    def key(s: RankedRun) -> tuple[bool, float, int]:
+    def key(s: RankedRun) -> tuple[bool, float, float, int]:
         value = s.metrics.get(metric, math.nan)
         unranked = s.outcome != "ok" or not math.isfinite(value)
-        return unranked, 0.0 if unranked else sign * value, s.planned.jobs[0]
+        place = (0.0, 0.0) if unranked else (sign * value, judged_loss([s]))
+        return unranked, *place, s.planned.jobs[0]
 
     return sorted(runs, key=key)
+
+
+def judged_loss(runs: Sequence[RankedRun]) -> float:
+    """Return the mean best loss of runs: of validation, or of training if nothing is held out."""
+    names = ("val/best_loss", "train/best_loss")
+    found = [next((s.metrics[n] for n in names if n in s.metrics), math.inf) for s in runs]
+    return sum(found) / len(found)
 
 
 def best_run(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) -> RankedRun | None:
@@ -97,7 +108,10 @@ class Setting(NamedTuple):
 
 
 def group_by_setting(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) -> list[Setting]:
-    """Group runs over seeds, best mean first; settings with a badly ended run come last."""
+    """Group runs over seeds, best mean first; settings with a badly ended run come last.
+
+    Of equal means the one with the lower judged loss comes first, then that of the better run.
+    """
     sign = objective_sign(objective)
     groups: dict[bytes, list[RankedRun]] = {}
     for s in ranked:
@@ -105,7 +119,12 @@ def group_by_setting(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) 
     found = [
         Setting(tuple(g), *mean_and_interval(g, objective["metric"])) for g in groups.values()
     ]
-    return sorted(found, key=lambda g: (not g.whole, sign * g.mean if g.seeds else math.inf))
+
+    def key(group: Setting) -> tuple[bool, float, float]:
+        value = sign * group.mean if group.seeds else math.inf
+        return not group.whole, value, judged_loss(group.runs)
+
+    return sorted(found, key=key)
 
 
 def mean_and_interval(runs: Iterable[RankedRun], metric: str) -> tuple[int, float, float]:

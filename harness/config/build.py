@@ -194,6 +194,12 @@ def final_names(member: Member) -> list[str]:
     return known
 
 
+def own_direction(metric: str, member: Member) -> str:
+    """Return how a final metric is ranked: as a plugin says; losses, epochs, seconds minimised."""
+    greater = {name for name, plugin in member.metrics if plugin.greater_is_better}
+    return "maximize" if metric.partition("/")[2] in greater else "minimize"
+
+
 def _check_figures(settings: Settings) -> None:
     for asked in (settings.figures.names, settings.figures.members):
         for name in asked or ():

@@ -61,24 +61,36 @@ class Stopping:
 
 @dataclass(frozen=True)
 class Objective:
-    """`objective`: the metrics that runs are ranked by, each with its direction."""
+    """`objective`: the metrics that runs are ranked by, each with its direction.
+
+    A direction of null is the metric's own.
+    """
 
     metric: str | list[str]
-    direction: str | list[str]
+    direction: str | list[str | None] | None
 
     def __post_init__(self) -> None:
-        metrics, directions = _listed(self.metric), _listed(self.direction)
+        metrics, directions = self.metrics, self.directions
         require(bool(metrics), "objective.metric=[]: at least one")
         counts = f"{len(metrics)} metrics and {len(directions)} directions"
         require(len(metrics) == len(directions), f"objective: {counts}; as many of each")
         twice = f"objective.metric={format_value(metrics)}: one is twice"
         require(len({*metrics}) == len(metrics), twice)
         for direction in directions:
-            require_known("objective.direction", direction, ["minimize", "maximize"])
+            if direction is not None:
+                require_known("objective.direction", direction, ["minimize", "maximize"])
 
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics, the first of which ranks the runs."""
+        return [self.metric] if isinstance(self.metric, str) else [*self.metric]
 
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else [*value]
+    @property
+    def directions(self) -> list[str | None]:
+        """The direction of each metric; null alone stands for all of them."""
+        if self.direction is None:
+            return [None] * len(self.metrics)
+        return [self.direction] if isinstance(self.direction, str) else [*self.direction]
 
 
 @dataclass(frozen=True)
@@ -147,12 +159,12 @@ class Settings:
             require(seed is not None and seed >= 0, f"data_seed={format_value(seed)}: {text}")
 
     @property
-    def objectives(self) -> list[tuple[str, str]]:
-        """(metric, direction) of each objective; runs are ranked by the first.
+    def objectives(self) -> list[tuple[str, str | None]]:
+        """(metric, direction as given) of each objective; runs are ranked by the first.
 
         Without a validation part a metric of it is read as that of the training part.
         """
-        metrics, directions = _listed(self.objective.metric), _listed(self.objective.direction)
+        metrics = self.objective.metrics
         if not self.validation:
             metrics = [metric.replace("val/", "train/", 1) for metric in metrics]
-        return [*zip(metrics, directions, strict=True)]
+        return [*zip(metrics, self.objective.directions, strict=True)]

@@ -154,7 +154,7 @@ def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     build(record_config(cfg))  # without these variables, too: results are read without them
     with env_override(cfg.hydra.job.env_set):
         task.manifest = plan_job(0, cfg.hydra, cfg, task.command, single=True)
-    if (there := _manifest_in(cfg.hydra.run.dir)) is not None:
+    if (there := manifest_in(cfg.hydra.run.dir)) is not None:
         if there.overrides == task.command:
             _require_own_version(there, Path(cfg.hydra.run.dir))
         same = {run.fingerprint for run in there.runs} == {task.manifest.runs[0].fingerprint}
@@ -175,7 +175,7 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
         "hydra.job.env_set: runs of a stack share one environment; take hydra/launcher=basic",
     )
     directory = Path(str(cfg.hydra.sweep.dir)).absolute()
-    if (there := _manifest_in(directory)) is not None:
+    if (there := manifest_in(directory)) is not None:
         same = there.overrides == task.command
         require(same, f"{directory} holds another sweep: choose another hydra.sweep.dir")
         if task.accept_drift is None:
@@ -185,7 +185,7 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     return task.summary or execute.carry_out(directory)  # a foreign launcher leaves the end to us
 
 
-def _manifest_in(directory: str | Path) -> Manifest | None:
+def manifest_in(directory: str | Path) -> Manifest | None:
     """Return the manifest of a folder, or None if it has none."""
     path = Path(directory)
     return read_manifest(path) if (path / "manifest.json").exists() else None

@@ -11,7 +11,7 @@ from harness.config.record import record_config, select_unresolved
 from harness.errors import HarnessError, UsageError, require
 from harness.hydra_app.grid import Exclusion, grid_combinations
 from harness.hydra_app.jobs import Jobs
-from harness.hydra_app.launch import launcher_settings, uses_stack_launcher
+from harness.hydra_app.launch import launcher_settings, manifest_in, uses_stack_launcher
 from harness.store.manifest import Planned
 from harness.store.params import flatten
 from harness.sweeps.grouping import group_into_stacks
@@ -129,12 +129,12 @@ def run_search(jobs: Jobs, arguments: Sequence[str]) -> Any:
     recorded |= {"seed": plain.seed, "repeats": plain.repeats}
     recorded |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
     check_search(recorded, len(plain.objectives))
-    planned = make_manifest(
+    asked = make_manifest(
         example, (), jobs.task.command, single=False, launcher=engine._asdict(), search=recorded
     )
     storage, url = None, settings["storage"]
-    if url is not None:
-        storage = open_storage(url, settings["study_name"], [d for _, d in plain.objectives])
-    manifest = jobs.begin_with(planned)
+    if url is not None:  # a search that is there goes on as it was recorded
+        storage = open_storage(url, manifest_in(jobs.folder) or asked)
+    manifest = jobs.begin_with(asked)
     search = partial(Search, manifest, jobs.folder, storage, engine.width, trials.plan)
     return jobs.finish(trials.started, search)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import plugin_files
-from harness.config.build import build, build_settings, used_plugins
+from harness.config.build import build, build_settings, own_direction, used_plugins
 from harness.config.record import intern_parts, resolve_environment
 from harness.config.validate import convert
 from harness.errors import HarnessError, require
@@ -119,11 +119,9 @@ def _whole(config: Config, key: str) -> int:
 
 def _warn_of_direction(objectives: Sequence[tuple[str, str]], member: Member) -> None:
     """Log a warning if runs are ranked by a metric the wrong way round: hardly ever meant."""
-    greater = {name: metric.greater_is_better for name, metric in member.metrics}
     for metric, direction in objectives:
-        name = metric.partition("/")[2]
-        if greater.get(name, direction == "maximize") != (direction == "maximize"):
-            better = "greater" if greater[name] else "smaller"
+        if direction != (own := own_direction(metric, member)):
+            better = "greater" if own == "maximize" else "smaller"
             text = "%s is better when it is %s, and objective.direction=%s ranks it the other way"
             log.warning(text, metric, better, direction)
 
@@ -139,8 +137,9 @@ def make_manifest(
 ) -> Manifest:
     """Return the manifest of a sweep; `config` is that of any one of its runs."""
     settings = build_settings(config)
-    objectives, own_name = settings.objectives, settings.tracking.run_name
-    _warn_of_direction(objectives, build(config))
+    member, own_name = build(config), settings.tracking.run_name
+    objectives = [(m, given or own_direction(m, member)) for m, given in settings.objectives]
+    _warn_of_direction(objectives, member)
     uri = tracking_uri(settings.tracking.uri, Path.cwd())
     secret = has_password(str(config["tracking"]["uri"]))
     require(not secret, "tracking.uri has a password: name a variable instead, ${oc.env:STORE}")

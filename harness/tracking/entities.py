@@ -43,6 +43,7 @@ def sweep_tags(manifest: Manifest, directory: Path) -> dict[str, str]:
         "mlflow.source.name": "harness",
         "mlflow.source.type": "LOCAL",
         **git_tags(Path(manifest.cwd)),
+        **(objective_tag(manifest) if manifest.single else {}),
     }
     with suppress(KeyError, OSError):  # a user whom the system does not know by name
         tags["mlflow.user"] = getpass.getuser()
@@ -51,12 +52,14 @@ def sweep_tags(manifest: Manifest, directory: Path) -> dict[str, str]:
 
 def parent_tags(manifest: Manifest) -> dict[str, str]:
     """Return the further tags of the parent."""
+    about = {"harness.role": "sweep", "hydra.overrides": shlex.join(manifest.overrides)}
+    return about | objective_tag(manifest)
+
+
+def objective_tag(manifest: Manifest) -> dict[str, str]:
+    """Return the tag that says by which metric runs are ranked, and in which direction."""
     objective = manifest.objective
-    return {
-        "harness.role": "sweep",
-        "harness.objective": f"{objective['metric']} {objective['direction']}",
-        "hydra.overrides": shlex.join(manifest.overrides),
-    }
+    return {"harness.objective": f"{objective['metric']} {objective['direction']}"}
 
 
 def run_tags(planned: Planned, result: Result, parent: str | None) -> dict[str, str]:

@@ -108,7 +108,7 @@ def _manifest(top: "Run", experiment: str, uri: str, *, single: bool) -> Manifes
 
 
 def _objective(run: "Run") -> tuple[str, str]:
-    """Return metric and direction: a parent has them as a tag, a run among its params."""
+    """Return metric and direction, which are a tag; version 0.1.0 gave a single run none."""
     tagged, _, way = run.data.tags.get("harness.objective", "").partition(" ")
     params = run.data.params
     metric = tagged or params.get("objective.metric", "val/best_loss")

@@ -48,6 +48,20 @@ def test_runs_that_differ_only_in_seed_are_one_setting():
     assert found[0].runs[0].planned.config["epochs"] == 6
 
 
+def test_of_equal_runs_the_lower_loss_comes_first_and_then_the_plan():
+    made = manifest(*({"epochs": epochs} for epochs in (5, 6, 7, 8)))
+    numbers = [(0.9, 3.0), (0.9, 2.0), (0.9, 2.0), (0.8, 1.0)]
+    every = [
+        RankedRun(run, "ok", {"val/accuracy": value, "val/best_loss": loss}, "", 10)
+        for run, (value, loss) in zip(made.runs, numbers, strict=True)
+    ]
+    objective = {"metric": "val/accuracy", "direction": "maximize"}
+    ranked = rank(reversed(every), objective)
+    assert [run.planned.config["epochs"] for run in ranked] == [6, 7, 5, 8]
+    settings = group_by_setting(ranked, objective)
+    assert [s.runs[0].planned.config["epochs"] for s in settings] == [6, 7, 5, 8]
+
+
 def test_the_table_tells_each_run_how_its_setting_does():
     changes = [{"seed": s, "epochs": e} for e in (5, 6) for s in (1, 2)]
     made = rank(standings(manifest(*changes), 3.0, 5.0, 1.0, 2.0), OBJECTIVE)

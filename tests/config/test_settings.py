@@ -29,7 +29,7 @@ TYPES = [
     ({"penalty": None}, "penalty=null: a mapping is expected"),
     ({"penalty": {"l1": 0.0}}, "penalty: l2 must be given"),
     ({"penalty": {"l1": 0.0, "l2": 0.0, "l3": 0.0}}, "penalty: there is no 'l3'. Did you mean"),
-    ({"objective__direction": None}, "objective.direction=null: "),
+    ({"objective__direction": 1}, "objective.direction=1: "),
     ({"objective__direction": "up"}, "objective.direction: there is no 'up'"),
     ({"metrics": "r2"}, "metrics=r2: a list, as in [1, 2], is expected"),
     ({"metrics": ["acuracy"]}, "metrics: there is no 'acuracy'. Did you mean accuracy?"),
@@ -117,6 +117,13 @@ def test_several_objectives_are_pairs_of_metric_and_direction():
     objective = {"metric": ["val/mae", "val/r2"], "direction": ["minimize", "maximize"]}
     settings = build_settings(make_config(objective=objective))
     assert settings.objectives == [("val/mae", "minimize"), ("val/r2", "maximize")]
+
+
+def test_a_direction_of_null_stands_for_each_metric_without_one():
+    several = {"metric": ["val/mae", "val/r2"]}
+    for given, read in ((None, [None, None]), ([None, "minimize"], [None, "minimize"])):
+        settings = build_settings(make_config(objective=several | {"direction": given}))
+        assert settings.objectives == [*zip(several["metric"], read, strict=True)]
 
 
 def test_a_number_from_the_environment_is_read_as_its_type_says(monkeypatch):

@@ -127,6 +127,27 @@ def test_ranking_by_a_metric_the_wrong_way_round_is_warned_of(caplog):
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize(
+    ("metric", "direction", "found"),
+    [
+        ("val/r2", None, "maximize"),
+        ("test/mae", None, "minimize"),
+        ("val/best_loss", None, "minimize"),
+        ("train/seconds", None, "minimize"),
+        ("val/r2", "minimize", "minimize"),
+        (["val/r2", "val/mae"], None, "maximize"),
+        (["val/mae", "val/r2"], ["minimize", None], "minimize"),
+    ],
+)
+def test_without_a_direction_a_metric_says_which_way_is_better(metric, direction, found):
+    about = {"metric": metric, "direction": direction}
+    config = {"objective": about, "test": 0.2, "metrics": ["r2", "mae"]}
+    objective = planned(([], config)).objective
+    assert objective["direction"] == found
+    if found == "minimize" and direction is not None and len(metric) == 2:
+        assert objective["others"] == [("val/r2", "maximize")]
+
+
 def test_what_a_sweep_goes_by_is_read_and_where_it_is_recorded_is_not(monkeypatch):
     values = {"BEST": "1", "MUST": "false", "KEPT": "all", "STORE": "sqlite:///kept.db"}
     for name, value in values.items():

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -104,13 +105,22 @@ class Search:
 
     @database_errors()
     def _results(self) -> dict[str, Any]:
-        top = [{"params": t.params, "values": t.values} for t in best_trials(self._study)]
+        best = best_trials(self._study)
         found: dict[str, Any] = {"name": "optuna", "study_name": self._study.study_name}
-        if top and len(self._study.directions) == 1:
+        if single := len(self._study.directions) == 1:
+            best.sort(key=self._judged_loss)  # several trials may have the best value
+        top = [{"params": t.params, "values": t.values} for t in best]
+        if top and single:
             found |= {"best_params": top[0]["params"], "best_value": top[0]["values"][0]}
         else:
             found["solutions"] = top
         return found
+
+    def _judged_loss(self, trial: Any) -> float:
+        """Return the mean judged loss of a trial's runs; infinity for one of another sweep."""
+        names = [run.fingerprint for run in self._runs(trial)] if RUNS in trial.user_attrs else []
+        ended = [self._ended[name] for name in names if name in self._ended]
+        return leaderboard.judged_loss(ended) if ended else inf
 
     def _stop(self) -> None:
         self._remaining = 0

@@ -1,7 +1,7 @@
 """Make Optuna's parts of a search: the study, and samplers and pruners by their names."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -47,32 +47,41 @@ def check_search(settings: dict[str, Any], objectives: int) -> None:
 
 
 @database_errors()
-def open_storage(url: str, name: str | None, directions: Sequence[str]) -> Any:
-    """Open Optuna's storage; UsageError if its study of this name has other directions."""
-    storage = open_database(url)
+def open_storage(url: str, manifest: Manifest) -> Any:
+    """Open Optuna's storage; UsageError if the study of this search has other directions."""
+    storage, name = open_database(url), study_name(manifest)
     there = {study.study_name: study.directions for study in storage.get_all_studies()}
     found = [direction.name.lower() for direction in there.get(name, ())]
-    if found and found != [*directions]:
+    if found and found != directions_of(manifest):
         raise UsageError(f"hydra.sweeper.study_name={name}: that study's directions are {found}")
     return storage
+
+
+def study_name(manifest: Manifest) -> str:
+    """Return the name of a search's study in its storage."""
+    return str((manifest.search or {})["study_name"] or manifest.sweep_id)
+
+
+def directions_of(manifest: Manifest) -> list[Any]:
+    """Return the direction of each objective of a search."""
+    objective = manifest.objective
+    return [objective["direction"], *(direction for _, direction in objective["others"])]
 
 
 def open_study(manifest: Manifest, storage: Any) -> Any:
     """Return the study of a sweep: a new one, or the one of this name in the storage."""
     import optuna
 
-    settings: dict[str, Any] = manifest.search or {}
-    first = manifest.objective["direction"]
+    assert manifest.search is not None
     study = optuna.create_study(
         storage=storage,
-        study_name=settings["study_name"] or manifest.sweep_id,
-        directions=[first, *(direction for _, direction in manifest.objective["others"])],
+        study_name=study_name(manifest),
+        directions=directions_of(manifest),
         load_if_exists=True,
     )
-    seed = derived_seed(
-        settings["seed"], len(study.get_trials(deepcopy=False))
-    )  # no setting again
-    study.sampler = make_optuna_part("sampler", settings["sampler"], seed=seed)
+    # A sampler with the seed that a trial of this study had would ask for its setting again.
+    seed = derived_seed(manifest.search["seed"], len(study.get_trials(deepcopy=False)))
+    study.sampler = make_optuna_part("sampler", manifest.search["sampler"], seed=seed)
     return study
 
 
