@@ -134,7 +134,7 @@ def run_search(jobs: Jobs, arguments: Sequence[str]) -> Any:
     )
     storage, url = None, settings["storage"]
     if url is not None:  # a search that is there goes on as it was recorded
-        storage = open_storage(url, manifest_in(jobs.folder) or asked)
+        storage = open_storage(url, manifest_in(jobs.folder) or asked, space)
     manifest = jobs.begin_with(asked)
-    search = partial(Search, manifest, jobs.folder, storage, engine.width, trials.plan)
+    search = partial(Search, manifest, jobs.folder, storage, engine.width, space, trials.plan)
     return jobs.finish(trials.started, search)

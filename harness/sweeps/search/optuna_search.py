@@ -18,8 +18,9 @@ from harness.store.manifest import Manifest, Planned, planned_from_json
 from harness.store.results import Result
 from harness.store.trials import RUNS
 from harness.sweeps.search.pruning import Pruning, note_losses, pruning_study
+from harness.sweeps.search.space import Space
 from harness.sweeps.search.storage import database_errors, open_journal
-from harness.sweeps.search.study import best_trials, open_study
+from harness.sweeps.search.study import best_trials, open_study, require_same_space
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +39,19 @@ class Search:
 
     @database_errors()
     def __init__(
-        self, manifest: Manifest, folder: Path, storage: Any, width: int, plan: Plan
+        self,
+        manifest: Manifest,
+        folder: Path,
+        storage: Any,
+        width: int,
+        space: Space,
+        plan: Plan,
     ) -> None:
         assert manifest.search is not None
         self.manifest, self._settings, self._plan = manifest, manifest.search, plan
         self._folder = folder
         self._study = open_study(manifest, storage or open_journal(folder / "trials.jsonl"))
+        require_same_space(self._study, space)  # a preset may have changed
         asked = self._settings["pruner"]
         self._pruned = None if asked is None else pruning_study(asked)
         per_worker = -(-self._settings["n_jobs"] // width)
@@ -54,6 +62,10 @@ class Search:
         self._warned: set[str] = set()
         self._take_over()
         self._remaining = self._to_ask()
+        if not self._remaining and not self._own():
+            name, count = self._study.study_name, self._settings["n_trials"]
+            text = "study %s has its %d trials already: a greater hydra.sweeper.n_trials adds more"
+            log.warning(text, name, count)
         self._study.stop = self._stop  # a sampler calls it when it has tried everything
 
     @property

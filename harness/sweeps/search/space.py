@@ -22,6 +22,19 @@ class Dimension:
 
     def ask(self, trial: Any) -> str:
         """Return the override that one trial tries."""
+        kind, options = self._options()
+        value = getattr(trial, f"suggest_{kind.lower()}")(self.key, **options)
+        return f"{self.key}={value if kind == 'Categorical' else repr(value)}"
+
+    def distribution(self) -> Any:
+        """Return the values that are tried as a distribution of Optuna."""
+        from optuna import distributions
+
+        kind, options = self._options()
+        return getattr(distributions, f"{kind}Distribution")(**options)
+
+    def _options(self) -> tuple[str, dict[str, Any]]:
+        """Return what Optuna calls the values of this key, and their bounds or choices."""
         sweep: Any = self.override.value()
         numbers: list[Any]
         options: dict[str, Any]
@@ -30,11 +43,10 @@ class Dimension:
         elif isinstance(sweep, RangeSweep):
             numbers, options = [*sweep.range()], {"step": abs(sweep.step)}
         else:
-            return f"{self.key}={trial.suggest_categorical(self.key, self.ends)}"
+            return "Categorical", {"choices": self.ends}
         low, high = min(numbers), max(numbers)
         whole = all(isinstance(value, int) for value in (low, high, *options.values()))
-        ask = trial.suggest_int if whole else trial.suggest_float
-        return f"{self.key}={ask(self.key, low, high, **options)!r}"
+        return "Int" if whole else "Float", {"low": low, "high": high} | options
 
     @property
     def ends(self) -> list[str]:
@@ -84,6 +96,17 @@ class Space:
     def _always(self, dimension: Dimension) -> bool:
         """Return whether a key is tried with any choices: a plain one, or one added with +."""
         return dimension.key.startswith("+") or "." not in dimension.key
+
+
+def format_distribution(space: Any) -> str:
+    """Return the values of a distribution of Optuna in Hydra's grammar."""
+    if hasattr(space, "choices"):
+        return ",".join(map(str, space.choices))
+    if space.step not in (None, 1):
+        return f"range({space.low},{space.high},{space.step})"
+    text = f"interval({space.low},{space.high})"
+    text = f"int({text})" if isinstance(space.low, int) else text
+    return f"tag(log,{text})" if space.log else text
 
 
 def _check(dimension: Dimension) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.errors import UsageError, require, require_known
 from harness.store.manifest import Manifest
+from harness.sweeps.search.space import Space, format_distribution
 from harness.sweeps.search.storage import database_errors, open_database
 from harness.training.data import derived_seed
 
@@ -47,14 +48,41 @@ def check_search(settings: dict[str, Any], objectives: int) -> None:
 
 
 @database_errors()
-def open_storage(url: str, manifest: Manifest) -> Any:
-    """Open Optuna's storage; UsageError if the study of this search has other directions."""
+def open_storage(url: str, manifest: Manifest, space: Space) -> Any:
+    """Open Optuna's storage; UsageError if the study has other directions or values."""
+    import optuna
+
     storage, name = open_database(url), study_name(manifest)
     there = {study.study_name: study.directions for study in storage.get_all_studies()}
     found = [direction.name.lower() for direction in there.get(name, ())]
     if found and found != directions_of(manifest):
         raise UsageError(f"hydra.sweeper.study_name={name}: that study's directions are {found}")
+    if found:
+        require_same_space(optuna.load_study(study_name=name, storage=storage), space)
     return storage
+
+
+def require_same_space(study: Any, space: Space) -> None:
+    """Raise UsageError if a study has tried values of another kind for a key of this space."""
+    from optuna.distributions import check_distribution_compatibility
+
+    tried: dict[str, list[Any]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        for key, there in trial.distributions.items():
+            if there not in (known := tried.setdefault(key, [])):
+                known.append(there)
+    for dimension in (*space.groups, *space.fields):
+        here = dimension.distribution()
+        for there in tried.get(dimension.key, ()):
+            try:
+                check_distribution_compatibility(there, here)
+            except ValueError:
+                before, now = format_distribution(there), format_distribution(here)
+                raise UsageError(
+                    f"study {study.study_name}: it searches {dimension.key}={before}, "
+                    f"and this search {dimension.key}={now}\n"
+                    "Optuna cannot join these: choose another hydra.sweeper.study_name"
+                ) from None
 
 
 def study_name(manifest: Manifest) -> str:
