@@ -9,11 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from harness.store.manifest import Planned
+from harness.store.manifest import Manifest, Planned
 from harness.store.params import flatten, recorded_params
 from harness.store.results import Result
-
-FINISHED = ("ok", "pruned")
 
 
 class RankedRun(NamedTuple):
@@ -32,14 +30,18 @@ def ranked_run(planned: Planned, result: Result) -> RankedRun:
 
 
 def count_outcomes(runs: Iterable[RankedRun]) -> Counter[str]:
-    """Count the runs by outcome; `finished` counts pruned runs too."""
-    return Counter("finished" if s.outcome in FINISHED else s.outcome for s in runs)
+    """Count the runs by outcome; the outcome `ok` is called `finished`."""
+    return Counter("finished" if s.outcome == "ok" else s.outcome for s in runs)
 
 
-def format_counts(runs: Iterable[RankedRun]) -> str:
-    """Return `36 finished, 0 diverged, 0 failed`, and other outcomes if they occur."""
+def format_counts(runs: Iterable[RankedRun], manifest: Manifest) -> str:
+    """Return `36 finished, 0 diverged, 0 failed`, and other outcomes if they occur.
+
+    Pruned runs are counted wherever there is a pruner.
+    """
     tally = count_outcomes(runs)
-    names = dict.fromkeys(["finished", "diverged", "failed", *sorted(tally)])
+    pruned = ["pruned"] if (manifest.search or {}).get("pruner") is not None else []
+    names = dict.fromkeys(["finished", "diverged", "failed", *pruned, *sorted(tally)])
     return ", ".join(f"{tally[name]} {name}" for name in names)
 
 
@@ -152,15 +154,26 @@ def setting_value(runs: Sequence[RankedRun], objective: Mapping[str, Any]) -> An
 
 
 def varying_params(runs: Sequence[Planned]) -> list[str]:
-    """Return the parameters that differ between these runs, in the config's order."""
-    found: dict[str, set[str]] = {}
-    counts: Counter[str] = Counter()
+    """Return the parameters that were varied between these runs, in the config's order.
+
+    A field that only follows the choice of its plugin (`beta1` with `optimizer=adam,sgd`) was not
+    varied, unless an override gives it.
+    """
+    found: dict[str, dict[str, set[str]]] = {}  # the values of a key beside each plugin
+    given = {line.partition("=")[0].lstrip("+") for run in runs for line in run.overrides}
     for run in runs:
-        for key, value in flatten(run.config).items():
-            counts[key] += 1
-            if len(values := found.setdefault(key, set())) < 2:
+        settings = flatten(run.config)
+        for key, value in settings.items():
+            group, _, field = key.partition(".")
+            plugin = str(settings.get(group)) if field else ""
+            if len(values := found.setdefault(key, {}).setdefault(plugin, set())) < 2:
                 values.add(str(value))
-    return [key for key, values in found.items() if len(values) > 1 or counts[key] < len(runs)]
+    return [
+        key
+        for key, beside in found.items()
+        if any(len(values) > 1 for values in beside.values())
+        or (key in given and len(set().union(*beside.values())) > 1)
+    ]
 
 
 def leaderboard_table(

@@ -13,6 +13,7 @@ from harness.hydra_app.grid import Exclusion, grid_combinations
 from harness.hydra_app.jobs import Jobs
 from harness.hydra_app.launch import launcher_settings, manifest_in, uses_stack_launcher
 from harness.store.manifest import Planned
+from harness.store.old_records import derives_seeds
 from harness.store.params import flatten
 from harness.sweeps.grouping import group_into_stacks
 from harness.sweeps.plan import make_manifest, name_run, plan_runs
@@ -90,10 +91,10 @@ class Trials:
             node = node[parent] if OmegaConf.is_dict(node) and parent in node else None
         return OmegaConf.is_dict(node) and name in node
 
-    def plan(self, trial: Any) -> tuple[Planned, ...]:
+    def plan(self, derived: bool, trial: Any) -> tuple[Planned, ...]:
         """Return the runs of one trial, after Hydra's files of it are written."""
         lines = self.space.suggest(trial, self.has)
-        found = plan_runs([self.jobs.request(trial.number, lines)], single=False)
+        found = plan_runs([self.jobs.request(trial.number, lines)], False, derived)
         runs = tuple(name_run(run, {*self.space.fixed}) for run in found)
         self.jobs.start(trial.number, lines)
         self.started[trial.number] = lines
@@ -136,5 +137,6 @@ def run_search(jobs: Jobs, arguments: Sequence[str]) -> Any:
     if url is not None:  # a search that is there goes on as it was recorded
         storage = open_storage(url, manifest_in(jobs.folder) or asked, space)
     manifest = jobs.begin_with(asked)
-    search = partial(Search, manifest, jobs.folder, storage, engine.width, space, trials.plan)
+    plan = partial(trials.plan, derives_seeds(str(manifest.numerics.get("harness"))))
+    search = partial(Search, manifest, jobs.folder, storage, engine.width, space, plan)
     return jobs.finish(trials.started, search)

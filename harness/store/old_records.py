@@ -14,6 +14,11 @@ from harness.store.params import Config
 ADDED_SINCE_0_1: dict[str, Any] = {}
 
 
+def derives_seeds(version: str) -> bool:
+    """Return whether this version of harness derived the seeds of `repeats` at random."""
+    return version == "0.1.0"
+
+
 def complete_config(config: Config) -> Config:
     """Return a recorded config with the keys added that its version of harness did not know."""
     for key, value in ADDED_SINCE_0_1.items():

@@ -58,14 +58,17 @@ def plan(
     return make_manifest(found[0].config, runs, command, single=single, launcher=launcher)
 
 
-def plan_runs(requested: Iterable[Planned], single: bool) -> list[Planned]:
-    """Return the distinct runs, each with all jobs that ask for it, and without a name yet."""
+def plan_runs(requested: Iterable[Planned], single: bool, derived: bool = False) -> list[Planned]:
+    """Return the distinct runs, each with all jobs that ask for it, and without a name yet.
+
+    With `derived` the seeds of repeats are the ones of version 0.1.0.
+    """
     found: dict[str, Planned] = {}
     numbers: dict[str, list[int]] = {}
     parts: dict[str, Any] = {}  # runs of a large sweep share what is equal in their configs
     for job in requested:
         try:
-            for repeat in repeat_seeds(job):
+            for repeat in repeat_seeds(job, derived):
                 run = plan_run(repeat, parts)
                 found.setdefault(run.fingerprint, run)
                 numbers.setdefault(run.fingerprint, []).extend(job.jobs)
@@ -96,8 +99,12 @@ def name_run(run: Planned, common: set[str]) -> Planned:
     return replace(run, name=name)
 
 
-def repeat_seeds(run: Planned) -> Iterator[Planned]:
-    """Yield a requested run under K seeds: its own, and K - 1 that are derived from it."""
+def repeat_seeds(run: Planned, derived: bool = False) -> Iterator[Planned]:
+    """Yield a requested run of seed s under the K seeds K·s to K·s + K - 1.
+
+    So two seeds of a sweep never share one, and each is small. With `derived` they are the ones
+    of version 0.1.0: s itself, and K - 1 random ones.
+    """
     count = _whole(run.config, "repeats")
     if count <= 1:
         yield run
@@ -105,7 +112,7 @@ def repeat_seeds(run: Planned) -> Iterator[Planned]:
     kept = tuple(line for line in run.overrides if not line.startswith(("seed=", "repeats=")))
     first = _whole(run.config, "seed")
     for number in range(count):
-        seed = derived_seed(first, number)
+        seed = derived_seed(first, number) if derived else count * first + number
         config = run.config | {"seed": seed, "repeats": 1}
         yield replace(run, overrides=(*kept, f"seed={seed}"), config=config)
 

@@ -50,7 +50,7 @@ class Summary:
     @property
     def counts(self) -> str:
         """The counts of outcomes, as in `36 finished, 0 diverged, 0 failed`."""
-        return leaderboard.format_counts(self.ranked)
+        return leaderboard.format_counts(self.ranked, self.manifest)
 
     @property
     def unwell(self) -> list[RankedRun]:

@@ -18,7 +18,7 @@ TABLE = {"path": "leaderboard.json", "type": "table"}  # which the UI shows
 def sweep_metrics(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) -> dict[str, float]:
     """Return how many runs ended in which way, and the best value of the objective."""
     tally = leaderboard.count_outcomes(ranked)
-    ends = [end for end in ("diverged", "failed") if tally[end]]
+    ends = [end for end in ("diverged", "failed", "pruned") if tally[end]]
     metrics = {f"sweep/{end}": float(tally[end]) for end in ("finished", *ends)}
     if (winner := leaderboard.best_run(ranked, objective)) is not None:
         metrics[f"sweep/best {objective['metric']}"] = winner.metrics[objective["metric"]]

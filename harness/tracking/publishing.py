@@ -149,7 +149,7 @@ class Publishing:
             ranked = leaderboard.rank(self._published, self.manifest.objective)
             planned = len(self.manifest.runs)  # a search does not know how many there will be
             done = f"{len(ranked)} of {planned}" if planned else f"{len(ranked)}"
-            counts = f"{done} runs done: {leaderboard.format_counts(ranked)}"
+            counts = f"{done} runs done: {leaderboard.format_counts(ranked, self.manifest)}"
             metrics |= sweep_metrics(ranked, self.manifest.objective)
             tags = self._leaderboard_tags(ranked, counts, self._varying)
         self.recorder.show_progress(metrics, tags)

@@ -121,7 +121,8 @@ def _member(place: int, run: "Run") -> tuple[Planned, Result]:
     info, tags, numbers = run.info, run.data.tags, run.data.metrics
     name, fingerprint = info.run_name or "", tags["harness.fingerprint"]
     plugins = tuple(json_tag(tags, "harness.plugins") or ())
-    planned = Planned((place,), fingerprint, name, (), dict(run.data.params), (), plugins)
+    lines = tuple(shlex.split(tags.get("hydra.overrides", "")))
+    planned = Planned((place,), fingerprint, name, lines, dict(run.data.params), (), plugins)
     metrics = {key: value for key, value in numbers.items() if key not in CURVES}
     outcome = tags.get("harness.outcome", RUNNING) if info.status != "RUNNING" else RUNNING
     reason, end = tags.get("harness.reason", ""), info.end_time or info.start_time

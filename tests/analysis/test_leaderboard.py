@@ -1,17 +1,22 @@
 """Rankings, and settings over their seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from harness.analysis.leaderboard import (
     RankedRun,
+    format_counts,
     group_by_setting,
     leaderboard_table,
     mean_and_interval,
     rank,
     setting_value,
+    varying_params,
 )
+from harness.store.params import recorded_params
 from harness.sweeps.plan import plan, repeat_seeds, requested_run
 from tests.conftest import make_config
 
@@ -83,14 +88,65 @@ def test_a_setting_is_worth_the_mean_of_its_runs_if_all_ended_well():
     assert setting_value(made, several) == (1.5, 1.5)
 
 
-def test_repeats_are_the_same_setting_under_seeds_of_their_own():
-    job = requested_run(
-        7, ("seed=3", "repeats=4", "epochs=5"), make_config(seed=3, repeats=4, epochs=5)
-    )
-    every = [*repeat_seeds(job)]
-    seeds = [each.config["seed"] for each in every]
-    assert seeds[0] == 3
-    assert len({*seeds}) == 4
-    assert [each.overrides for each in every] == [("epochs=5", f"seed={seed}") for seed in seeds]
-    assert {each.config["repeats"] for each in every} == {1}
-    assert [*repeat_seeds(job)] == every
+def test_repeats_are_ordinary_small_seeds_that_two_seeds_never_share():
+    found = []
+    for seed in (0, 1, 3):
+        lines = (f"seed={seed}", "repeats=4", "epochs=5")
+        job = requested_run(7, lines, make_config(seed=seed, repeats=4, epochs=5))
+        every = [*repeat_seeds(job)]
+        seeds = [each.config["seed"] for each in every]
+        assert [each.overrides for each in every] == [("epochs=5", f"seed={s}") for s in seeds]
+        assert {each.config["repeats"] for each in every} == {1}
+        found += seeds
+    assert found == [0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15]
+    alone = requested_run(0, ("seed=13",), make_config(seed=13, epochs=5))
+    again = plan([alone], command=(), single=True)
+    [repeated] = [r for r in plan([job], command=(), single=False).runs if r.name == "seed=13"]
+    assert again.runs[0].fingerprint == repeated.fingerprint
+
+
+SGD, ADAM = {"name": "sgd", "learning_rate": 0.1}, {"name": "adam", "learning_rate": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "varied"),
+    [
+        ([({"optimizer": SGD}, ""), ({"optimizer": ADAM}, "")], ["optimizer"]),
+        (
+            [({"optimizer": {**SGD, "learning_rate": rate}}, "") for rate in (0.1, 0.2)],
+            ["optimizer.learning_rate"],
+        ),
+        (
+            [
+                ({"optimizer": SGD}, "optimizer.learning_rate=0.1"),
+                ({"optimizer": ADAM}, "optimizer.learning_rate=0.001"),
+            ],
+            ["optimizer", "optimizer.learning_rate"],
+        ),
+        (
+            [
+                ({"optimizer": SGD | {"momentum": 0.0}, "epochs": 5}, ""),
+                ({"optimizer": SGD | {"momentum": 0.5}, "epochs": 6}, "+optimizer.momentum=0.5"),
+                ({"optimizer": ADAM, "epochs": 6}, ""),
+            ],
+            ["epochs", "optimizer", "optimizer.momentum"],
+        ),
+    ],
+)
+def test_only_what_was_varied_is_a_column(jobs, varied):
+    every = [requested_run(i, (line,), make_config(**c)) for i, (c, line) in enumerate(jobs)]
+    runs = plan(every, command=("all",), single=False).runs
+    assert varying_params(runs) == varied
+    recorded = [replace(run, config=recorded_params(run.config)) for run in runs]  # as in MLflow
+    assert varying_params(recorded) == varied
+
+
+def test_pruned_runs_are_counted_where_there_is_a_pruner():
+    made = manifest({"seed": 1}, {"seed": 2})
+    every = standings(made, 1.0, 2.0)
+    assert format_counts(every, made) == "2 finished, 0 diverged, 0 failed"
+    search = replace(made, search={"pruner": "median"})
+    assert format_counts(every, search) == "2 finished, 0 diverged, 0 failed, 0 pruned"
+    every[1] = every[1]._replace(outcome="pruned")
+    assert format_counts(every, search) == "1 finished, 0 diverged, 0 failed, 1 pruned"
+    assert format_counts(every, replace(made, search={"pruner": None})).endswith(", 1 pruned")

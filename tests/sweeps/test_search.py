@@ -227,6 +227,7 @@ def test_what_is_not_worth_going_on_with_is_pruned(place, capsys, pruner, engine
     result = search(rates, "hydra.sweeper.sampler=random", *pruning, *amount)
     ends = {run.outcome: run for run in result.runs}
     assert {"ok", "pruned"} == {*ends}
+    ended = result.frame["outcome"].value_counts()
     assert ends["ok"].curves["val/loss"][0][-1] == 100
     last = ends["pruned"].curves["val/loss"][0][-1]
     assert last < 100
@@ -237,5 +238,9 @@ def test_what_is_not_worth_going_on_with_is_pruned(place, capsys, pruner, engine
     from mlflow import MlflowClient
 
     assert MlflowClient().get_run(ends["pruned"].run_id).info.status == "FINISHED"
+    parent = MlflowClient().get_run(result.parent_run_id).data
+    counts = f"{ended['ok']} finished, 0 diverged, 0 failed, {ended['pruned']} pruned"
+    assert counts in parent.tags["mlflow.note.content"]
+    assert parent.metrics["sweep/pruned"] == ended["pruned"]
     code, out, _ = harness(capsys, "reproduce", ends["pruned"].run_id)
     assert (code, closing_lines(out)["verdict"]) == (0, "same (bits)")

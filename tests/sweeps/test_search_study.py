@@ -6,6 +6,8 @@ import optuna
 import pytest
 
 from harness.store.manifest import read_manifest, write_manifest
+from harness.store.trials import read_trial_runs
+from harness.training.data import derived_seed
 from tests.support.commands import SHORT, closing_lines, harness, listing, refused
 from tests.support.searches import OPTUNA, RATE, search
 
@@ -108,3 +110,17 @@ def test_a_study_that_has_all_its_trials_says_how_to_ask_for_more(place, capsys)
         said = "study mine has its 2 trials already: a greater hydra.sweeper.n_trials adds more"
         assert done.code == 0
         assert (said in done.out + done.err) == (number == 1)
+
+
+def test_a_search_that_0_1_0_planned_goes_on_with_its_seeds(place, capsys):
+    line = ["-m", *OPTUNA, RATE, "seed=1", "repeats=3", "hydra.sweeper.n_trials=1"]
+    assert harness(capsys, *line).code == 0
+    assert [run.config["seed"] for run in read_trial_runs(place / "here")] == [3, 4, 5]
+    made = read_manifest(place / "here")
+    old = {"numerics": made.numerics | {"harness": "0.1.0"}}
+    old["search"] = made.search | {"n_trials": 2}
+    write_manifest(place / "here", replace(made, **old))
+    done = harness(capsys, "resume", str(place / "here"), "--accept-drift")
+    assert done.code == 0, done.err
+    seeds = [run.config["seed"] for run in read_trial_runs(place / "here")]
+    assert seeds[3:] == [derived_seed(1, number) for number in range(3)]

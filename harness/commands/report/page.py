@@ -30,7 +30,7 @@ def render_page(report: Report) -> str:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
     environment.filters["cell"] = format_cell
     manifest, ranked, best = report.manifest, report.ranked, report.best
-    columns, counted = leaderboard_rows(report), format_counts(ranked)
+    columns, counted = leaderboard_rows(report), format_counts(ranked, report.manifest)
     words = ["harness", *([] if manifest.single else ["-m"]), *manifest.overrides]
     return environment.get_template("report.html").render(
         report=report,
