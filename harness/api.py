@@ -4,12 +4,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from harness.analysis.results import run_result
 from harness.contracts import RunResult, SweepResult
 
 log = logging.getLogger(__name__)
 
 
+@np.errstate(all="ignore")
 def run(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> RunResult:
     """Train one run, record it in MLflow, and return it, as `harness OVERRIDES` does.
 
@@ -45,6 +48,7 @@ def run(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> RunR
     return summary.result.runs[0]
 
 
+@np.errstate(all="ignore")
 def sweep(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> SweepResult:
     """Train a sweep, record it in MLflow, and return it, as `harness -m OVERRIDES` does.
 
@@ -76,6 +80,7 @@ def sweep(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> Sw
     return launch(overrides, multirun=True, config_dir=config_dir, quiet=True).result
 
 
+@np.errstate(all="ignore")
 def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
     """Read a recorded run from MLflow, without the folder that it was trained in.
 

@@ -8,9 +8,12 @@ import os
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+
+import numpy as np
 
 from harness.commands import VERBS
 from harness.config.plugin_files import extra_plugin_folders
@@ -28,10 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Before it exits, Python would look for cycles in all that MLflow made: 13 to 22 % of the
         # CPU time of a single run. Objects that are frozen are left out.
         atexit.register(gc.freeze)
+        if not sys.warnoptions:  # "Mean of empty slice" comes whatever np.errstate is
+            warnings.simplefilter("ignore", RuntimeWarning)
     _make_streams_writable()
     try:
         words = [*(sys.argv[1:] if arguments is None else arguments)]
-        with extra_plugin_folders(take_plugin_folders(words)):
+        # NumPy warns of overflow on stderr; that a run diverged is said by its outcome.
+        with np.errstate(all="ignore"), extra_plugin_folders(take_plugin_folders(words)):
             code = _run_command(words)
         sys.stdout.flush()
         return code

@@ -21,10 +21,13 @@ pytestmark = pytest.mark.filterwarnings(
 )
 LATER = {"jinja2", "loky", "markdown_it"}  # for pages, and for workers
 HEAVY = {"mlflow", "matplotlib", "optuna", "pandas", "scipy", "sklearn", "rich", "joblib"} | LATER
+ROWS = "".join(f"{i},{2 * i}\n" for i in range(10)) + "\n"
 CSV = {
     "word.csv": ("a,b\n1,2\nx,4\n", r"word.csv, line 3, column 'a'"),
     "ragged.csv": ("a,b\n1,2\n1,2,3\n", r"ragged.csv, line 3"),
     "empty.csv": ("", r"empty.csv"),
+    "feature.csv": (f"a,b\n{ROWS}1,2\n1.7976931348623157e+308,2\n", r"line 14, column 'a'"),
+    "target.csv": (f"a,b\n{ROWS}1,1.797e308\n2,-1.797e308\n", r"line 13, column 'b': 1.797e.*150"),
     "other.csv": ("a,c\n1,2\n", r"other.csv.*'b'"),
 }
 

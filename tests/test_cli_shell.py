@@ -186,3 +186,38 @@ def test_the_script_for_bash_works_in_bash(workplace):
     assert registered.endswith("-F hydra_bash_completion harness")
     assert offered == ["activation=sigmoid activation=sine", "model.hidden.", "plugins"]
     assert listing(workplace) == []
+
+
+NOISY = """
+import numpy as np
+from dataclasses import dataclass
+
+from harness.contracts import Data
+
+@dataclass(frozen=True)
+class Noisy:
+    samples: int = 40
+    task, greater_is_better = "regression", True
+
+    def load(self, rng):
+        np.mean(np.exp(np.full(3, 1e3)) * 0), np.mean([])
+        x = np.arange(float(self.samples))[:, None] * 1e148
+        return Data(x, x / 2, "regression", ("x",), ("y",), standardize=True)
+
+    def __call__(self, prediction, y):
+        return np.mean(np.empty((len(prediction), 0)), axis=1) * 0 + np.log(np.float64(0))
+"""
+
+
+TWO = ("-m", "seed=1,2", "hydra.launcher.engine=processes", "hydra.launcher.workers=2")
+
+
+@pytest.mark.parametrize("line", [(), TWO])
+def test_numpy_warns_nobody(workplace, line):
+    for kind in ("dataset", "metric"):
+        path = workplace / "mine" / kind / "noisy.py"
+        path.parent.mkdir(parents=True)
+        path.write_text(NOISY)
+    line = (*line, "dataset=noisy", "metrics=[noisy]", "epochs=2", "figures.members=[loss]")
+    done = harness_afresh("--plugins", "mine", *line, cwd=workplace)
+    assert (done.code, done.err) == (0, "")

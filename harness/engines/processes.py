@@ -5,6 +5,7 @@ import secrets
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Hashable, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import suppress
@@ -95,6 +96,7 @@ class WorkerPool:
 def _start_worker() -> None:
     """Make this worker leave Ctrl-C to its parent, and end when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, as in the command line
     parent = os.getppid()
 
     def watch() -> None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from harness.errors import DiskError, HarnessError, OutOfReach, TrackingError
 
 log = logging.getLogger(__name__)
@@ -107,6 +109,7 @@ class PublishQueue:
         now, alive = time.monotonic(), max(self._began, self._last_answer())
         return now > self._end + CLOSE_SECONDS or now > alive + HUNG_SECONDS
 
+    @np.errstate(all="ignore")  # a thread has NumPy's own settings, and figures overflow
     def _work(self) -> None:
         while (found := self._next()) is not None:
             key, task = found

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from harness.contracts import Array, Data
+from harness.contracts import Array, Data, DataError
 from harness.errors import UsageError
 from harness.training.runtime import watch_global_rng
 from harness.training.stack import Member, data_settings
 
 PARTS = ("train", "validation", "test")
+# The largest numbers of x and y: their squares, summed over the examples, are finite.
+LARGEST = {"float64": 1e150, "float32": 1e18}
 STREAMS = {"data": 0, "split": 1, "weights": 2, "batches": 3, "dropout": 4}
 
 
@@ -91,7 +93,28 @@ def prepare(
 
 def prepare_for(member: Member) -> Prepared:
     """Return the prepared data of a run; under `rng: split` runs of other seeds share it."""
-    return prepare(cast(Hashable, member.dataset), *data_settings(member))
+    prepared = prepare(cast(Hashable, member.dataset), *data_settings(member))
+    check_magnitude(prepared, cast(Hashable, member.dataset), member.dtype)
+    return prepared
+
+
+@lru_cache(maxsize=16)  # a sweep asks for each of its runs
+def check_magnitude(prepared: Prepared, dataset: Any, dtype: str) -> None:
+    """Raise DataError for a number whose square may overflow, with its column and line."""
+    data, largest = prepared.data, LARGEST[dtype]
+    for values, names in ((data.x, data.feature_names), (data.y, data.target_names)):
+        # Without this check the spread of the column is infinite: every scaled number is 0, and
+        # a loss of 1e-5 looks as if the net had learned.
+        beyond = np.argwhere(np.abs(values) > largest)
+        if not len(beyond):
+            continue
+        example, column = int(beyond[0, 0]), names[int(beyond[0, -1]) if values.ndim > 1 else 0]
+        line = dataset.locate(example) if hasattr(dataset, "locate") else None
+        place = f"example {example}: " if line is None else ""
+        message = f"{place}{values[tuple(beyond[0])]:g} is beyond ±{largest:g}, where sums of"
+        message += f" squares overflow with dtype={dtype}"
+        name = f"dataset {type(dataset).__name__}"
+        raise DataError(message, getattr(dataset, "path", name), line, column)
 
 
 def check_data(data: Data, name: str) -> Data:

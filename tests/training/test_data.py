@@ -1,22 +1,28 @@
 """Splitting, scaling and encoding."""
 
+import re
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 from harness_plugins.losses import BCE, MSE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.contracts import Data
+from harness.config.build import build
+from harness.contracts import Data, DataError
 from harness.errors import UsageError
 from harness.training.data import (
     check_data,
     decode,
     encode,
     fit_scaling,
+    prepare_for,
     random_stream,
     scale,
     split_rows,
 )
+from tests.conftest import make_config
 
 
 def regression(n=10, **changes):
@@ -127,6 +133,33 @@ def test_labels_become_one_column_or_one_a_class():
 def test_data_that_breaks_the_contract_is_told(changes, said):
     with pytest.raises(UsageError, match=said):
         check_data(regression(**changes), "mine")
+
+
+@dataclass(frozen=True)
+class Steep:
+    """A dataset with one large number, in a feature or in the target."""
+
+    value: float
+    target: bool = False
+
+    def load(self, rng):
+        data = regression()
+        (data.y if self.target else data.x)[7, 0] = self.value
+        return data
+
+
+@pytest.mark.parametrize("target", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "good", "bad"), [("float64", 9e149, -1.1e150), ("float32", 9e17, 1.1e18)]
+)
+def test_a_number_whose_square_overflows_is_refused_with_its_column(dtype, good, bad, target):
+    member = build(make_config(dtype=dtype))
+    prepared = prepare_for(replace(member, dataset=Steep(good, target)))
+    assert np.isfinite(np.concatenate(prepared.ready("train", "regression", dtype), 1)).all()
+    name = "y" if target else "a"
+    said = f"dataset Steep, column '{name}': example 7: {bad:g} is beyond "
+    with pytest.raises(DataError, match=rf"{re.escape(said)}.* dtype={dtype}"):
+        prepare_for(replace(member, dataset=Steep(bad, target)))
 
 
 def test_streams_of_one_seed_differ_by_purpose_and_repeat():

@@ -74,6 +74,10 @@ class CSV:
         task = "classification" if class_names else "regression"
         return Data(x, y, task, names, targets, class_names, categorical, standardize=True)
 
+    def locate(self, example: int) -> int:
+        """Return the line of an example in the file; the header is line 1."""
+        return read(Path(self.path)).lines[example]
+
 
 def _names(target: Any) -> tuple[str, ...]:
     """Column names as the header has them (one may be 2024, a number); () if they are no names."""
