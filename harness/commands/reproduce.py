@@ -35,6 +35,7 @@ from harness.tracking.backend.uri import tracking_uri
 from harness.training.runtime import single_threaded_numpy
 from harness.training.session import TrainingSession
 from harness.training.stack import Member
+from harness.training.stopping import EXPLODED
 
 if TYPE_CHECKING:
     from harness.tracking.read_run import Record
@@ -62,6 +63,8 @@ def main(arguments: list[str]) -> int:
                 print(f"differs: {key}: {was} was recorded, there is {now}", flush=True)
             result = train_again(config, record)
     end, recorded_end = format_ending(result.outcome, result.reason, result.curves), ending(record)
+    if EXPLODED in result.reason and recorded_end.startswith("ok"):  # so did 0.1.0 call that end
+        end = f"ok at epoch {last_epoch(result.curves)}"
     if end != recorded_end:
         conclusion = f"different: recorded as {recorded_end}, and here {end}"
     else:

@@ -18,6 +18,11 @@ ENDS = [
     ("pruned", "pruned at epoch {0}"),
 ]
 
+# A run that explodes without overflow is no success: at 1e285 nothing was learned. One whose loss
+# is still above the first, but falls, may be on its way (a warm-up, a large first step).
+EXPLODED = "loss above 1e6 times that of epoch 0, and not falling"
+EXPLODED_RATIO, LEAST_LOSS = 1e6, 1e-12
+
 Prune = Callable[[int, int, float], bool]  # of a run, its epoch, its judged loss
 End = tuple[str, str, float]  # outcome of a run, the reason, seconds since 1970
 
@@ -27,7 +32,8 @@ class Stopping:
 
     A run ends when it diverges (a loss or weight is not finite: its history ends before), when
     `patience` epochs bring no improvement, when its `max_seconds` or `timeout` are over, when
-    `prune` returns true, or at its last epoch. `pop_ended` returns the runs that have ended.
+    `prune` returns true, or at its last epoch. A run whose loss has exploded by then has diverged,
+    too. `pop_ended` returns the runs that have ended.
     """
 
     def __init__(
@@ -165,10 +171,33 @@ class Stopping:
         """Record the end of the runs in `leaves` (A,); return the mask of the runs that go on."""
         gone, stays = take_runs(self.settle(), leaves), ~leaves
         self._note(gone, np.isfinite(gone.loss))
+        ends = [*ends]
+        for at in self._exploded(gone):
+            outcome, reason = ends[at]
+            if outcome == "ok":
+                text = f"{EXPLODED}, at epoch {gone.epoch[at]}"
+                ends[at] = "diverged", f"{reason}: {text}" if reason else text
         self._ended.append((gone, [(*end, self._clock) for end in ends]))
         self.state, self._limits = take_runs((self.state, self._limits), stays)
         self._plan()
         return stays
+
+    def _exploded(self, gone: RunState) -> list[int]:
+        """Return at which places are runs whose judged loss has exploded; see EXPLODED.
+
+        The loss at epoch 0 is in the history only, and to sort that takes milliseconds: the best
+        loss, which is never above it, tells first whether to look.
+        """
+        judged = gone.validation if self._validated else gone.loss
+        found = []
+        for at in np.flatnonzero(judged / EXPLODED_RATIO > np.maximum(gone.best_loss, LEAST_LOSS)):
+            losses = self._history.series(int(gone.run[at]))["loss"][
+                :, 3 if self._validated else 2
+            ]
+            bound = max(float(losses[0]), LEAST_LOSS)
+            if losses[-1] / EXPLODED_RATIO > bound and losses[-1] >= losses[-2:][0]:
+                found.append(int(at))
+        return found
 
 
 def all_finite(*arrays: Array) -> bool:

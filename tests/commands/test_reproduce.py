@@ -190,6 +190,23 @@ def test_a_run_diverges_again_at_the_same_epoch(place, capsys):
     assert lines[-1] == f"verdict: {said}"
 
 
+def test_a_run_that_exploded_has_diverged_and_where_0_1_0_said_ok_the_numbers_count(place, capsys):
+    wild = "epochs=4", "activation=identity", "optimizer.learning_rate=40"
+    done = harness(capsys, *SHORT, *wild)
+    assert done.code == 3, done.err
+    assert "runs: 0 finished, 1 diverged, 0 failed" in done.out
+    assert "best: " not in done.out
+    assert "loss above 1e6 times that of epoch 0, and not falling, at epoch 4" in done.err
+    run_id = closing_lines(done.out)["record"].rpartition("run=")[2]
+    assert MlflowClient().get_run(run_id).info.status == "FAILED"
+    code, lines = reproduced(capsys, run_id)
+    assert (code, lines[-1]) == (0, "verdict: same (bits)")
+    for tag, value in {"outcome": "ok", "reason": ""}.items():
+        MlflowClient().set_tag(run_id, f"harness.{tag}", value)
+    again, more = reproduced(capsys, run_id)
+    assert (again, more) == (0, lines)
+
+
 @pytest.mark.fault
 def test_another_core_type_is_told_and_is_the_same_or_nearly(place, store):
     run_id = recorded("epochs=20", "model.hidden=[32]")

@@ -139,3 +139,32 @@ def test_metrics_on_the_way_come_where_they_are_asked_for():
     assert set(quiet.curves) == {"train/loss", "val/loss"}
     assert talkative.curves["val/r2"].steps.tolist() == [0, 4, 8]
     assert {"val/r2", "val/rmse", "val/mae", "val/best_loss"} <= set(talkative.metrics)
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_a_run_whose_loss_has_exploded_at_its_end_has_diverged(validation):
+    text = "loss above 1e6 times that of epoch 0, and not falling, at epoch 6"
+    ends = {  # the losses of epochs 0 to 6, and whether it diverged
+        (1, 1e10, 1e100, 1e200, 1e250, 1e280, 1e285): True,
+        (1, 0.1, 0.01, 0.01, 0.01, 0.01, 1.1e6): True,
+        (1, 1e7, 1e7, 1e7, 1e7, 1e7, 1e7): True,
+        (1, 1e9, 1e9, 1e9, 1e9, 1e9, 1e8): False,  # it falls
+        (1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.9e6): False,
+        (1e-20, 1e-9, 1e-8, 1e-8, 1e-8, 1e-8, 0.9e-6): False,  # next to an exact first guess
+        (1e-20, 1e-9, 1e-8, 1e-8, 1e-8, 1e-8, 1.1e-6): True,
+    }
+    ended = watch(np.array([*ends]).T, validation=validation)
+    assert ended.outcome == ["diverged" if bad else "ok" for bad in ends.values()]
+    assert ended.reason == [text if bad else "" for bad in ends.values()]
+
+
+def test_a_run_that_explodes_until_its_patience_is_over_says_so():
+    ended = watch(np.geomspace(1, 1e30, 7)[:, None], {"stopping": PATIENT})
+    assert (ended.outcome, ended.last_epoch) == (["diverged"], [2])
+    [reason] = ended.reason
+    assert reason.startswith("patience: loss above 1e6 times that of epoch 0")
+    early = watch(np.geomspace(1, 1e6, 7)[:, None], {"stopping": PATIENT})
+    assert (early.outcome, early.reason) == (["ok"], ["patience"])
+
+
+PATIENT = {"patience": 2, "min_delta": 0.0, "max_seconds": None}
