@@ -43,7 +43,7 @@ HOMES = {
 BUDGETS = {
     "commands": 1800,
     "hydra_app": 900,  # the override lines of presets count, and a preset is checked
-    "sweeps": 1050,
+    "sweeps": 1150,  # spaces of a study are compared, a split is looked at before training
     "tracking": 1800,
     "checks": 1250,  # answers of a wrong shape, and slopes under other values of the fields
     "analysis": 1000,
