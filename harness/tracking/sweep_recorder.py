@@ -45,7 +45,7 @@ class SweepRecorder:
 
     def open(self) -> None:
         """Reach the store, the experiment and the parent run; make each that is not there."""
-        self.connection.open()
+        self.connection.open(for_writing=True)
         self.writer.open(self._manifest.experiment, entities.ranking_tags(self._manifest))
         self._tags = entities.sweep_tags(self._manifest, self._directory)
         if self._manifest.single:

@@ -123,11 +123,15 @@ def of_another(path):
         base.execute("CREATE TABLE customers (name TEXT)")
 
 
+PAGE = 4096
 HARM = {
     "garbage": lambda path, good: path.write_bytes(os.urandom(len(good))),
     "cut short": lambda path, good: path.write_bytes(good[: len(good) // 2]),
     "half overwritten": lambda path, good: path.write_bytes(
         good[: len(good) // 2] + os.urandom(len(good) // 2)
+    ),
+    "pages overwritten": lambda path, good: path.write_bytes(
+        good[: 3 * PAGE] + os.urandom(2 * PAGE) + good[5 * PAGE :]
     ),
     "a folder": lambda path, good: path.mkdir(),
     "of another program": lambda path, good: of_another(path),

@@ -67,10 +67,15 @@ class Connection:
         assert self._client is not None, "the connection is not open"
         return self._client
 
-    def open(self) -> None:
-        """Import MLflow and reach the store; make its SQLite file if there is none."""
+    def open(self, for_writing: bool = False) -> None:
+        """Import MLflow and reach the store; make its SQLite file if there is none.
+
+        A file that is written to is looked at first: a damaged one stays as it is.
+        """
         path = database_file(self.uri)
         with mlflow_settings():
+            if path is not None and for_writing:
+                self.ask(sqlite.require_whole, path)
             if path is not None:
                 self.ask(sqlite.prepare_store, path)
             self._client = self.ask(self._reach)

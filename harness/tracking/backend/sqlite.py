@@ -1,8 +1,8 @@
 """Makes an MLflow store in one SQLite file, whole or not at all, and has it written to quickly."""
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from harness.tracking.backend.uri import sqlite_uri
 # the disk, 38 ms and 0.15 flushes with a write-ahead log that is flushed at checkpoints: SAFE.
 SAFE = ("journal_mode=WAL", "synchronous=NORMAL")
 HASTY = ("journal_mode=MEMORY", "synchronous=OFF")  # for a file that no program opens yet
+CHECKED_BYTES = 64 * 2**20
+_whole: set[Path] = set()  # files whose pages were looked at
 _pragmas: dict[str, Sequence[str]] = {}  # by database file; other connections are left alone
 
 
@@ -61,22 +63,46 @@ def is_store(path: Path) -> bool:
     """
     if not path.exists() or path.stat().st_size == 0:
         return False
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)) as base:
-            tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master")}
-            versions = (
-                "alembic_version" in tables
-                and base.execute("SELECT count(*) FROM alembic_version").fetchone()
-            )
-    except sqlite3.DatabaseError as error:
-        kinds = {"is locked": OutOfReach, "unable to open": DiskError}
-        kind = next((kinds[text] for text in kinds if text in str(error)), TrackingError)
-        raise kind(f"{path}: cannot be read as a database: {error}") from error
+    with _reading(path) as base:
+        tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master")}
+        versions = (
+            "alembic_version" in tables
+            and base.execute("SELECT count(*) FROM alembic_version").fetchone()
+        )
     if tables and "experiments" not in tables:
         raise TrackingError(f"{path}: a database of another program, not of MLflow")
     if tables and not (versions and versions[0]):
         raise TrackingError(f"{path}: left half made by another program; move it away")
     return bool(tables)
+
+
+def require_whole(path: Path) -> None:
+    """Raise TrackingError if pages of the file are damaged; look once a process.
+
+    SQLite itself finds a page that something else overwrote only when it reads that page, and
+    writes to the others until then. To look at 64 MB takes a second at most; larger files are
+    not looked at.
+    """
+    if path in _whole or not is_store(path) or path.stat().st_size > CHECKED_BYTES:
+        return
+    with _reading(path) as base:
+        [found] = base.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        where = found.splitlines()[-1]
+        raise TrackingError(f"{path}: the database is damaged ({where}); move it away")
+    _whole.add(path)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Context manager: open a database to read it; raise our errors instead of SQLite's."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)) as base:
+            yield base
+    except sqlite3.DatabaseError as error:
+        kinds = {"is locked": OutOfReach, "unable to open": DiskError}
+        kind = next((kinds[text] for text in kinds if text in str(error)), TrackingError)
+        raise kind(f"{path}: cannot be read as a database: {error}") from error
 
 
 def _create(path: Path) -> None:
