@@ -150,7 +150,7 @@ def train_again(config: Config, record: "Record") -> Result:
         member = replace(member, last_epoch=last, max_seconds=None if last else 1e-9)
     asked = {key: steps for key, (steps, _) in record.curves.items() if key.endswith("/loss")}
     if "train/loss" in asked:
-        # Points are needed also between the logged ones: a long run shows some while it trains.
+        # Points are needed also between the logged ones: long runs of harness 0.1.0 have some.
         every = int(np.gcd.reduce(asked["train/loss"][:-1]))
         member = replace(member, log_every=max(every, member.epochs // MAX_POINTS) or 1)
     *_, result = train_snapshots(member, config)
@@ -178,9 +178,11 @@ def _finite(curve: Curve, steps: Array) -> Curve:
 def train_snapshots(member: Member, config: Config) -> Iterator[Result]:
     """Train the run alone; yield snapshots and its result, and print the epoch now and then."""
     on_terminal, printed = sys.stderr.isatty(), time.perf_counter()
+    session: TrainingSession | None = None
     try:
         with single_threaded_numpy():
-            for result in chain.from_iterable(TrainingSession([member], [""]).results()):
+            session = TrainingSession([member], [""])
+            for result in chain.from_iterable(session.results()):
                 yield result
                 now = time.perf_counter()
                 if result.outcome == "running" and (on_terminal or now - printed > LINE_SECONDS):
@@ -190,7 +192,8 @@ def train_snapshots(member: Member, config: Config) -> Iterator[Result]:
     except BaseException as error:
         if is_interruption(error):
             raise
-        yield failed_result("", config, error)
+        failed = failed_result("", config, error)
+        yield session.add_history(failed) if session else failed
     finally:
         if on_terminal:
             print("\x1b[2K", file=sys.stderr, end="\r", flush=True)
