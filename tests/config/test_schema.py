@@ -23,8 +23,15 @@ import numpy as np
 class Color(Enum):
     RED = 1
     BLUE = 2
+
+class Works:
+    def __call__(self, z):
+        return z
+
+    def derivative(self, z, h):
+        return z
 """
-CLASS = "@dataclass(frozen=True)\nclass Mine:\n    "
+CLASS = "@dataclass(frozen=True)\nclass Mine(Works):\n    "
 RED, BLUE = "Color.RED", "Color.BLUE"
 # annotation and default, as they are written, then values given with what they become
 FIELDS = [
