@@ -18,7 +18,7 @@ import numpy as np
 from harness.commands import VERBS
 from harness.config.plugin_files import extra_plugin_folders
 from harness.contracts import DataError
-from harness.errors import HarnessError, Terminated, UsageError
+from harness.errors import HarnessError, Terminated, UsageError, hide_texts
 
 USAGE, INTERNAL, DATA, DISK, INTERRUPTED, TERMINATED = 2, 1, 65, 74, 130, 143
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCES, errno.EIO)
@@ -52,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         if os.environ.get("HARNESS_DEBUG") == "1":
-            traceback.print_exc()
+            print(hide_texts(traceback.format_exc()), file=sys.stderr, end="")
         code, text = format_error(error)
-        print(f"harness: {text}", file=sys.stderr)
+        print(f"harness: {hide_texts(text)}", file=sys.stderr)
         return code
 
 

@@ -3,8 +3,10 @@
 Unusable data has its own error, `contracts.DataError`, because datasets raise it.
 """
 
+import re
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -72,3 +74,45 @@ def unknown_name(what: str, name: str, allowed: list[str]) -> str:
     near = get_close_matches(str(name), allowed, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return f"{what}: there is no {name!r}.{hint} Available: {', '.join(allowed) or 'none'}"
+
+
+TEXTS: dict[str, str] = {}  # that environment variables held when they were read, and their names
+
+
+def note_text(name: str, text: str) -> None:
+    """Remember that an environment variable held this text, so that messages can leave it out.
+
+    Of an address only user and password are left out: it is the name of a place.
+    """
+    secret = text.partition("://")[2].rpartition("@")[0] if "://" in text else text
+    if secret.strip():
+        TEXTS[secret] = name
+
+
+def hide_texts(message: str) -> str:
+    """Return a message with `${oc.env:NAME}` in place of each text that a variable held."""
+    for text in sorted(TEXTS, key=len, reverse=True):
+        parts = re.split(rf"(?<!\w){re.escape(text)}(?!\w)", message)
+        message = f"${{oc.env:{TEXTS[text]}}}".join(parts)
+    return message
+
+
+@contextmanager
+def hidden_texts() -> Iterator[None]:
+    """Context manager: leave texts of the environment out of an error and of its causes."""
+    try:
+        yield
+    except Exception as error:
+        chain, seen = [error], set[int]()
+        while chain and id(each := chain.pop()) not in seen:
+            seen.add(id(each))
+            _hide_in(each)
+            chain += [e for e in (each.__cause__, each.__context__) if isinstance(e, Exception)]
+        raise
+
+
+def _hide_in(error: Exception) -> None:
+    error.args = tuple(hide_texts(a) if isinstance(a, str) else a for a in error.args)
+    for key, value in {"filename": getattr(error, "filename", None), **vars(error)}.items():
+        if isinstance(value, str):
+            setattr(error, key, hide_texts(value))

@@ -62,4 +62,5 @@ def _repeat_search(
         config_name=search["config_name"],
         place=[f"hydra.sweep.dir='{there}'"],
         accept_drift=accept_drift,
+        pinned=search.get("pinned"),
     )

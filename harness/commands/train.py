@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from harness.commands import VERBS
 from harness.config.plugin_files import extra_plugin_folders
 from harness.config.registry import DISTRIBUTION
-from harness.errors import Terminated, UsageError
+from harness.errors import Terminated, UsageError, hide_texts
 from harness.hydra_app.app import (
     Composer,
     argument_parser,
@@ -68,7 +68,7 @@ def _train(args: Any, name: str) -> int:
     try:
         return run_and_report(lambda: launch(args.overrides, **options))
     except Preview as preview:
-        print(preview)
+        print(hide_texts(str(preview)))
         return 0
 
 

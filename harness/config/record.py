@@ -1,11 +1,14 @@
 """Turn a composed config into what is recorded: plain values, environment variables unread."""
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock, get_ident
 from typing import Any, cast
 
-from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf import Container, DictConfig, OmegaConf, StringNode
+from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import (
     MissingMandatoryValue,
     OmegaConfBaseException,
@@ -13,32 +16,103 @@ from omegaconf.errors import (
 )
 from omegaconf.resolvers import oc
 
-from harness.errors import UsageError
-from harness.store.params import Config, format_value
+from harness.errors import TEXTS, UsageError, note_text
+from harness.store.params import NOT_RECORDED, Config, flatten, format_value
 
 RESOLVERS = (
     "hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys",
     "oc.dict.values", "oc.env", "oc.select",
 )  # fmt: skip
+WORDS = {"true": True, "false": False, "null": None}
+LOCK = RLock()  # of what OmegaConf and Hydra have once in a process: resolvers and singletons
+_VARIABLE = re.compile(r"\$\{oc\.env:\s*([^,{}\s]+)")
 _BARE = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z][\w./:-]*", re.IGNORECASE)
 
 
 def record_config(cfg: DictConfig) -> Config:
-    """Return a composed config as plain values, without `hydra`; `${oc.env:…}` stays as written.
+    """Return a composed config as plain values, without `hydra`.
 
-    Raises UsageError if a value is missing or cannot be resolved.
+    What comes from the environment into a setting of a run's fingerprint is recorded as its value
+    if it is a number, a boolean or null. All other `${oc.env:…}` stay as written, for a text may
+    be a secret. Raises UsageError if a value is missing or cannot be resolved.
     """
+    return _recorded(cfg)[1]
+
+
+def pinned_variables(cfg: DictConfig) -> dict[str, str | None]:
+    """Return the environment variables whose values are recorded with a composed config.
+
+    Their numbers are in settings, or they chose an option of a group; None: one is not set.
+    """
+    written, recorded = map(flatten, _recorded(cfg))
+    fixed = [text for key, text in written.items() if repr(text) != repr(recorded[key])]
+    names = {*_VARIABLE.findall(repr(fixed))}
+    choices = {*OmegaConf.to_container(cfg.hydra.runtime.choices).values()}  # type: ignore[union-attr]
+    names |= {name for text, name in TEXTS.items() if text in choices}
+    return {name: os.environ.get(name) for name in sorted(names)}
+
+
+def _recorded(cfg: DictConfig) -> tuple[Config, Config]:
+    """Return a config with all of `${oc.env:…}` as written, and as it is recorded."""
     kept = select_keys(cfg, (key for key in cfg if key != "hydra"))
     with _usage_errors():
-        plain = OmegaConf.to_container(kept, enum_to_str=True, throw_on_missing=True)
+        plain = cast(Config, OmegaConf.to_container(kept, enum_to_str=True, throw_on_missing=True))
     if "${" not in repr(plain):
-        return cast(Config, plain)
+        return plain, plain
     # Without types, since a field for a number may now hold `${oc.env:X}`, which is text.
     untyped = DictConfig(plain)
     if "hydra" in cfg:  # interpolations may refer to it
         config_nodes(untyped)["hydra"] = cfg._get_node("hydra")
     with _environment_unread():
-        return {str(key): _value(untyped, key) for key in kept}
+        written = {str(key): _value(untyped, key) for key in kept}
+    fixed = {}
+    for key, value in written.items():
+        outside = key not in NOT_RECORDED and ("${oc." in repr(value) or "${now:" in repr(plain))
+        if outside:
+            value = _fixed(plain[key], value, _value(untyped, key), cfg._get_node(key))
+        fixed[key] = value
+    return written, fixed
+
+
+def _fixed(plain: Any, written: Any, value: Any, node: Any) -> Any:
+    """Return `value` where it is no text but comes from outside, and `written` elsewhere."""
+    inner = node if isinstance(node, Container) and not node._is_interpolation() else None
+    if isinstance(written, dict) and isinstance(value, dict):
+        before = plain if isinstance(plain, dict) else {}
+        return {
+            k: _fixed(before.get(k), w, value[k], inner and inner._get_node(k))
+            for k, w in written.items()
+        }
+    if isinstance(written, list) and isinstance(value, list):
+        texts = plain if isinstance(plain, list) else [None] * len(written)
+        nodes = [inner and inner._get_node(i) for i in range(len(written))]
+        return [_fixed(*each) for each in zip(texts, written, value, nodes, strict=True)]
+    outside = "${oc." in str(written) or "${now:" in str(plain)
+    if not outside or isinstance(node, StringNode):
+        return written
+    return written if _has_text(read := _read(value)) else read
+
+
+def _read(value: Any) -> Any:
+    """Return a text as the number, boolean or null that it is, or else as it is."""
+    if isinstance(value, list):
+        return [_read(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() in WORDS:
+        return WORDS[value.strip().lower()]
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _has_text(value: Any) -> bool:
+    if isinstance(value, list | dict):
+        return any(map(_has_text, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str)
 
 
 def select_unresolved(cfg: DictConfig, key: str) -> Any:
@@ -69,10 +143,22 @@ def intern_parts(config: Config, parts: dict[str, Any]) -> Config:
 
 def resolve_environment(config: Config) -> Config:
     """Return a recorded config with the values of its `${oc.env:…}` variables."""
-    if "${oc." not in repr(config):
+    if "${oc." not in (text := repr(config)):
         return config
+    for name in _VARIABLE.findall(text):
+        _note(name, os.environ.get(name))
     cfg = OmegaConf.create(config)
     return {str(key): _value(cfg, key) for key in cfg}
+
+
+def keys_from_outside(config: Config) -> list[str]:
+    """Return the dotted keys of a recorded config that hold an interpolation."""
+    return [key for key, value in flatten(config).items() if "${oc." in repr(value)]
+
+
+def _note(name: str, value: str | None) -> None:
+    if isinstance(_read(value), str):
+        note_text(name, str(value))
 
 
 def _value(cfg: DictConfig, key: Any) -> Any:
@@ -96,6 +182,23 @@ def _usage_errors() -> Iterator[None]:
         raise UsageError(f"{error.full_key}: {reason}") from error
 
 
+def noting_resolver(pinned: Mapping[str, str | None]) -> Any:
+    """Return a resolver of `${oc.env:X}` that notes texts, to keep them out of messages.
+
+    The variables in `pinned` have the values that they have there; None: not set.
+    """
+
+    def env(name: str, *default: object) -> str | None:
+        if name in pinned:
+            value = pinned[name]
+            return oc.env("", *default) if value is None else value
+        _note(name, os.environ.get(name))
+        return oc.env(name, *default)
+
+    with _resolvers({"oc.env": env}):
+        return BaseContainer._resolvers["oc.env"]
+
+
 @contextmanager
 def _environment_unread() -> Iterator[None]:
     """Context manager: resolve `${oc.env:X}` to its own text, so that no secret is recorded."""
@@ -107,13 +210,30 @@ def _environment_unread() -> Iterator[None]:
         unread = "${oc.env:" in str(text)
         return f"${{oc.decode:{text}}}" if unread else oc.decode(text, _parent_, _node_)
 
-    try:
-        OmegaConf.register_new_resolver("oc.env", env, replace=True)
-        OmegaConf.register_new_resolver("oc.decode", decode, replace=True)
+    with _resolvers({"oc.env": env, "oc.decode": decode}):
         yield
-    finally:
-        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
-        OmegaConf.register_new_resolver("oc.decode", oc.decode, replace=True)
+
+
+@contextmanager
+def _resolvers(functions: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Context manager: use other resolvers of these names in this thread, none in the others."""
+    known, owner = BaseContainer._resolvers, get_ident()
+    with LOCK:
+        before = {name: known[name] for name in functions}
+        for name, function in functions.items():
+            OmegaConf.register_new_resolver(name, function, replace=True)
+            known[name] = _for_thread(owner, known[name], before[name])
+        try:
+            yield
+        finally:
+            known.update(before)
+
+
+def _for_thread(owner: int, own: Any, others: Any) -> Any:
+    def chosen(*arguments: Any, **options: Any) -> Any:
+        return (own if get_ident() == owner else others)(*arguments, **options)
+
+    return chosen
 
 
 def _written(default: object) -> str:

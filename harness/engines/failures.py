@@ -9,7 +9,7 @@ from types import FrameType
 
 from harness.config.build import build, used_plugins
 from harness.config.registry import Origin, find_plugin, load_plugin
-from harness.errors import HarnessError
+from harness.errors import HarnessError, hide_texts
 from harness.store.params import Config
 from harness.store.results import Result
 from harness.training.plugin_calls import PLUGIN_CALLS, check_returned
@@ -21,8 +21,8 @@ HOOKS |= {"with_gradient", "probabilities"}
 def failed_result(fingerprint: str, config: Config, error: BaseException) -> Result:
     """Return the result of a run that raised: its traceback, and no weights."""
     now = int(time.time() * 1000)
-    text = "".join(format_exception(error))
-    why = explain_failure(error, config)
+    text = hide_texts("".join(format_exception(error)))
+    why = hide_texts(explain_failure(error, config))
     return Result(fingerprint, "failed", now, now, reason=why, traceback=text)
 
 

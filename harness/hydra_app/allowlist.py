@@ -1,14 +1,10 @@
 """Refuse a config that could make Hydra or `logging` run code of its choice."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pkgutil import resolve_name
 from typing import Any
 
 from omegaconf import Container, OmegaConf
-from omegaconf.basecontainer import BaseContainer
 
-from harness.config.record import RESOLVERS
 from harness.errors import require
 
 LOGGING = (
@@ -17,18 +13,6 @@ LOGGING = (
     "colorlog.ColoredFormatter", "rich.logging.RichHandler",
 )  # fmt: skip
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
-
-
-@contextmanager
-def only_known_resolvers() -> Iterator[None]:
-    """Context manager: allow only the resolvers of Hydra and OmegaConf; others run code."""
-    known = BaseContainer._resolvers
-    others = {name: known.pop(name) for name in [*known] if name not in RESOLVERS}
-    try:
-        yield
-    finally:
-        for name, resolver in others.items():
-            known.setdefault(name, resolver)
 
 
 def check_hydra_config(hydra: Any) -> None:

@@ -1,7 +1,7 @@
 """Set Hydra up for our configs: search path, one composition, errors in plain words."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +10,6 @@ from hydra import version
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.errors import ConfigCompositionException, HydraException
@@ -19,11 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.registry import plugin_names
 from harness.config.schema import GROUPS
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, UsageError, hidden_texts
 from harness.hydra_app import allowlist
 from harness.hydra_app.config_loader import FastLoader
 from harness.hydra_app.messages import explain_hydra_error
 from harness.hydra_app.presets import PresetLoader
+from harness.hydra_app.session import open_session
 
 PACKAGE = Path(__file__).parents[1]
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -99,25 +99,22 @@ def config_errors(lines: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def open_composer(config_dir: str | None = None) -> Iterator[Composer]:
-    """Context manager: a Hydra for our configs and the user's, without global state left over.
+def open_composer(
+    config_dir: str | None = None, pinned: Mapping[str, str | None] | None = None
+) -> Iterator[Composer]:
+    """Context manager: a Hydra for our configs and the user's, in a session of its own.
 
-    Errors of Hydra and OmegaConf become UsageError.
+    Errors of Hydra and OmegaConf become UsageError; none shows a text of the environment.
     """
-    version.setbase("1.3")
-    before = HydraConfig.instance().cfg
-    GlobalHydra.instance().clear()
-    try:
-        path = search_path(config_dir)
-        hydra = Composer.create_main_hydra2("harness", path)
-        hydra.config_loader = cast(Any, FastLoader(PresetLoader(path)))
-        with allowlist.only_known_resolvers():
+    with hidden_texts(), open_session(pinned or {}):
+        version.setbase("1.3")
+        try:
+            path = search_path(config_dir)
+            hydra = Composer.create_main_hydra2("harness", path)
+            hydra.config_loader = cast(Any, FastLoader(PresetLoader(path)))
             yield hydra  # type: ignore[misc]
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UsageError(explain_hydra_error(error)) from error
-    finally:
-        GlobalHydra.instance().clear()
-        HydraConfig.instance().cfg = before
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UsageError(explain_hydra_error(error)) from error
 
 
 def search_path(config_dir: str | None) -> ConfigSearchPath:

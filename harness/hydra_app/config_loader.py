@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from harness.config.record import config_nodes
+from harness.hydra_app.passwords import hide_credentials
 
 LINES = 4096  # overrides that are kept parsed
 
@@ -40,6 +41,10 @@ class FastLoader:
     def __reduce__(self) -> Any:
         """Pickle the loader without its caches."""
         return FastLoader, (self._loader,)
+
+    def load_configuration(self, *arguments: Any, **options: Any) -> DictConfig:
+        """Compose the config of a run, or of a sweep as a whole."""
+        return hide_credentials(self._loader.load_configuration(*arguments, **options))
 
     def get_group_options(
         self,
@@ -92,8 +97,7 @@ class FastLoader:
         return cfg
 
     def _by_hydra(self, master_config: DictConfig, lines: list[str]) -> DictConfig:
-        cfg: DictConfig = self._loader.load_sweep_config(master_config, lines)
-        return cfg
+        return hide_credentials(self._loader.load_sweep_config(master_config, lines))
 
     def _is_value(self, override: Any) -> bool:
         """Return whether this is `key=value` for a key that is no group, or a dict for a group."""

@@ -15,8 +15,9 @@ from harness.analysis.leaderboard import RankedRun, setting_value
 from harness.config.record import record_config, select_keys
 from harness.errors import require
 from harness.hydra_app.app import config_errors, set_current_config, set_output_folder
-from harness.hydra_app.launch import JobFailed, Task, launcher_settings
+from harness.hydra_app.launch import JobFailed, Task, launcher_record
 from harness.hydra_app.output_files import Outputs
+from harness.hydra_app.session import outside_session
 from harness.store.files import write_atomically
 from harness.store.manifest import Manifest, Planned
 from harness.sweeps import execute
@@ -55,13 +56,15 @@ class Jobs:
 
     def begin(self, combinations: Combinations, first: int) -> None:
         """Plan all jobs, then make the sweep's folder with `multirun.yaml` and the manifest."""
-        self.begin_with(
-            plan(
-                (self.request(number, lines) for number, lines in enumerate(combinations, first)),
-                command=self.task.command,
-                single=False,
-                launcher=launcher_settings(self.config)._asdict(),
-            )
+        self.begin_with(self.plan(combinations, first))
+
+    def plan(self, combinations: Combinations, first: int) -> Manifest:
+        """Return the manifest of these jobs, without writing it."""
+        return plan(
+            (self.request(number, lines) for number, lines in enumerate(combinations, first)),
+            command=self.task.command,
+            single=False,
+            launcher=launcher_record(self.config),
         )
 
     def begin_with(self, manifest: Manifest) -> Manifest:
@@ -92,7 +95,7 @@ class Jobs:
         """Carry out the sweep, and return what Hydra gets to know of each job."""
         if not self.task.quiet:
             self._configure_log()
-        with Progress(len(started), self.task.quiet) as progress:
+        with outside_session(), Progress(len(started), self.task.quiet) as progress:
             summary = execute.carry_out(
                 self.folder,
                 search=search,

@@ -1,8 +1,7 @@
 """Compose a run or a sweep with Hydra, and carry it out."""
 
-import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,21 +16,20 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness.analysis.leaderboard import setting_value
 from harness.config.build import build, forget_builds
-from harness.config.record import record_config
+from harness.config.record import record_config, select_unresolved
 from harness.config.registry import DISTRIBUTION
 from harness.config.validate import convert
 from harness.engines import Engine
 from harness.errors import require
 from harness.hydra_app.app import Composer, open_composer, set_output_folder
+from harness.hydra_app.passwords import passwords_aside
+from harness.hydra_app.session import outside_session
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
 from harness.sweeps import execute
 from harness.sweeps.plan import plan, requested_run
 from harness.sweeps.progress import Progress
 from harness.sweeps.summary import Summary
-from harness.tracking.backend.uri import has_password
-
-ADDRESS = "HARNESS_TRACKING_URI"  # the variable for a store's address with a password
 
 
 class JobFailed(Exception):
@@ -47,6 +45,7 @@ class Task:
     config_dir: str | None
     config_name: str
     accept_drift: bool | None
+    pinned: Mapping[str, str | None] | None = None  # variables that a search was planned with
     manifest: Manifest | None = None  # of a single run, which is planned before Hydra starts it
     summary: Summary | None = None
 
@@ -60,7 +59,7 @@ class Task:
         directory = Path(hydra.runtime.output_dir if single else hydra.sweep.dir).absolute()
         execute.begin_sweep(directory, manifest)
         only = None if single else {run.fingerprint for run in manifest.runs}
-        with Progress(1, self.quiet or not single) as progress:
+        with outside_session(), Progress(1, self.quiet or not single) as progress:
             summary = execute.carry_out(directory, only=only, progress=progress)
         self.summary = summary if single else None
         return setting_value(summary.ranked, summary.manifest.objective)
@@ -88,22 +87,27 @@ def launch(
     quiet: bool = False,
     place: Sequence[str] = (),
     accept_drift: bool | None = None,
+    pinned: Mapping[str, str | None] | None = None,
 ) -> Summary:
     """Compose and carry out a run or a sweep; nothing is created before all of it is valid.
 
     `quiet` is for callers from Python: it shows no progress and configures no logging. `place`
     are overrides that are not recorded: the folder to go on in. `accept_drift` is that of
-    `execute.carry_out`. Raises UsageError, PluginError or DataError if a run cannot be.
+    `execute.carry_out`, and `pinned` holds the environment variables that a search was planned
+    with. Raises UsageError, PluginError or DataError if a run cannot be.
     """
-    for text in (*overrides, str(Path.cwd())):
+    with passwords_aside(overrides) as lines:
+        task = Task(tuple(lines), quiet, config_dir, config_name, accept_drift, pinned)
+        return _launch(task, [*lines, *place], multirun)
+
+
+def _launch(task: Task, lines: list[str], multirun: bool) -> Summary:
+    for text in (*lines, str(Path.cwd())):
         valid = text == text.encode(errors="ignore").decode()
         require(valid, f"{text!a} is no valid UTF-8, and could not be recorded")
     forget_builds()  # a file may have changed since
-    command = tuple(map(hide_password, overrides))
-    task = Task(command, quiet, config_dir, config_name, accept_drift)
-    lines = [*command, *place]
-    with open_composer(config_dir) as hydra:
-        if multirun or _asks_for_a_sweep(hydra, config_name, lines):
+    with open_composer(task.config_dir, task.pinned) as hydra:
+        if multirun or _asks_for_a_sweep(hydra, task.config_name, lines):
             return _sweep(hydra, task, lines)
         return _run(hydra, task, lines)
 
@@ -112,20 +116,9 @@ def compose_run(
     overrides: Sequence[str], config_dir: str | None = None, config_name: str = "config"
 ) -> Config:
     """Return the config of one run as it would be recorded, without running it."""
-    with open_composer(config_dir) as hydra:
-        lines = [*map(hide_password, overrides)]
+    with passwords_aside(overrides) as lines, open_composer(config_dir) as hydra:
         cfg = hydra.compose_config(config_name, lines, RunMode.RUN, with_log_configuration=False)
         return record_config(cfg)
-
-
-def hide_password(line: str) -> str:
-    """Return an override fit for a record; a store's password goes into the environment."""
-    key, _, value = line.partition("=")
-    uri = value.strip("'\"")
-    if key != "tracking.uri" or not has_password(uri):
-        return line
-    os.environ[ADDRESS] = uri
-    return f"{key}=${{oc.env:{ADDRESS}}}"
 
 
 def _asks_for_a_sweep(hydra: Composer, config_name: str, lines: list[str]) -> bool:
@@ -182,7 +175,8 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
             _require_own_version(there, directory)
     with suppress(JobFailed):  # the summary has it
         hydra.multirun(name, task, lines, with_log_configuration=not task.quiet)
-    return task.summary or execute.carry_out(directory)  # a foreign launcher leaves the end to us
+    with outside_session():  # a foreign launcher leaves the end to us
+        return task.summary or execute.carry_out(directory)
 
 
 def manifest_in(directory: str | Path) -> Manifest | None:
@@ -222,3 +216,11 @@ def launcher_settings(cfg: DictConfig) -> Engine:
     node = cfg.hydra.launcher
     ours = uses_stack_launcher(cfg)
     return Engine(**{key: node[key] for key in Engine._fields}) if ours else Engine()
+
+
+def launcher_record(cfg: DictConfig) -> dict[str, Any]:
+    """Return the settings of our launcher for the manifest; texts of the environment unread."""
+    record = launcher_settings(cfg)._asdict()
+    if uses_stack_launcher(cfg):
+        record["address"] = select_unresolved(cfg, "hydra.launcher.address")
+    return record

@@ -7,14 +7,21 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from harness.config.build import build, build_settings
-from harness.config.record import record_config, select_unresolved
+from harness.config.record import pinned_variables, record_config, select_unresolved
 from harness.errors import HarnessError, UsageError, require
 from harness.hydra_app.grid import Exclusion, grid_combinations
 from harness.hydra_app.jobs import Jobs
-from harness.hydra_app.launch import launcher_settings, manifest_in, uses_stack_launcher
+from harness.hydra_app.launch import (
+    launcher_record,
+    launcher_settings,
+    manifest_in,
+    uses_stack_launcher,
+)
+from harness.hydra_app.session import inside_session
 from harness.store.manifest import Planned
 from harness.store.old_records import derives_seeds
-from harness.store.params import flatten
+from harness.store.params import Config, flatten
+from harness.sweeps.drift import require_same_settings, require_same_variables
 from harness.sweeps.grouping import group_into_stacks
 from harness.sweeps.plan import make_manifest, name_run, plan_runs
 from harness.sweeps.search.optuna_search import Search
@@ -45,7 +52,10 @@ def run_grid(jobs: Jobs, arguments: Sequence[str]) -> list[list[str]]:
     kept = kept if exclusion.entries else every
     if settings["plan"]:
         raise Preview(preview_lines(jobs, kept, len(every) - len(kept)))
-    jobs.begin(kept, 0)
+    planned = jobs.plan(kept, 0)
+    if (there := manifest_in(jobs.folder)) is not None:
+        require_same_settings(jobs.folder, there, planned)
+    jobs.begin_with(planned)
     return kept
 
 
@@ -93,12 +103,20 @@ class Trials:
 
     def plan(self, derived: bool, trial: Any) -> tuple[Planned, ...]:
         """Return the runs of one trial, after Hydra's files of it are written."""
-        lines = self.space.suggest(trial, self.has)
-        found = plan_runs([self.jobs.request(trial.number, lines)], False, derived)
-        runs = tuple(name_run(run, {*self.space.fixed}) for run in found)
-        self.jobs.start(trial.number, lines)
+        with inside_session():
+            lines = self.space.suggest(trial, self.has)
+            found = plan_runs([self.jobs.request(trial.number, lines)], False, derived)
+            runs = tuple(name_run(run, {*self.space.fixed}) for run in found)
+            self.jobs.start(trial.number, lines)
         self.started[trial.number] = lines
         return runs
+
+    def pinned(self) -> dict[str, str | None]:
+        """Return the environment variables whose values are part of what is planned."""
+        found: dict[str, str | None] = {}
+        for number, lines in enumerate(self.space.probes(self.has)):
+            found |= pinned_variables(self.jobs.compose(number, lines))
+        return found
 
     def first(self) -> Planned:
         """Return a setting that can be trained; UsageError if no probe of the space can be."""
@@ -116,26 +134,37 @@ class Trials:
         return good
 
 
+def _recorded(jobs: Jobs, trials: Trials, example: Config) -> dict[str, Any]:
+    """Return what a manifest holds of a search; no text of the environment is in it."""
+    plain, task, settings = build_settings(example), jobs.task, jobs.sweeper
+    public = recorded_url(select_unresolved(jobs.config, "hydra.sweeper.storage"))
+    recorded = {key: settings[key] for key in RECORDED} | {"storage": public}
+    recorded |= {"pinned": trials.pinned() if task.pinned is None else dict(task.pinned)}
+    recorded |= {"seed": plain.seed, "repeats": plain.repeats}
+    recorded |= {"config_dir": task.config_dir, "config_name": task.config_name}
+    check_search(recorded, len(plain.objectives))
+    return recorded
+
+
 def run_search(jobs: Jobs, arguments: Sequence[str]) -> Any:
     """Carry out a search, and return what Hydra gets to know of its trials."""
     text = "hydra/sweeper=optuna deals out stacks: it needs hydra/launcher=stack"
     require(uses_stack_launcher(jobs.config), text)
-    settings, loader = jobs.sweeper, cast(Any, jobs.context.config_loader)
+    url, loader = jobs.sweeper["storage"], cast(Any, jobs.context.config_loader)
     space = Space(jobs.parsed(arguments), loader.repository.group_exists)
     trials, engine = Trials(jobs, space), launcher_settings(jobs.config)
-    public = recorded_url(select_unresolved(jobs.config, "hydra.sweeper.storage"))
     example = trials.first().config
-    plain = build_settings(example)
-    recorded = {key: settings[key] for key in RECORDED} | {"storage": public}
-    recorded |= {"seed": plain.seed, "repeats": plain.repeats}
-    recorded |= {"config_dir": jobs.task.config_dir, "config_name": jobs.task.config_name}
-    check_search(recorded, len(plain.objectives))
+    recorded = _recorded(jobs, trials, example)
+    launcher = launcher_record(jobs.config)
     asked = make_manifest(
-        example, (), jobs.task.command, single=False, launcher=engine._asdict(), search=recorded
+        example, (), jobs.task.command, single=False, launcher=launcher, search=recorded
     )
-    storage, url = None, settings["storage"]
+    if (there := manifest_in(jobs.folder)) is not None:
+        planned = (there.search or {}).get("pinned")
+        require_same_variables(jobs.folder, planned, recorded["pinned"])
+    storage = None
     if url is not None:  # a search that is there goes on as it was recorded
-        storage = open_storage(url, manifest_in(jobs.folder) or asked, space)
+        storage = open_storage(url, there or asked, space)
     manifest = jobs.begin_with(asked)
     plan = partial(trials.plan, derives_seeds(str(manifest.numerics.get("harness"))))
     search = partial(Search, manifest, jobs.folder, storage, engine.width, space, plan)

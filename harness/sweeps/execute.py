@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis import leaderboard
 from harness.analysis.leaderboard import RankedRun
+from harness.config.record import resolve_environment
 from harness.engines import Engine
 from harness.engines.worker import Work
 from harness.errors import DiskError, HarnessError, TrackingError, UsageError
@@ -18,7 +19,7 @@ from harness.store.files import folder_lock
 from harness.store.locks import sweep_lock
 from harness.store.manifest import Manifest, Planned, read_manifest, write_manifest
 from harness.store.results import Result, read_result, write_result
-from harness.sweeps.drift import CurrentEnvironment
+from harness.sweeps.drift import CurrentEnvironment, require_same_texts
 from harness.sweeps.grouping import group_into_stacks
 from harness.sweeps.summary import Interrupted, StoreLost, Summary
 from harness.tracking.backend.uri import sweep_store_uri
@@ -97,13 +98,15 @@ class SweepExecution:
     ) -> None:
         manifest = read_manifest(directory)
         uri = sweep_store_uri(manifest)
-        self.search, self.engine = search, Engine(**manifest.launcher)
+        self.search, self.engine = search, Engine(**resolve_environment(manifest.launcher))
         self.whole = only is None and not manifest.single
         planned = manifest.runs if search is None else search.known()
         self.runs = {
             run.fingerprint: run for run in planned if only is None or run.fingerprint in only
         }
         self.present = None if accept_drift is None else CurrentEnvironment(manifest)
+        if self.present is not None:
+            require_same_texts(directory, self.runs.values())
         if self.present is not None and not accept_drift:
             self.present.check(directory, *self._to_train(directory))
         self.required = bool(manifest.tracking.get("required"))

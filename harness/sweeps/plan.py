@@ -20,7 +20,7 @@ from harness.sweeps.plugin_checks import warn_of_wrong_plugins
 from harness.sweeps.provenance import current_numerics, dataset_inputs, fingerprint
 from harness.tracking.backend.uri import (
     experiment_name,
-    has_password,
+    has_credentials,
     tracking_uri,
     without_credentials,
 )
@@ -144,11 +144,11 @@ def make_manifest(
 ) -> Manifest:
     """Return the manifest of a sweep; `config` is that of any one of its runs."""
     settings = build_settings(config)
-    member, own_name = build(config), settings.tracking.run_name
+    member, own_name = build(config), config["tracking"]["run_name"]  # as typed
     objectives = [(m, given or own_direction(m, member)) for m, given in settings.objectives]
     _warn_of_direction(objectives, member)
     uri = tracking_uri(settings.tracking.uri, Path.cwd())
-    secret = has_password(str(config["tracking"]["uri"]))
+    secret = has_credentials(str(config["tracking"]["uri"]))
     require(not secret, "tracking.uri has a password: name a variable instead, ${oc.env:STORE}")
     (metric, direction), *others = objectives
     if single and own_name:

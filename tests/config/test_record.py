@@ -51,8 +51,8 @@ def test_the_environment_is_recorded_as_it_is_written(monkeypatch, written):
         ("${oc.env:UNSET,null}", None),
         ("${oc.env:UNSET,'it\\'s, so'}", "it's, so"),
         ("${oc.env:UNSET,''}", ""),
-        ("${oc.env:UNSET,'null'}", "null"),
-        ("${oc.env:UNSET,'5'}", "5"),
+        ("${oc.env:UNSET,'null'}", None),
+        ("${oc.env:UNSET,'5'}", 5),
         ("${oc.decode:${oc.env:UNSET,'[1, 2]'}}", [1, 2]),
     ],
 )
@@ -81,10 +81,39 @@ def test_a_typed_field_may_name_a_variable(monkeypatch):
         "model.hidden='${oc.decode:${oc.env:WIDTHS}}'",
         "+tracking.tags.rate=${optimizer.learning_rate}",
     )
-    assert config["optimizer"]["learning_rate"] == "${oc.env:RATE}"
+    assert config["optimizer"]["learning_rate"] == 0.25
     assert config["tracking"]["tags"]["rate"] == "${oc.env:RATE}"
-    assert resolve_environment(config)["optimizer"]["learning_rate"] == "0.25"
-    assert resolve_environment(config)["model"]["hidden"] == [3, 4]
+    assert config["model"]["hidden"] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("3", 3), ("-0.5", -0.5), ("1e-3", 0.001), ("true", True), ("False", False), ("null", None)],
+)
+def test_what_is_no_text_is_recorded_as_its_value_where_a_fingerprint_needs_it(
+    monkeypatch, text, value
+):
+    monkeypatch.setenv("GIVEN", text)
+    written = "${oc.env:GIVEN}"
+    config = of(a=written, b={"c": [written, "x"]}, d="${a}", tracking={"tags": {"t": written}})
+    assert config == {
+        "a": value,
+        "b": {"c": [value, "x"]},
+        "d": value,
+        "tracking": {"tags": {"t": written}},
+    }
+    assert type(config["a"]) is type(value)
+
+
+def test_a_text_field_keeps_a_variable_even_if_it_looks_like_a_number(monkeypatch):
+    monkeypatch.setenv("GIVEN", "5")
+    config = composed("dataset=csv", "dataset.path=${oc.env:GIVEN}", "dataset.target=y")
+    assert config["dataset"]["path"] == "${oc.env:GIVEN}"
+
+
+def test_the_time_is_recorded_as_a_number():
+    config = composed("seed=${now:%Y}")
+    assert config["seed"] > 2000
 
 
 def test_recording_leaves_the_environment_readable_and_the_config_as_it_was(monkeypatch):

@@ -42,7 +42,7 @@ HOMES = {
 # Lines of code that a room may have; raise a number in the commit that needs it, with the reason.
 BUDGETS = {
     "commands": 1800,
-    "hydra_app": 900,  # the override lines of presets count, and a preset is checked
+    "hydra_app": 1050,  # sessions of threads, passwords aside, the override lines of presets
     "sweeps": 1150,  # spaces of a study are compared, a split is looked at before training
     "tracking": 1800,
     "checks": 1250,  # answers of a wrong shape, and slopes under other values of the fields

