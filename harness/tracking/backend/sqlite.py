@@ -1,5 +1,6 @@
 """Makes an MLflow store in one SQLite file, whole or not at all, and has it written to quickly."""
 
+import atexit
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -21,6 +22,7 @@ SAFE = ("journal_mode=WAL", "synchronous=NORMAL")
 HASTY = ("journal_mode=MEMORY", "synchronous=OFF")  # for a file that no program opens yet
 CHECKED_BYTES = 64 * 2**20
 _whole: set[Path] = set()  # files whose pages were looked at
+_opened: list[sqlite3.Connection] = []  # to our files, until the program ends
 _pragmas: dict[str, Sequence[str]] = {}  # by database file; other connections are left alone
 
 
@@ -153,7 +155,16 @@ def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
     if pragmas is None:
         return None
     connection = dialect.connect(*arguments, **options)
+    _opened.append(connection)
     for pragma in pragmas:
         with suppress(sqlite3.OperationalError):  # read-only or in use: it works without
             connection.execute(f"PRAGMA {pragma}").close()
     return connection
+
+
+@atexit.register
+def _close() -> None:
+    """Close the connections, so that SQLite takes its `-wal` and `-shm` files away."""
+    for connection in _opened:
+        with suppress(sqlite3.Error):
+            connection.close()
