@@ -50,6 +50,11 @@ def objective_sign(objective: Mapping[str, Any]) -> float:
     return -1.0 if objective["direction"] == "maximize" else 1.0
 
 
+def objective_metrics(objective: Mapping[str, Any]) -> list[str]:
+    """Return the metrics of an objective, the first of which ranks the runs."""
+    return [objective["metric"], *(metric for metric, _ in objective.get("others", []))]
+
+
 def rank(runs: Iterable[RankedRun], objective: Mapping[str, Any]) -> list[RankedRun]:
     """Sort runs, best first; runs that did not end well or lack the objective come last.
 
@@ -76,6 +81,11 @@ def judged_loss(runs: Sequence[RankedRun]) -> float:
 def best_run(ranked: Sequence[RankedRun], objective: Mapping[str, Any]) -> RankedRun | None:
     """Return the first of the ranked runs, or None if it did not end well."""
     return next(iter(finished_with(ranked[:1], objective["metric"])), None)
+
+
+def finished_without(runs: Iterable[RankedRun], *metrics: str) -> list[RankedRun]:
+    """Return the runs that ended well and lack one of these metrics: it was not a number."""
+    return [s for s in runs if s.outcome == "ok" and not {*metrics} <= s.metrics.keys()]
 
 
 def finished_with(runs: Iterable[RankedRun], *metrics: str) -> list[RankedRun]:
@@ -145,7 +155,7 @@ def setting_value(runs: Sequence[RankedRun], objective: Mapping[str, Any]) -> An
 
     One number for one objective, a tuple for several; None if a run did not end well.
     """
-    metrics = [objective["metric"], *(metric for metric, _ in objective.get("others", []))]
+    metrics = objective_metrics(objective)
     good = finished_with(runs, *metrics)
     if not runs or len(good) < len(runs):
         return None

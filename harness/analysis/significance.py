@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from harness.analysis.leaderboard import Setting, finished_with, objective_sign
+from harness.analysis.leaderboard import Setting, finished_with, finished_without, objective_sign
 
 LEVEL = 0.05  # of significance, for all comparisons together
 TOP = 10  # this many settings are shown and compared with the best one
@@ -100,7 +100,9 @@ def describe_best(
     """Say in one sentence whether the best setting (see group_by_setting) is really better."""
     first = settings[0]
     if not first.seeds:
-        return "no run ended well"
+        metric = objective["metric"]
+        unmeasured = any(finished_without(setting.runs, metric) for setting in settings)
+        return f"{metric} is not a number for any run" if unmeasured else "no run ended well"
     if not first.whole:
         return f"of each setting a run ended badly: {quoted(first.name)} comes first by the others"
     found = compare(settings[:TOP], objective)

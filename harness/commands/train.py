@@ -200,6 +200,8 @@ def _print_problems(summary: "Summary") -> None:
         print(f"{run.outcome}: {run.planned.name}: {run.reason}", file=sys.stderr)
     if len(summary.unwell) > MAX_LISTED:
         print(f"and {len(summary.unwell) - MAX_LISTED} more", file=sys.stderr)
+    if summary.unranked:
+        print(f"harness: {summary.unranked}", file=sys.stderr)
     if drew := [run for run in summary.ranked if run.reason.endswith(DREW)]:
         print(f"harness: {len(drew)} of {len(summary.ranked)} runs: {DREW}", file=sys.stderr)
     if summary.trained_long:

@@ -18,6 +18,7 @@ from harness.store.manifest import Manifest, Planned
 from harness.store.params import Config
 from harness.sweeps.plugin_checks import warn_of_wrong_plugins
 from harness.sweeps.provenance import current_numerics, dataset_inputs, fingerprint
+from harness.sweeps.split_checks import split_warnings
 from harness.tracking.backend.uri import (
     experiment_name,
     has_credentials,
@@ -133,6 +134,16 @@ def _warn_of_direction(objectives: Sequence[tuple[str, str]], member: Member) ->
             log.warning(text, metric, better, direction)
 
 
+def _warn_of_splits(metrics: Sequence[str], runs: Sequence[Planned], member: Member) -> None:
+    """Log each warning about the parts of the data once; `member` is one run, all of a search."""
+    splits = {
+        id(run.inputs): run.config for run in runs
+    }  # runs of the same data share their inputs
+    members = [build(config) for config in splits.values()] or [member]
+    for text in dict.fromkeys(text for each in members for text in split_warnings(each, metrics)):
+        log.warning("%s", text)
+
+
 def make_manifest(
     config: Config,
     runs: tuple[Planned, ...],
@@ -147,6 +158,7 @@ def make_manifest(
     member, own_name = build(config), config["tracking"]["run_name"]  # as typed
     objectives = [(m, given or own_direction(m, member)) for m, given in settings.objectives]
     _warn_of_direction(objectives, member)
+    _warn_of_splits([metric for metric, _ in objectives], runs, member)
     uri = tracking_uri(settings.tracking.uri, Path.cwd())
     secret = has_credentials(str(config["tracking"]["uri"]))
     require(not secret, "tracking.uri has a password: name a variable instead, ${oc.env:STORE}")

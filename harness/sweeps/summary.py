@@ -6,10 +6,12 @@ from pathlib import Path
 from harness.analysis import leaderboard
 from harness.analysis.leaderboard import RankedRun
 from harness.analysis.results import sweep_result
+from harness.config.build import build
 from harness.contracts import SweepResult
 from harness.engines import Engine
 from harness.errors import HarnessError
 from harness.store.manifest import Manifest
+from harness.sweeps.split_checks import why_not_a_number
 
 LONG = 60.0  # seconds after which it is worth a word that other engines are faster
 
@@ -51,6 +53,19 @@ class Summary:
     def counts(self) -> str:
         """The counts of outcomes, as in `36 finished, 0 diverged, 0 failed`."""
         return leaderboard.format_counts(self.ranked, self.manifest)
+
+    @property
+    def unranked(self) -> str:
+        """Why runs that ended well are not ranked; an empty text if all of them are."""
+        objective = self.manifest.objective
+        every = [s for s in self.ranked if s.outcome == "ok"]
+        for metric in leaderboard.objective_metrics(objective):
+            if lacking := leaderboard.finished_without(every, metric):
+                reason = why_not_a_number(metric, build(lacking[0].planned.config))
+                text = f"{metric} is not a number for {len(lacking)} of {len(every)} finished runs"
+                text += "" if self.best else ", so that none is best"
+                return f"{text}: {reason}" if reason else text
+        return ""
 
     @property
     def unwell(self) -> list[RankedRun]:

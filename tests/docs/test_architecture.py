@@ -43,7 +43,7 @@ HOMES = {
 BUDGETS = {
     "commands": 1800,
     "hydra_app": 1050,  # sessions of threads, passwords aside, the override lines of presets
-    "sweeps": 1150,  # spaces of a study are compared, a split is looked at before training
+    "sweeps": 1220,  # spaces of a study are compared, a split is looked at before training
     "tracking": 1800,
     "checks": 1250,  # answers of a wrong shape, and slopes under other values of the fields
     "analysis": 1000,
