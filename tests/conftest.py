@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from harness.tracking.backend.uri import sqlite_uri
 from tests.support.browsing import chromium
-from tests.support.commands import SHORT, harness
+from tests.support.commands import SHORT, harness, merged
 from tests.support.servers import cluster, tracking_server
 
 settings.register_profile("here", deadline=None)  # how long an example takes is the machine's
@@ -149,7 +149,7 @@ def launched(place, capsys):
     """The folder of a run or sweep that ended well."""
 
     def run(*arguments, name="here"):
-        line = [*SHORT, *arguments, f"hydra.run.dir={name}", f"hydra.sweep.dir={name}"]
+        line = merged(*SHORT, *arguments, f"hydra.run.dir={name}", f"hydra.sweep.dir={name}")
         code, out, err = harness(capsys, *line)
         assert code == 0, err
         assert f"folder: {place / name}\n" in out

@@ -12,7 +12,7 @@ import pytest
 
 from harness.commands.signals import tidy_signals
 from tests.support import forks
-from tests.support.commands import SHORT, harness, harness_afresh, listing, variables
+from tests.support.commands import SHORT, harness, harness_afresh, listing, merged, variables
 from tests.support.recorded import client_and_runs
 
 pytestmark = pytest.mark.filterwarnings(
@@ -61,7 +61,7 @@ def test_a_run_on_a_narrow_terminal_ends_with_the_same_lines(workplace, capsys, 
 @pytest.mark.fault
 def test_a_terminal_that_is_closed_ends_a_sweep_tidily(place):
     mine, theirs = pty.openpty()
-    line = ("-m", *SHORT, "epochs=1,100000000", "hydra.sweep.dir=here")
+    line = merged("-m", *SHORT, "epochs=1,100000000", "hydra.sweep.dir=here")
     before = ("tests.support.forks:say_into", *[os.ttyname(theirs)] * 2)
     sweep = forks.start(*line, cwd=place, env=dict(os.environ), before=before)
     while not [*place.glob("here/results/*.npz")]:

@@ -22,6 +22,7 @@ from harness.config.validate import convert
 from harness.engines import Engine
 from harness.errors import require
 from harness.hydra_app.app import Composer, open_composer, set_output_folder
+from harness.hydra_app.overrides import check_repeated_keys
 from harness.hydra_app.passwords import passwords_aside
 from harness.hydra_app.session import outside_session
 from harness.store.manifest import Manifest, read_manifest
@@ -107,9 +108,10 @@ def _launch(task: Task, lines: list[str], multirun: bool) -> Summary:
         require(valid, f"{text!a} is no valid UTF-8, and could not be recorded")
     forget_builds()  # a file may have changed since
     with open_composer(task.config_dir, task.pinned) as hydra:
-        if multirun or _asks_for_a_sweep(hydra, task.config_name, lines):
-            return _sweep(hydra, task, lines)
-        return _run(hydra, task, lines)
+        sweep = multirun or _asks_for_a_sweep(hydra, task.config_name, lines)
+        if lines == [*task.command]:  # else a search goes on, which may be an older version's
+            check_repeated_keys(lines, sweep)
+        return (_sweep if sweep else _run)(hydra, task, lines)
 
 
 def compose_run(

@@ -20,7 +20,7 @@ from harness.store.trials import read_trial_runs
 from harness.tracking.backend.uri import tracking_uri
 from harness.tracking.read_sweep import read_sweep
 from tests.conftest import make_config
-from tests.support.commands import closing_lines, harness, manifest, refused
+from tests.support.commands import closing_lines, harness, manifest, merged, refused
 from tests.support.recorded import QUIET, planned
 from tests.support.recorded import manifest as made
 
@@ -165,7 +165,7 @@ def test_a_run_that_diverged_says_so_and_what_to_change(place, capsys):
 
 def test_a_sweep_of_which_all_runs_diverged_has_a_page(place, capsys):
     rates = "optimizer.learning_rate=1e200,1e250"
-    code, _, _ = harness(capsys, *SWEEP, rates, "hydra.sweep.dir=bad")
+    code, _, _ = harness(capsys, *merged(*SWEEP, rates, "hydra.sweep.dir=bad"))
     assert code == 3
     text = Looked(render_page(from_folder(place / "bad"))).text
     assert "No run ended well" in text

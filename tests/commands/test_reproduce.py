@@ -20,6 +20,7 @@ from tests.support.commands import (
     harness,
     harness_afresh,
     listing,
+    merged,
     refused,
     variables,
 )
@@ -73,7 +74,7 @@ def test_a_run_gives_the_same_bits_and_leaves_nothing_behind(place, capsys):
 
 
 def test_a_member_of_a_sweep_is_the_same_alone(place, capsys):
-    swept = package.sweep([*SHORT, "epochs=40", "penalty.l2=0,0.01", "seed=range(5)"])
+    swept = package.sweep(merged(*SHORT, "epochs=40", "penalty.l2=0,0.01", "seed=range(5)"))
     code, lines = reproduced(capsys, swept.runs[3].run_id[:12])
     assert (code, lines[-1]) == (0, "verdict: same (bits)")
     err = refused(capsys, "reproduce", swept.parent_run_id)

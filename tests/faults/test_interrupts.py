@@ -12,7 +12,7 @@ import pytest
 
 from harness.tracking.backend.uri import sqlite_uri
 from tests.support import forks
-from tests.support.commands import SHORT, variables
+from tests.support.commands import SHORT, merged, variables
 from tests.support.recorded import client_and_runs
 from tests.support.slow import slow_in, until
 
@@ -44,7 +44,9 @@ def begun(slow, place):
 
     def start(*line, **env):
         folders = ("hydra.run.dir=here", "hydra.sweep.dir=here")
-        process = forks.start(*SHORT, *slow.line, *folders, *line, cwd=place, env=variables(**env))
+        process = forks.start(
+            *merged(*SHORT, *slow.line, *folders, *line), cwd=place, env=variables(**env)
+        )
         until(lambda: slow.times("begun"))
         return process
 

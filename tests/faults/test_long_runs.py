@@ -14,7 +14,7 @@ from harness.tracking.backend.name_limits import Fit
 from harness.tracking.entities import metric_points
 from harness.training.checkpoints import unpack_checkpoint
 from tests.support import forks
-from tests.support.commands import variables
+from tests.support.commands import merged, variables
 from tests.support.processes import workers
 from tests.support.recorded import client_and_runs
 from tests.support.slow import slow_in, store_made, until
@@ -65,7 +65,7 @@ def killed(process, victim):
 @pytest.mark.parametrize("victim", LINES)
 def test_what_is_killed_goes_on_from_its_checkpoint(victim, slow, place):
     uri, folder = store_made(), place / "here"
-    line = [*LINE, *LINES[victim], *slow.line, "hydra.run.dir=here", "hydra.sweep.dir=here"]
+    line = merged(*LINE, *LINES[victim], *slow.line, "hydra.run.dir=here", "hydra.sweep.dir=here")
     env = variables(MLFLOW_TRACKING_URI=uri)
     process = forks.start(*line, cwd=place, env=env)
     before = until(lambda: checkpoints(folder))

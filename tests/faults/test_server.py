@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.cli import main
-from tests.support.commands import harness
+from tests.support.commands import harness, merged
 from tests.support.proxy import proxy_of
 from tests.support.recorded import QUIET
 from tests.support.servers import TrackingServer
@@ -154,7 +154,9 @@ def test_a_server_killed_in_the_middle_is_left_with_each_run_once(
 
 def test_a_sweep_stops_when_a_server_that_is_required_goes_away(here, proxy, capsys, impatient):
     proxy.fault = lambda proxy, request: "500" if len(proxy.seen) > 8 else ""
-    line = [*SWEEP, "epochs=100000000", "tracking.log_every=100000", "tracking.required=true"]
+    line = merged(
+        *SWEEP, "epochs=100000000", "tracking.log_every=100000", "tracking.required=true"
+    )
     code, _, err = harness(capsys, *line)
     assert code == 75
     *_, told, why, kept = err.splitlines()

@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.tracking.backend.uri import ADDRESS
-from tests.support.commands import SHORT, closing_lines, harness, refused
+from tests.support.commands import SHORT, closing_lines, harness, merged, refused
 from tests.support.recorded import QUIET
 
 pytestmark = QUIET
@@ -21,7 +21,9 @@ def sweep(workplace, capsys):
     """The closing lines of a small sweep."""
 
     def run(*arguments):
-        code, out, err = harness(capsys, "-m", *SHORT[:3], "hydra.sweep.dir=here", *arguments)
+        code, out, err = harness(
+            capsys, *merged("-m", *SHORT[:3], "hydra.sweep.dir=here", *arguments)
+        )
         assert code == 0, err
         return closing_lines(out)
 

@@ -16,6 +16,12 @@ from tests.support import forks
 SHORT = ("figures=none", "tracking.model=none", "epochs=2", "dataset.samples=20")
 
 
+def merged(*arguments: str) -> list[str]:
+    """The arguments, without those that a later one of the same key replaces."""
+    last = {each.partition("=")[0]: at for at, each in enumerate(arguments)}
+    return [each for at, each in enumerate(arguments) if last[each.partition("=")[0]] == at]
+
+
 class Done(NamedTuple):
     code: int
     out: str

@@ -13,7 +13,7 @@ import numpy as np
 from harness.store.results import Result, read_result
 from harness.tracking.backend.uri import sqlite_uri
 from tests.support import forks
-from tests.support.commands import SHORT, Done, variables
+from tests.support.commands import SHORT, Done, merged, variables
 
 CALM = ("hydra.sweep.dir=here", "hydra.output_subdir=null", *SHORT)
 
@@ -24,7 +24,7 @@ class Disturbed:
     def __init__(self, place: Path, *line: str, store: Path | None = None) -> None:
         place.mkdir()
         self.place, self.folder, self.store = place, place / "here", store or place / "mlflow.db"
-        self.line = ("-m", *CALM, *line, f"tracking.uri={sqlite_uri(self.store)}")
+        self.line = ("-m", *merged(*CALM, *line), f"tracking.uri={sqlite_uri(self.store)}")
         self.kept: dict[str, bytes] = {}  # whole results, which nothing may change any more
 
     def start(self, *before: Any) -> forks.Forked:

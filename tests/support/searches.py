@@ -3,14 +3,14 @@
 import json
 
 import harness as api
-from tests.support.commands import SHORT
+from tests.support.commands import SHORT, merged
 
 RATE = "optimizer.learning_rate=tag(log,interval(1e-3,1))"
 OPTUNA = ["hydra/sweeper=optuna", "hydra.sweep.dir=here", *SHORT]
 
 
 def search(*arguments):
-    return api.sweep([*OPTUNA, *arguments])
+    return api.sweep(merged(*OPTUNA, *arguments))
 
 
 def journal(folder):

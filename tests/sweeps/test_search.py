@@ -9,7 +9,7 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from harness.sweeps.search.space import Dimension
-from tests.support.commands import closing_lines, harness, refused
+from tests.support.commands import closing_lines, harness, merged, refused
 from tests.support.searches import OPTUNA, RATE, journal, search
 from tests.support.strangers import strangers
 
@@ -148,7 +148,7 @@ def test_repeats_are_runs_of_their_own_and_a_trial_is_worth_their_mean(place):
 
 def test_a_combination_that_cannot_be_fails_alone_and_is_said(place, capsys):
     space = ["dataset=surface,moons", "loss=mse,bce", "dataset.samples=40"]
-    done = harness(capsys, "-m", *OPTUNA, *space, "hydra.sweeper.n_trials=12")
+    done = harness(capsys, *merged("-m", *OPTUNA, *space, "hydra.sweeper.n_trials=12"))
     assert done.code == 0
     assert "a trial cannot be, and counts as failed: loss=" in done.out + done.err
     assert closing_lines(done.out)["runs"][1:] == " finished, 0 diverged, 0 failed"

@@ -14,7 +14,15 @@ import pytest
 
 from harness.sweeps.search import storage
 from tests.support import forks
-from tests.support.commands import SHORT, closing_lines, harness, manifest, refused, variables
+from tests.support.commands import (
+    SHORT,
+    closing_lines,
+    harness,
+    manifest,
+    merged,
+    refused,
+    variables,
+)
 from tests.support.searches import OPTUNA, RATE, search
 
 pytestmark = pytest.mark.filterwarnings(
@@ -95,7 +103,7 @@ def test_many_may_begin_at_once_with_a_database_that_is_not_there_yet(tmp_path):
 def test_two_programs_at_once_share_the_trials_of_a_study(place, store):
     url, env = f"sqlite:///{place}/shared.db", variables(MLFLOW_TRACKING_URI=store)
     more = ("hydra.sweeper.n_trials=12", "hydra.sweeper.n_jobs=1", "hydra.sweeper.study_name=s")
-    line = [*stored(url, *more), *SHORT]
+    line = merged(*stored(url, *more), *SHORT)
     two = [
         forks.start(*line, f"hydra.sweep.dir={name}", cwd=place, env=env) for name in ("a", "b")
     ]
@@ -123,7 +131,7 @@ def test_a_database_that_fails_in_the_middle_costs_nothing_that_is_trained(place
     )
     kept = f"hydra.sweeper.storage='{url}'", "hydra.sweeper.study_name=mine"
     amount = "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=1"
-    done = harness(capsys, "-m", *OPTUNA, RATE, *kept, *amount)
+    done = harness(capsys, *merged("-m", *OPTUNA, RATE, *kept, *amount))
     assert done.code == 75, done.err
     error, advice = done.err.strip().splitlines()[-2:]
     assert error.startswith("harness: hydra.sweeper.storage: (sqlite3.OperationalError) malf")
@@ -144,7 +152,7 @@ def test_a_database_that_fails_in_the_middle_costs_nothing_that_is_trained(place
 
 @pytest.mark.fault
 def test_two_resumes_at_once_of_a_killed_search_do_it_once_and_ask_for_no_more(place, capsys):
-    line = ["-m", *OPTUNA, RATE, "epochs=4000", "hydra.sweeper.n_trials=8"]
+    line = merged("-m", *OPTUNA, RATE, "epochs=4000", "hydra.sweeper.n_trials=8")
     going = forks.start(*line, "hydra.sweeper.n_jobs=2", cwd=place, env=dict(os.environ))
     results = place / "here/results"
     for _ in range(600):

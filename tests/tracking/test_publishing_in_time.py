@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.support import forks
-from tests.support.commands import variables
+from tests.support.commands import merged, variables
 from tests.support.recorded import client_and_runs
 from tests.support.slow import Slow, slow_in, store_made
 
@@ -42,7 +42,7 @@ def test_long_epochs_are_shown_within_seconds(place):
         for line in ((), SWEEP):
             there = Slow(place / str(len(line)))
             there.folder.mkdir()
-            arguments = (*LINE, *line, *there.line)
+            arguments = merged(*LINE, *line, *there.line)
             env = variables(MLFLOW_TRACKING_URI=uri)
             going[there] = forks.start(*arguments, cwd=there.folder, env=env), 1 + bool(line)
         while going:
