@@ -5,7 +5,7 @@ Unusable data has its own error, `contracts.DataError`, because datasets raise i
 
 import re
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -63,15 +63,22 @@ def require(good: bool, message: str) -> None:
         raise UsageError(message)
 
 
-def require_known(what: str, name: str, known: Collection[str]) -> None:
-    """Raise UsageError that lists the known names unless `name` is one of them."""
+def require_known(
+    what: str, name: str, known: Collection[str], elsewhere: Iterable[str] = ()
+) -> None:
+    """Raise UsageError, which is `unknown_name`, unless `name` is one of the known names."""
     if name not in known:
-        raise UsageError(unknown_name(what, name, [*known]))
+        raise UsageError(unknown_name(what, name, known, elsewhere))
 
 
-def unknown_name(what: str, name: str, allowed: list[str]) -> str:
-    """Return the message for an unknown name, with the most similar known names."""
-    near = get_close_matches(str(name), allowed, n=3, cutoff=0.5)
+def unknown_name(
+    what: str, name: str, allowed: Collection[str], elsewhere: Iterable[str] = ()
+) -> str:
+    """Return the message for an unknown name, with the most similar known names.
+
+    `elsewhere` are dotted names that are suggested by their last part, but not listed.
+    """
+    near = similar_names(str(name), [*allowed, *elsewhere])
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return f"{what}: there is no {name!r}.{hint} Available: {', '.join(allowed) or 'none'}"
 
@@ -116,3 +123,37 @@ def _hide_in(error: Exception) -> None:
     for key, value in {"filename": getattr(error, "filename", None), **vars(error)}.items():
         if isinstance(value, str):
             setattr(error, key, hide_texts(value))
+
+
+def similar_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return at most three of the known names that `name` may stand for, the likeliest kind only.
+
+    A name is the same but for case and signs between words (`LeakyReLU`), or has these initials
+    (`lr` for `learning_rate`), or has a word that begins so (`hid`), or is spelt alike, or has
+    these letters in this order (`ls` for `plugins`). Of a dotted name its last part counts.
+    """
+    asked = _plain(name)
+    names = {full: full.rpartition(".")[2].lower() for full in dict.fromkeys(known)}
+    spelt = get_close_matches(asked, map(_plain, names.values()), n=3, cutoff=0.5)
+    kinds: tuple[Callable[[str], bool], ...] = (
+        lambda leaf: _plain(leaf) == asked,
+        lambda leaf: len(asked) > 1 and "".join(w[0] for w in _words(leaf)) == asked,
+        lambda leaf: len(asked) > 1 and any(word.startswith(asked) for word in _words(leaf)),
+        lambda leaf: _plain(leaf) in spelt,
+        lambda leaf: len(asked) > 1 and _in_order(asked, _plain(leaf)),
+    )
+    found = ([full for full, leaf in names.items() if alike(leaf)] for alike in kinds)
+    return next(filter(None, found), [])[:3]
+
+
+def _in_order(letters: str, name: str) -> bool:
+    rest = iter(name)
+    return all(letter in rest for letter in letters)
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", name)
+
+
+def _plain(name: str) -> str:
+    return "".join(_words(name.lower()))

@@ -20,7 +20,7 @@ from harness.config.registry import (
     plugin_names,
     plugin_provenance,
 )
-from harness.config.schema import GROUPS, build_plugin
+from harness.config.schema import GROUPS, build_plugin, dotted_names
 from harness.config.settings import Settings
 from harness.config.validate import build_dataclass
 from harness.contracts import Data, DataError, Figure, Metric
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 METRICS = {"regression": ("r2", "rmse", "mae"), "classification": ("accuracy", "f1")}
 LOSSES = {"regression": ("regression",), "classification": ("binary", "multiclass")}
 KEPT = 20_000  # members
+TOP = (*(f.name for f in fields(Settings)), *GROUPS)  # the keys of a config
 
 # Building takes about a millisecond, and a run is built for its plan, its stack, its training and
 # its publishing: eleven times in all for a single run, and 87 % of what a run of a large sweep
@@ -85,6 +86,8 @@ def _build(values: Config) -> Member:
 def build_settings(config: Config) -> Settings:
     """Build the settings of a recorded config that belong to no plugin."""
     plain = {key: value for key, value in config.items() if key not in GROUPS}
+    for name in plain:
+        require_known("config", name, TOP, dotted_names())
     settings: Settings = build_dataclass(Settings, resolve_environment(plain), "")
     return settings
 

@@ -2,9 +2,10 @@
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
-from dataclasses import MISSING, Field, field, fields, make_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -17,12 +18,14 @@ from harness.config.registry import (
     blame_plugin,
     find_plugin,
     load_plugin,
+    plugin_names,
     plugin_table,
     require_methods,
 )
+from harness.config.settings import Settings
 from harness.config.validate import build_dataclass
 from harness.contracts import KINDS
-from harness.errors import PluginError, UsageError, require
+from harness.errors import PluginError, UsageError, require, unknown_name
 
 GROUPS = tuple(kind for kind in KINDS if kind not in ("metric", "figure"))
 
@@ -37,11 +40,44 @@ def build_plugin(kind: str, values: Mapping[str, Any]) -> Any:
     require(name != "", f"{kind}: no plugin chosen; a preset needs `defaults: [<plugin>, _self_]`")
     plugin, where = load_plugin(kind, name), kind if kind in GROUPS else f"{kind} {name}"
     require_methods(kind, name)
+    known = {f.name for f in fields(plugin) if f.init}
+    for wrong in {*given} - known if kind in GROUPS else ():
+        raise UsageError(unknown_field(kind, str(wrong), sorted(known)))
     with blame_plugin(find_plugin(kind, name), "failed in __post_init__"):
         try:
             return build_dataclass(plugin, given, where)
         except (TypeError, ValueError) as error:
             raise UsageError(f"{kind}={name}: {error}") from error
+
+
+def unknown_field(kind: str, name: str, known: Collection[str]) -> str:
+    """Return the message for a field that the chosen plugin of a kind lacks.
+
+    It names the plugins of the kind that have the field, or else a field that may be meant.
+    """
+    having = field_owners(kind)
+    owners = " or ".join(f"{kind}={owner}" for owner in having.get(name, ())[:3])
+    others = (f"{kind}.{field}" for field in having if field not in known and not owners)
+    return unknown_name(kind, name, known, others) + (f"; {owners} has it" if owners else "")
+
+
+def field_owners(kind: str) -> dict[str, list[str]]:
+    """Return all fields that plugins of a kind have, each with the names of these plugins."""
+    owners: dict[str, list[str]] = {}
+    for name in plugin_names(kind):
+        with suppress(PluginError):  # a broken one has none
+            for f in fields(load_plugin(kind, name)):
+                owners.setdefault(f.name, []).append(name)
+    return owners
+
+
+def dotted_names() -> Iterator[str]:
+    """Yield the dotted names of all settings, and of the fields of all plugins."""
+    for name, hint in typing.get_type_hints(Settings).items():
+        if is_dataclass(hint):
+            yield from (f"{name}.{f.name}" for f in fields(hint))
+    for kind in GROUPS:
+        yield from (f"{kind}.{field}" for field in field_owners(kind))
 
 
 def plugin_schema(kind: str, name: str) -> DictConfig:

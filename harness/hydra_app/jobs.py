@@ -50,7 +50,8 @@ class Jobs:
     def parsed(self, arguments: Sequence[str]) -> list[Override]:
         """Return the overrides of `hydra.sweeper.params` and of the command line, parsed."""
         swept = self.sweeper["params"] or {}
-        lines = [*(f"{key}={value}" for key, value in swept.items()), *arguments]
+        texts = {key: "null" if value is None else value for key, value in swept.items()}
+        lines = [*(f"{key}={text}" for key, text in texts.items()), *arguments]
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         return list(parser.parse_overrides(lines))
 

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from harness.analysis.leaderboard import setting_value
 from harness.config.build import build, forget_builds
@@ -201,6 +201,10 @@ def _allow(cfg: DictConfig) -> None:
         node = cfg.hydra[part]
         chosen = isinstance(node, DictConfig)
         require(chosen, f"hydra.{part}={node}: choose one by its name with hydra/{part}={node}")
+    params = cfg.hydra.sweeper.get("params")
+    for key, value in params.items_ex(resolve=False) if isinstance(params, DictConfig) else ():
+        swept = f"hydra.sweeper.params.{key!s}: values to sweep are text: `{key!s}: a,b`"
+        require(not isinstance(value, ListConfig), f"{swept}; one list is `{key!s}: '[a,b]'`")
     if uses_stack_launcher(cfg):
         launcher_settings(cfg).check(OmegaConf.select(cfg, "run.timeout"))
     name = str(cfg.hydra.job.name)

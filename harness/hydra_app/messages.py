@@ -1,7 +1,10 @@
 """Explain the errors of Hydra and OmegaConf in plain words."""
 
 import re
+import shlex
+from contextlib import suppress
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import (
@@ -13,9 +16,10 @@ from omegaconf.errors import (
 )
 
 from harness.config.record import RESOLVERS
+from harness.config.schema import GROUPS, dotted_names, unknown_field
 from harness.errors import unknown_name
 
-NOISE = ("Error parsing override", "LexerNoViableAlt", "See https://", "^")
+IN_FILE = re.compile(r"In '(.*)': \w+ raised while composing config:")
 
 
 def explain_hydra_error(error: HydraException | OmegaConfBaseException) -> str:
@@ -34,17 +38,60 @@ def explain_hydra_error(error: HydraException | OmegaConfBaseException) -> str:
     if text.startswith("Ambiguous value"):
         key, _, values = text.partition("'")[2].partition("'\n")[0].partition("=")
         return f"{key}={values}: to sweep over these add -m; a list is written {key}=[{values}]"
+    if (found := IN_FILE.match(text)) and isinstance(error.__context__, OmegaConfBaseException):
+        return f"{found[1]}.yaml: {_explain_value_error(error.__context__)}"
+    if found := re.match(r"Multiple values for (\S+)\. .*'override \S+ (.*)'$", text):
+        key, value = found.groups()
+        preset = f"`override /{key}: {value}` in a preset"
+        return f"{key} has a choice already: write {key}={value} without +, or {preset}"
     return text
 
 
 def _explain_override_error(override: str, message: str) -> str:
-    """Explain an override that could not be parsed."""
-    if "=" not in override:
+    """Explain an override that could not be parsed, with a spelling that can."""
+    key, equals, value = override.partition("=")
+    if not equals:
         return f"{override!r} is neither a command nor key=value"
-    lines = [line.strip() for line in message.splitlines()]
-    useful = [line for line in lines if line and not line.startswith(NOISE)]
-    quote = "quote a value that is not a plain word, as in 'key=\"one, two\"'"
-    return f"{override}: {useful[0] if useful else quote}"
+    found = re.search(r" while evaluating '.*': (.*)", message)
+    if found and not found[1].startswith("Unknown function"):
+        return f"{override}: {found[1]}"
+    if not key.strip("+~ "):
+        return f"{override}: a key is expected before the ="
+    if not _parses(f"{key}="):
+        right = f"{key.strip()}={value.strip()}"
+        hint = f": no space may stand before the =, as in {right}" if _parses(right) else ""
+        return f"{override}: {key!r} cannot be a key{hint}"
+    if re.search(r"(^|,)\s*(,|$)", value):
+        text = "a value is missing beside a comma; several are written without spaces"
+        return f"{override}: {text}, as in {key}=1,2"
+    if value[0] == "(":
+        return f'{override}: a list is written [1,2], and a text in "quotes"'
+    if value[0] in "[{":
+        example = "[1,2]" if value[0] == "[" else "{a:1}"
+        return f'{override}: close the brackets, as in {example}, and "quote" odd texts in them'
+    whole = for_shell(f"{key}={quoted(value)}")
+    each = for_shell(f"{key}={','.join(map(quoted, value.split(',')))}")
+    also = f" (one value) or {each} (several)" if "," in value else ""
+    return f"{override}: quote a value that is not a plain word: {whole}{also}"
+
+
+def _parses(override: str) -> bool:
+    with suppress(HydraException):
+        return bool(OverridesParser.create().parse_override(override))
+    return False
+
+
+def quoted(value: str) -> str:
+    """Return a text as Hydra's grammar reads it back unchanged; backslashes are literal there."""
+    escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + (m[2] and '\\"'), value)
+    return f'"{escaped}"'
+
+
+def for_shell(override: str) -> str:
+    """Return an override as a shell takes it for one argument, in the plainer kind of quotes."""
+    if "'" in override and not re.search(r"[\\$`!]", override):
+        return '"{}"'.format(override.replace('"', '\\"'))
+    return shlex.quote(override)
 
 
 def _explain_value_error(error: OmegaConfBaseException) -> str:
@@ -54,8 +101,12 @@ def _explain_value_error(error: OmegaConfBaseException) -> str:
     if isinstance(error, ConfigAttributeError | ConfigKeyError) and isinstance(parent, DictConfig):
         if not parent:
             return f"{key} is not there yet: +{key}=… adds it"
-        known = [str(k) for k in parent if str(k) not in ("hydra", "name")]
-        return unknown_name(group or "config", name, known)
+        known = [
+            str(k) for k in parent if k not in ("hydra", "name") and not str(k).startswith("_")
+        ]
+        if group in GROUPS:
+            return unknown_field(group, name, known)
+        return unknown_name(group or "config", name, known, () if group else dotted_names())
     if isinstance(error, ReadonlyConfigError) and name == "name":
         return f"{key} is fixed: choose another plugin with {group}=…"
     first = str(error.msg or error).partition("\n")[0]
@@ -63,4 +114,6 @@ def _explain_value_error(error: OmegaConfBaseException) -> str:
         first += f"; allowed: {', '.join(RESOLVERS)}"
     if first.endswith("is not Optional"):
         first = "null is not allowed"
+    if first.endswith(" is not a ListConfig, list or tuple.") and error.value is not None:
+        return f"{key}={error.value}: a list is expected. Did you mean {key}=[{error.value}]?"
     return f"{key}: {first}" if key else first

@@ -7,10 +7,11 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import GroupDefault
+from hydra.core.override_parser.types import Sweep
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from harness.errors import require
+from harness.errors import UsageError, require, unknown_name
 
 WHOLE = ("experiment", "sweep", "local")  # the groups whose presets are of the whole config
 FIRST_LINE = "# @package _global_"
@@ -46,6 +47,22 @@ class PresetLoader(ConfigLoaderImpl):
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
         self.repository = PresetRepository(config_search_path)
+
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> Any:
+        parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+        for each in parsed:
+            line, group, value = str(each.input_line), each.key_or_group, each.value()
+            require(group != "", f"{line}: a key is expected before the =")
+            chooses = isinstance(value, str | list | dict | Sweep) or each.is_delete()
+            if repo.group_exists(group) and (each.is_force_add() or not chooses):
+                require(not each.is_force_add(), f"{line}: write {line[2:]}, without ++")
+                options = repo.get_group_options(group)
+                require(value is None, unknown_name(group, str(value), options))
+                none = f"; ~{group} for none" if group in WHOLE else ""
+                raise UsageError(f"{line}: choose one of {', '.join(options)}{none}")
+        return parsed, repo
 
     def _compose_config_from_defaults_list(self, defaults: list[Any], repo: Any) -> DictConfig:
         chosen = dict(each.config_path.rpartition("/")[::2] for each in defaults)

@@ -42,7 +42,7 @@ HOMES = {
 # Lines of code that a room may have; raise a number in the commit that needs it, with the reason.
 BUDGETS = {
     "commands": 1800,
-    "hydra_app": 1050,  # sessions of threads, passwords aside, the override lines of presets
+    "hydra_app": 1120,  # sessions of threads, passwords, presets, keys given twice, plain words
     "sweeps": 1220,  # spaces of a study are compared, a split is looked at before training
     "tracking": 1800,
     "checks": 1250,  # answers of a wrong shape, and slopes under other values of the fields
@@ -53,7 +53,7 @@ BUDGETS = {
     "training": 1400,
     "store": 420,
     "contracts": 300,
-    "files at the top": 250,
+    "files at the top": 275,  # which known name is meant by an unknown one
 }
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -65,7 +65,10 @@ def test_an_option_that_extends_a_plugin_is_one_and_stays_typed(users, shown, ca
         ("defaults: [nothing, _self_]\n", "there is no 'nothing'"),
         ("defaults: [leaky_relu\nslope: 1\n", 'conf/activation/mine.yaml", line 1'),
         ("- 1\n", "activation: a plugin must be chosen"),
-        ("defaults:\n  - leaky_relu\n  - _self_\nname: tanh\n", "Cannot set value of read-only"),
+        (
+            "defaults:\n  - leaky_relu\n  - _self_\nname: tanh\n",
+            "mine.yaml: activation.name is fixed",
+        ),
     ],
 )
 def test_a_preset_that_cannot_be_is_bad_usage(workplace, capsys, preset, said):

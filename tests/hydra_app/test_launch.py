@@ -7,7 +7,7 @@ import harness as harness_api
 from harness.config import build
 from harness.errors import UsageError
 from harness.hydra_app import launch
-from tests.support.commands import SHORT, harness, listing, manifest, refused
+from tests.support.commands import SHORT, harness, listing, manifest, merged, refused
 from tests.support.strangers import strangers
 
 pytestmark = pytest.mark.filterwarnings(
@@ -165,7 +165,7 @@ def test_a_member_of_a_sweep_is_built_once(place, builds, sweeper):
     line = [*SHORT, f"hydra/sweeper={sweeper}", "seed=1,2,3", "activation=tanh,relu"]
     line += ["figures=default", "figures.best=1", "tracking.model=all"]
     more = ["hydra.sweeper.n_trials=6", "hydra.sweeper.sampler=brute_force"]
-    result = harness_api.sweep([*line, *(more if sweeper == "optuna" else [])])
+    result = harness_api.sweep(merged(*line, *(more if sweeper == "optuna" else [])))
     assert len(result.runs) == 6
     assert len(builds) == len({*builds}) == 6
 

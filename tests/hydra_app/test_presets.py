@@ -70,7 +70,8 @@ def test_a_preset_asks_for_a_search(place, launched):
 
 def test_a_field_that_the_sweeper_of_a_preset_lacks_is_refused(workplace, capsys):
     write(workplace / "conf", experiment__mine=SEARCH.replace("n_trials", "trials"))
-    assert "'trials'" in refused(capsys, "-m", "experiment=mine", "seed=1,2")
+    said = "'trials'. Did you mean n_trials? "
+    assert said in refused(capsys, "-m", "experiment=mine", "seed=1,2")
 
 
 @pytest.mark.parametrize(
@@ -93,3 +94,27 @@ def test_a_preset_that_is_not_of_the_whole_config_is_refused(
     asked = [] if place == "local" else [f"{place}=default"]
     assert f"conf/{place}/default.yaml: " in refused(capsys, *asked)
     assert said.removeprefix("mine.yaml: ") in refused(capsys, *asked)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("hydra: {sweeper: {params: {seed: [1, 2]}}}\n", "values to sweep are text: `seed: a,b`"),
+        ("hydra: {sweeper: {params: {seed: [1, 2]}}}\n", "one list is `seed: '[a,b]'`"),
+        ("hydra: {sweeper: {trials: 3}}\n", "mine.yaml: hydra.sweeper: there is no 'trials'. "),
+        ("lr: 0.1\n", "Did you mean optimizer.learning_rate?"),
+        ("optimizer: {lr: 0.1}\n", "mine.yaml: optimizer: there is no 'lr'. Did you mean learn"),
+        ("defaults: [/optimizer: adam]\n", "or `override /optimizer: adam` in a preset"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_in_a_preset_is_said_in_plain_words(workplace, capsys, body, said):
+    write(workplace / "conf", experiment__mine=f"{GLOBAL}{body}")
+    assert said in refused(capsys, "-m", "experiment=mine")
+
+
+def test_null_is_a_value_to_sweep_in_a_preset(place, launched):
+    params = "hydra: {sweeper: {params: {batch_size: null, seed: '1,2'}}}\n"
+    write(place / "conf", experiment__mine=f"{GLOBAL}{params}")
+    runs = manifest(launched("-m", "experiment=mine"))["runs"]
+    assert [run["config"]["batch_size"] for run in runs] == [None, None]

@@ -17,9 +17,8 @@ SHORT = ("figures=none", "tracking.model=none", "epochs=2", "dataset.samples=20"
 
 
 def merged(*arguments: str) -> list[str]:
-    """The arguments, without those that a later one of the same key replaces."""
-    last = {each.partition("=")[0]: at for at, each in enumerate(arguments)}
-    return [each for at, each in enumerate(arguments) if last[each.partition("=")[0]] == at]
+    """The arguments, each key once, with its last value."""
+    return [*{each.partition("=")[0]: each for each in arguments}.values()]
 
 
 class Done(NamedTuple):
