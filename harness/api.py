@@ -94,7 +94,8 @@ def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
         `predict` and the figures work.
 
     Raises:
-        UsageError: The store has no such run, or a plugin of the run is missing (PluginError).
+        UsageError: The store has no such run, the files of the run are not there, or a plugin of
+            the run is missing (PluginError).
         DataError: The data of the run cannot be loaded again.
         TrackingError: The store is out of reach.
 
@@ -110,9 +111,12 @@ def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
 
     record = read_run(resolve_uri(tracking_uri, Path.cwd()), run_id)
     metrics = {k: v for k, v in record.metrics.items() if k not in ("train/loss", "val/loss")}
+    settings = record.settings
+    if record.missing:
+        log.warning("%s", record.missing)
     with record.plugins_at_hand():
         return run_result(
-            record.settings,
+            settings,
             record.weights,
             run_id=record.run_id,
             name=record.name,

@@ -15,6 +15,8 @@ FINALS = ("train/", "val/", "test/")
 
 Curves = Mapping[str, tuple[Array, ...]]  # steps and values, and perhaps times, of each metric
 
+WITHOUT_WEIGHTS = ", without the weights, which are not there"  # after a verdict
+
 
 class HasNumbers(Protocol):
     """The numbers of a run, as its result on disk and its record in MLflow both have them."""
@@ -104,7 +106,7 @@ def _is_built_in(text: str, version: str) -> bool:
 
 
 def compare_runs(a: HasNumbers, b: HasNumbers) -> list[Agreement]:
-    """Compare two runs: each curve, the numbers recorded once, and the weights."""
+    """Compare two runs: each curve, the numbers recorded once, and any weights."""
     keys = [*a.curves, *(key for key in b.curves if key not in a.curves)]
     curves = [_compare_curves(key, a.curves.get(key), b.curves.get(key)) for key in keys]
     apart = (*NEVER_EQUAL, *keys)
@@ -112,7 +114,8 @@ def compare_runs(a: HasNumbers, b: HasNumbers) -> list[Agreement]:
         {k: v for k, v in run.metrics.items() if k.startswith(FINALS) and k not in apart}
         for run in (a, b)
     )
-    return [*curves, _compare_finals(*finals), _compare_weights(a.weights, b.weights)]
+    weights = [_compare_weights(a.weights, b.weights)] if a.weights or b.weights else []
+    return [*curves, _compare_finals(*finals), *weights]
 
 
 def verdict(agreements: Sequence[Agreement]) -> str:

@@ -1,7 +1,9 @@
 """`harness compare RUN RUN`: print what differs between two runs, and from which epoch on."""
 
 import argparse
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from harness.analysis.differences import (
+    WITHOUT_WEIGHTS,
     compare_runs,
     differing_environment,
     differing_items,
@@ -34,10 +37,13 @@ def main(arguments: list[str]) -> int:
     for letter, record in (("a", a), ("b", b)):
         print(f"{letter}: {record.run_id} {record.name}")
     print_differences(a, b)
+    if missing := [record.missing for record in (a, b) if record.missing]:
+        a, b = replace(a, weights=[]), replace(b, weights=[])
+        print(*(f"harness: {problem}" for problem in missing), sep="\n", file=sys.stderr)
     agreements = compare_runs(a, b)
     for each in agreements:
         print(f"{each.what}: {each.description}")
-    print(f"verdict: {verdict(agreements)}")
+    print(f"verdict: {verdict(agreements)}{WITHOUT_WEIGHTS if missing else ''}")
     return 0
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.analysis.differences import (
     FINALS,
+    WITHOUT_WEIGHTS,
     Curves,
     compare_runs,
     differing_environment,
@@ -74,6 +75,9 @@ def main(arguments: list[str]) -> int:
         for each in agreements:
             print(f"{each.what}: {each.description}")
         conclusion = verdict(agreements)
+        if record.missing:
+            print(f"harness: {record.missing}", file=sys.stderr)
+            conclusion += WITHOUT_WEIGHTS
     if conclusion.startswith("different") and changed:
         conclusion += f" ({', '.join(changed)} differ{'s' if len(changed) == 1 else ''})"
     print(f"verdict: {conclusion}", flush=True)
@@ -133,13 +137,14 @@ def last_epoch(curves: Curves) -> int:
 
 
 def only_recorded(result: Result, record: "Record") -> Result:
-    """Return the result without curves and finals that the record does not have.
+    """Return the result without curves, finals and weights that the record does not have.
 
     A later version may measure more than the one that recorded the run.
     """
     curves = {key: curve for key, curve in result.curves.items() if key in record.curves}
     metrics = {key: value for key, value in result.metrics.items() if key in record.metrics}
-    return replace(result, curves=curves, metrics=metrics)
+    weights = [] if record.missing else result.weights
+    return replace(result, curves=curves, metrics=metrics, weights=weights)
 
 
 def train_again(config: Config, record: "Record") -> Result:

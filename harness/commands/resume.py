@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.store.manifest import Manifest, read_manifest
 from harness.sweeps import execute
 from harness.sweeps.progress import Progress
 from harness.sweeps.summary import Summary
+from harness.tracking.backend.uri import database_file
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +33,16 @@ def main(arguments: list[str]) -> int:
     folder = args.folder.absolute()
     manifest = read_manifest(folder)
     plugin_files.use_recorded_folders(manifest.folders)
+    warn_of_lost_store(folder, manifest)
     return run_and_report(partial(go_on, folder, manifest, args.accept_drift))
+
+
+def warn_of_lost_store(folder: Path, manifest: Manifest) -> None:
+    """Print a warning if something is trained, and its SQLite store is not where it was."""
+    path = database_file(manifest.tracking_uri)
+    if path is not None and not path.exists() and any((folder / "results").glob("*.npz")):
+        text = f"no MLflow store is at {path}, where this was to be recorded: it is made anew"
+        print(f"harness: warning: {text}", file=sys.stderr, flush=True)
 
 
 def go_on(folder: Path, manifest: Manifest, accept_drift: bool) -> Summary:

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from harness.commands.signals import tidy_signals
 from harness.errors import Terminated, TrackingError, UsageError
+from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.sqlite import artifacts_beside, is_store
 from harness.tracking.backend.sqlite_template import template_path
 from harness.tracking.backend.uri import (
@@ -31,7 +32,7 @@ from harness.tracking.backend.uri import (
     uri_scheme,
     without_credentials,
 )
-from harness.tracking.links import links
+from harness.tracking.links import links, missing_of_newest
 from harness.tracking.read_run import connect_store
 
 HOST, PORT = "127.0.0.1", 5000
@@ -60,7 +61,9 @@ def main(arguments: list[str]) -> int:
     check_host(args.host, args.allow_remote)
     uri = tracking_uri(None, Path.cwd())
     if uri_scheme(uri) in SERVERS:
-        print_links(links(connect_store(uri), without_credentials(uri)), browse)
+        connection = connect_store(uri)
+        print_missing(connection)
+        print_links(links(connection, without_credentials(uri)), browse)
         return 0
     require_servable(uri)
     try:
@@ -148,7 +151,9 @@ def serve(uri: str, port: int, host: str, browse: bool) -> None:
     """Run the server until a signal arrives; raise TrackingError if it stops by itself."""
     base = f"http://{host}:{port}"
     with TemporaryFile() as output, running_server(uri, port, output, host) as process:
-        found = links(connect_store(uri), base)  # while the server starts
+        connection = connect_store(uri)  # while the server starts
+        print_missing(connection)
+        found = links(connection, base)
         wait_until_it_answers(process, base)
         if process.poll() is None:
             print_links(found, browse)
@@ -214,6 +219,12 @@ def last_error_line(output: bytes) -> str:
     lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
     found = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
     return found[-1][:300] if found else "it printed nothing"
+
+
+def print_missing(connection: Connection) -> None:
+    """Print a warning if the store does not have the files of its last run."""
+    if problem := missing_of_newest(connection):
+        print(f"harness: warning: {problem}", file=sys.stderr, flush=True)
 
 
 def print_links(found: dict[str, str], browse: bool) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.queries import experiment_ids, tag_filter
+from harness.tracking.read_run import missing_files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,6 +77,15 @@ def _links(client: "MlflowClient", base: str) -> dict[str, str]:
         found["compare"] = compare_link(base, experiment, ids)
     found["leaderboard"] = leaderboard_link(base, experiment, parent_id)
     return found
+
+
+def missing_of_newest(connection: Connection) -> str:
+    """Return a sentence if the files of the last run that ended are not where MLflow looks."""
+    client = connection.client
+    every, order = connection.ask(experiment_ids, client), ["attributes.start_time DESC"]
+    wanted = "tags.`harness.outcome` != ''"
+    runs = connection.ask(client.search_runs, every, wanted, 1, 1, order)
+    return missing_files(connection, runs[0]) if runs else ""
 
 
 def _newest(client: "MlflowClient") -> "Run | None":

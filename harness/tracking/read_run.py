@@ -21,7 +21,7 @@ from harness.store.old_records import complete_config
 from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.queries import experiment_ids, metric_history
 from harness.tracking.backend.sqlite import is_store
-from harness.tracking.backend.uri import database_file, without_credentials
+from harness.tracking.backend.uri import database_file, file_path, without_credentials
 from harness.tracking.backend.writer import write_files
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ READ_SECONDS = 10.0  # that a store may be away: a user waits for what is read
 LISTED = 3  # runs in a message, at most
 SHORTENED = re.compile(r"[0-9a-f]{3,32}")  # an id or a fingerprint
 WANTED = ("config.yaml", "weights.npz", "plugins")
+WITH_WEIGHTS = ("ok", "pruned", "diverged")  # outcomes of runs that have weights
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 NO_CURVES = ("/best_loss", "/best_epoch", "/seconds")  # ends of metrics that are never curves
 
@@ -51,6 +52,7 @@ class Record:
     weights: Arrays  # empty if there is no weights.npz
     inputs: list[dict[str, Any]]  # the parts of the data: source, context, digest, rows
     sources: dict[str, bytes]  # its plugins of one file: content by `kind/name.py`
+    missing: str = ""  # a sentence, if its config or weights are not where MLflow looks for them
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -61,6 +63,8 @@ class Record:
             what = " ".join(str(error).split())
             raise UsageError(f"run {self.run_id}: config.yaml: {what}") from error
         if not isinstance(config, dict):
+            if self.missing:
+                raise UsageError(self.missing)
             what = f"run {self.run_id} holds no config.yaml"
             raise UsageError(f"{what}: it is no run of harness, or not done")
         return complete_config(config)
@@ -140,6 +144,7 @@ def read_run(uri: str, asked: str) -> Record:
         weights=layers,
         inputs=_inputs(run),
         sources={k.partition("/")[2]: v for k, v in files.items() if k.startswith("plugins/")},
+        missing=missing_files(connection, run) if None in (config, weights) else "",
     )
 
 
@@ -198,6 +203,24 @@ def _curves(connection: Connection, run: "Run") -> dict[str, tuple[Array, Array]
             steps = sorted(found)
             curves[key] = np.array(steps), np.array([found[step] for step in steps])
     return curves
+
+
+def missing_files(connection: Connection, run: "Run") -> str:
+    """Return a sentence if a run's config or weights are not there, such as in a moved store.
+
+    MLflow keeps the absolute path of a run's files: a store does not move with its folder.
+    """
+    outcome = run.data.tags.get("harness.outcome", "") if run.info.status != "RUNNING" else ""
+    if not outcome:
+        return ""
+    wanted = ["config.yaml", "weights.npz"] if outcome in WITH_WEIGHTS else ["config.yaml"]
+    listed = connection.ask(connection.client.list_artifacts, run.info.run_id)
+    lacking = [name for name in wanted if name not in {file.path for file in listed}]
+    place = file_path(run.info.artifact_uri) or without_credentials(run.info.artifact_uri)
+    if not lacking:
+        return ""
+    problem = f"the files of run {run.info.run_id} are not where MLflow looks for them"
+    return f"{problem}: no {' and no '.join(lacking)} in {place}"
 
 
 def run_files(connection: Connection, run_id: str, wanted: Sequence[str]) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.queries import experiment_ids, search_runs, tag_filter
 from harness.tracking.backend.uri import without_credentials
 from harness.tracking.entities import RUNNING
-from harness.tracking.read_run import connect_store, find_run, json_tag, run_files
+from harness.tracking.read_run import connect_store, find_run, json_tag, missing_files, run_files
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -38,6 +38,11 @@ class RecordedSweep:
     def files(self, run_id: str) -> dict[str, bytes]:
         """Return a run's pictures and config by path; TrackingError if they are out of reach."""
         return run_files(self.connection, run_id, SHOWN)
+
+    def missing(self, run_id: str) -> str:
+        """Return a sentence if a run's files are not where MLflow looks for them."""
+        run = self.connection.ask(self.connection.client.get_run, run_id)
+        return missing_files(self.connection, run)
 
 
 def read_sweep(uri: str, asked: str) -> RecordedSweep:

@@ -1,5 +1,6 @@
 """Writes a sweep to MLflow: a parent run, and each result once, however often it is published."""
 
+import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -11,11 +12,14 @@ from harness.tracking import entities, model
 from harness.tracking.backend.connection import Connection
 from harness.tracking.backend.mlflow_env import mlflow_settings
 from harness.tracking.backend.queries import metric_history, tag_filter
+from harness.tracking.backend.uri import file_path
 from harness.tracking.backend.writer import Writer
 from harness.tracking.recorded import Recorded, recorded_run
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
 
 STOP_SECONDS = 3.0  # for ending the runs of a stopped sweep: enough for about a thousand
 
@@ -32,7 +36,7 @@ class SweepRecorder:
         self.parent_run_id: str | None = None
         self.connection = Connection(uri, patience)
         self.writer = Writer(self.connection)
-        self._manifest, self._directory = manifest, directory
+        self._manifest, self._directory, self._warned = manifest, directory, False
         self._tags: dict[str, str] = {}
         self._runs: dict[str, Recorded] = {}  # by fingerprint; the parent's is ""
         self._latest = manifest.created
@@ -65,7 +69,17 @@ class SweepRecorder:
     def published(self, planned: Planned, result: Result) -> str | None:
         """Return the run id if the store holds the whole of this very result, else None."""
         run = self._runs.get(planned.fingerprint)
-        return run.run_id if run and run.published == str(result.ended) else None
+        if run is None or run.published != str(result.ended):
+            return None
+        folder = file_path(run.artifacts)
+        if folder is not None and not folder.exists() and not self._warned:
+            self._warned = True
+            log.warning(
+                "the files of run %s are not where MLflow looks for them: %s is not there",
+                run.run_id,
+                folder,
+            )
+        return run.run_id
 
     @mlflow_settings()
     def publish(

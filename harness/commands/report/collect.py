@@ -108,9 +108,8 @@ def from_record(uri: str, asked: str) -> Report:
             files = found.files(found.run_ids[best.planned.fingerprint])
             report.config = files.get("config.yaml", b"").decode(errors="replace")
             report.best_pictures = _plots(files)
-            if not files:
-                problem = "The files of the best run are not where MLflow looks for them."
-                report.missing.append(problem)
+            if problem := found.missing(found.run_ids[best.planned.fingerprint]):
+                report.missing.append(f"{problem[0].upper()}{problem[1:]}.")
     except HarnessError as error:
         report.missing.append(f"The pictures are out of reach: {error}")
     return report

@@ -85,6 +85,11 @@ def database_file(uri: str) -> Path | None:
     return Path(unquote(match[2])) if match else None
 
 
+def file_path(uri: str) -> Path | None:
+    """Return the path that a `file:` address names; None for another address."""
+    return Path(unquote(urlsplit(uri).path)) if uri_scheme(uri) == "file" else None
+
+
 def sqlite_uri(path: Path) -> str:
     """Return the address of a store in a file; its absolute path may have any characters."""
     return f"sqlite:///{_quoted(path)}"
