@@ -69,19 +69,24 @@ def main(arguments: list[str]) -> int:
     if end != recorded_end:
         conclusion = f"different: recorded as {recorded_end}, and here {end}"
     else:
-        curves = {key: curve for key, curve in record.curves.items() if key.startswith(FINALS)}
-        recorded = replace(record, curves=curves)
-        agreements = compare_runs(recorded, only_recorded(result, recorded))
-        for each in agreements:
-            print(f"{each.what}: {each.description}")
-        conclusion = verdict(agreements)
-        if record.missing:
-            print(f"harness: {record.missing}", file=sys.stderr)
-            conclusion += WITHOUT_WEIGHTS
+        conclusion = compare_with_record(result, record)
     if conclusion.startswith("different") and changed:
         conclusion += f" ({', '.join(changed)} differ{'s' if len(changed) == 1 else ''})"
     print(f"verdict: {conclusion}", flush=True)
     return 1 if conclusion.startswith("different") else 0
+
+
+def compare_with_record(result: Result, record: "Record") -> str:
+    """Print how far a result agrees with its record; return the verdict."""
+    curves = {key: curve for key, curve in record.curves.items() if key.startswith(FINALS)}
+    recorded = replace(record, curves=curves)
+    agreements = compare_runs(recorded, only_recorded(result, recorded))
+    for each in agreements:
+        print(f"{each.what}: {each.description}")
+    if not record.missing:
+        return verdict(agreements)
+    print(f"harness: {record.missing}", file=sys.stderr)
+    return verdict(agreements) + WITHOUT_WEIGHTS
 
 
 def require_reproducible(record: "Record") -> Config:

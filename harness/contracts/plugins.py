@@ -44,8 +44,7 @@ class Dataset(Protocol):
         """Return all examples, unscaled and unsplit.
 
         `rng` is the randomness of data that are drawn. Raises DataError for an unusable source.
-        A dataset that reads a file may also have `locate(example)`, which returns the line of an
-        example: errors about a number then name it.
+        A dataset of a file may have `locate(example)`, which returns the line for messages.
         """
 
 

@@ -38,10 +38,13 @@ def test_a_whole_file_is_looked_at_once_a_process(tmp_path, monkeypatch):
     path = tmp_path / "mlflow.db"
     sqlite.prepare_store(path)
     sqlite.require_whole(path)
-    monkeypatch.setattr(sqlite, "_reading", None)
+    looked = []
+    monkeypatch.setattr(sqlite, "_reading", looked.append)
     sqlite.require_whole(path)
+    assert looked == []
 
 
 def test_a_large_file_is_not_looked_at(damaged, monkeypatch):
     monkeypatch.setattr(sqlite, "CHECKED_BYTES", damaged.stat().st_size - 1)
     sqlite.require_whole(damaged)
+    assert damaged not in sqlite._whole

@@ -54,9 +54,8 @@ class CSV:
             object.__setattr__(self, "target", tuple(self.target))
         names = _names(self.target)
         if not names or len(set(names)) < len(names) or "" in names:
-            raise ValueError(
-                f"target must be a column name or a list of different ones, not {self.target!r}"
-            )
+            wanted = "a column name or a list of different ones"
+            raise ValueError(f"target must be {wanted}, not {self.target!r}")
         if self.task == "classification" and len(names) > 1:
             raise ValueError(f"target must be one column for classification, not {self.target!r}")
 
@@ -75,7 +74,7 @@ class CSV:
         return Data(x, y, task, names, targets, class_names, categorical, standardize=True)
 
     def locate(self, example: int) -> int:
-        """Return the line of an example in the file; the header is line 1."""
+        """Return the line of an example."""
         return read(Path(self.path)).lines[example]
 
 
