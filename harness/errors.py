@@ -143,7 +143,9 @@ def similar_names(name: str, known: Iterable[str]) -> list[str]:
         lambda leaf: len(asked) > 1 and _in_order(asked, _plain(leaf)),
     )
     found = ([full for full, leaf in names.items() if alike(leaf)] for alike in kinds)
-    return next(filter(None, found), [])[:3]
+    order = {leaf: place for place, leaf in enumerate(spelt)}
+    nearest = sorted(next(filter(None, found), []), key=lambda n: order.get(_plain(names[n]), 3))
+    return nearest[:3]
 
 
 def _in_order(letters: str, name: str) -> bool:
