@@ -63,10 +63,8 @@ def main(arguments: list[str]) -> int:
             for key, (was, now) in changed.items():
                 print(f"differs: {key}: {was} was recorded, there is {now}", flush=True)
             result = train_again(config, record)
-    end, recorded_end = format_ending(result.outcome, result.reason, result.curves), ending(record)
-    if EXPLODED in result.reason and recorded_end.startswith("ok"):  # so did 0.1.0 call that end
-        end = f"ok at epoch {last_epoch(result.curves)}"
-    if end != recorded_end:
+    recorded_end = ending(record)
+    if (end := ending_here(result, recorded_end)) != recorded_end:
         conclusion = f"different: recorded as {recorded_end}, and here {end}"
     else:
         conclusion = compare_with_record(result, record)
@@ -127,6 +125,12 @@ def ending(record: "Record") -> str:
     if reason.startswith(CUT_OFF):
         return f"ok at epoch {last_epoch(record.curves)}"
     return format_ending(record.outcome, reason, record.curves)
+
+
+def ending_here(result: Result, recorded: str) -> str:
+    """Return how the run ended here; version 0.1.0 recorded one that exploded as `ok`."""
+    exploded = EXPLODED in result.reason and recorded.startswith("ok")
+    return format_ending("ok" if exploded else result.outcome, result.reason, result.curves)
 
 
 def format_ending(outcome: str, reason: str, curves: Curves) -> str:
