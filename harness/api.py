@@ -3,11 +3,17 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.analysis.results import run_result
 from harness.contracts import RunResult, SweepResult
+from harness.errors import hidden_texts
+from harness.training.runtime import callers_logging
+
+if TYPE_CHECKING:
+    from harness.tracking.read_run import Record
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +48,12 @@ def run(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> RunR
     """
     from harness.hydra_app.launch import launch
 
-    summary = launch(overrides, multirun=False, config_dir=config_dir, quiet=True)
+    with callers_logging():
+        summary = launch(overrides, multirun=False, config_dir=config_dir, quiet=True)
+        result = summary.result.runs[0]
     for unwell in summary.unwell:
         log.warning("the run %s: %s", unwell.outcome, unwell.reason)
-    return summary.result.runs[0]
+    return result
 
 
 @np.errstate(all="ignore")
@@ -77,7 +85,8 @@ def sweep(overrides: Sequence[str] = (), *, config_dir: str | None = None) -> Sw
     """
     from harness.hydra_app.launch import launch
 
-    return launch(overrides, multirun=True, config_dir=config_dir, quiet=True).result
+    with callers_logging():
+        return launch(overrides, multirun=True, config_dir=config_dir, quiet=True).result
 
 
 @np.errstate(all="ignore")
@@ -109,7 +118,12 @@ def load(run_id: str, *, tracking_uri: str | None = None) -> RunResult:
     from harness.tracking.backend.uri import tracking_uri as resolve_uri
     from harness.tracking.read_run import read_run
 
-    record = read_run(resolve_uri(tracking_uri, Path.cwd()), run_id)
+    with callers_logging(), hidden_texts():
+        record = read_run(resolve_uri(tracking_uri, Path.cwd()), run_id)
+        return _loaded(record)
+
+
+def _loaded(record: "Record") -> RunResult:
     metrics = {k: v for k, v in record.metrics.items() if k not in ("train/loss", "val/loss")}
     settings = record.settings
     if record.missing:

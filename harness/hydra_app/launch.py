@@ -32,6 +32,9 @@ from harness.sweeps.plan import plan, requested_run
 from harness.sweeps.progress import Progress
 from harness.sweeps.summary import Summary
 
+# Hydra's launchers configure logging, and close the handlers of the caller: not from Python.
+UNLOGGED = ("++hydra.job_logging.root=null", "++hydra.hydra_logging.root=null")
+
 
 class JobFailed(Exception):
     """The error that Hydra's sweepers get for a run that failed."""
@@ -97,6 +100,9 @@ def launch(
     `execute.carry_out`, and `pinned` holds the environment variables that a search was planned
     with. Raises UsageError, PluginError or DataError if a run cannot be.
     """
+    listed = isinstance(overrides, Sequence) and not isinstance(overrides, str)
+    listed = listed and all(isinstance(line, str) for line in overrides)
+    require(listed, f'overrides={overrides!r}: a list of texts is expected, as in ["epochs=3"]')
     with passwords_aside(overrides) as lines:
         task = Task(tuple(lines), quiet, config_dir, config_name, accept_drift, pinned)
         return _launch(task, [*lines, *place], multirun)
@@ -162,6 +168,7 @@ def _run(hydra: Composer, task: Task, lines: list[str]) -> Summary:
 def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
     """Let Hydra's sweeper and launcher carry out a sweep."""
     lines = [*lines, "hydra.mode=MULTIRUN"]  # as Hydra's own -m does: jobs see it in their config
+    lines += UNLOGGED if task.quiet else ()
     name, mode = task.config_name, RunMode.MULTIRUN
     cfg = hydra.compose_config(name, lines, mode, with_log_configuration=False)
     _allow(cfg)

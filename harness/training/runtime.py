@@ -1,10 +1,13 @@
 """Settings of the process for training: one BLAS thread, and arrays without detours."""
 
 import ctypes
+import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any
+from threading import Lock
+from typing import Any, cast
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -35,10 +38,64 @@ def single_threaded_numpy() -> Iterator[None]:
     _keep_freed_memory()
     before = np.setbufsize(BUFFER)
     try:
-        with _pools().limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        with _one_blas_thread(), np.errstate(all="ignore"):
             yield
     finally:
         np.setbufsize(before)
+
+
+class Shared:
+    """A change of the whole process, made by the first thread that needs it, undone by the last.
+
+    Each thread by itself would put back what another one has set.
+    """
+
+    def __init__(self, change: Callable[[], Callable[[], None]]) -> None:
+        self._change, self._lock, self._users = change, Lock(), 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Context manager: the change is made."""
+        with self._lock:
+            if self._users == 0:
+                self._undo = self._change()
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._undo()
+
+
+def _limit_blas() -> Callable[[], None]:
+    undo: Callable[[], None] = _pools().limit(limits=1, user_api="blas").restore_original_limits
+    return undo
+
+
+def _watch_logging() -> Callable[[], None]:
+    known = logging.root.manager.loggerDict.values()
+    loggers = [logging.root, *(each for each in known if isinstance(each, logging.Logger))]
+    before = [(each, {**vars(each)}, [*each.handlers]) for each in loggers]
+    filters: list[Any] = [*warnings.filters]
+
+    def undo() -> None:
+        for logger, state, handlers in before:
+            logger.handlers[:] = handlers
+            logger.propagate, logger.disabled = state["propagate"], state["disabled"]
+            if logger.level != state["level"]:
+                logger.setLevel(state["level"])
+        if [*warnings.filters] != filters:
+            cast(Any, warnings).filters[:] = filters
+            cast(Any, warnings)._filters_mutated()
+
+    return undo
+
+
+_one_blas_thread = Shared(_limit_blas)
+# MLflow, Optuna and Hydra's launchers set levels, handlers and filters of the whole process.
+callers_logging = Shared(_watch_logging)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 # Variables that the user has set stay. MLflow's own retries are off: it would repeat a POST whose
 # answer was lost, and make a second run. A Connection looks for the first before it tries again.
 SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # read once, at import
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # shown wherever tqdm is installed
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -33,7 +34,6 @@ def mlflow_settings() -> Iterator[None]:
         if _inside:
             yield
             return
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read once, at import
         missing = {key: value for key, value in SETTINGS.items() if key not in os.environ}
         os.environ.update(missing)
         try:
