@@ -66,7 +66,7 @@ class CurrentEnvironment:
 
 
 def require_same_texts(folder: Path, runs: Iterable[Planned]) -> None:
-    """Raise UsageError if texts of the environment are not those that the runs were planned with.
+    """Raise UsageError if the environment has other texts than the runs were planned with.
 
     Numbers are recorded. A text stays as written, so its run is planned as it was only if the
     fingerprint is the same under today's environment.
