@@ -18,7 +18,7 @@ import numpy as np
 from harness.commands import VERBS
 from harness.config.plugin_files import extra_plugin_folders
 from harness.contracts import DataError
-from harness.errors import HarnessError, Terminated, UsageError, hide_texts
+from harness.errors import TEXTS, HarnessError, Terminated, UsageError, hide_texts
 
 USAGE, INTERNAL, DATA, DISK, INTERRUPTED, TERMINATED = 2, 1, 65, 74, 130, 143
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCES, errno.EIO)
@@ -27,6 +27,7 @@ DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCE
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; the README lists the codes."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    TEXTS.clear()  # of a command before, in a program that runs several
     if arguments is None:
         # Before it exits, Python would look for cycles in all that MLflow made: 13 to 22 % of the
         # CPU time of a single run. Objects that are frozen are left out.

@@ -8,7 +8,7 @@ import pytest
 from harness.store.manifest import read_manifest, write_manifest
 from harness.store.trials import read_trial_runs
 from harness.training.data import derived_seed
-from tests.support.commands import SHORT, closing_lines, harness, listing, refused
+from tests.support.commands import SHORT, closing_lines, harness, listing, merged, refused
 from tests.support.searches import OPTUNA, RATE, search
 
 pytestmark = pytest.mark.filterwarnings(
@@ -78,7 +78,7 @@ def test_a_study_goes_on_by_its_name_in_any_database(place):
 )
 def test_a_study_of_other_values_is_refused(place, capsys, first, then, before, now):
     kept = f"hydra.sweeper.storage='sqlite:///{place}/s.db'", "hydra.sweeper.study_name=mine"
-    more = [*kept, "hydra/sweeper=optuna", *SHORT, "dataset.samples=30"]
+    more = [*kept, "hydra/sweeper=optuna", *merged(*SHORT, "dataset.samples=30")]
     assert harness(capsys, "-m", *more, first, "hydra.sweeper.n_trials=2").code == 0
     made = listing(place)
     key = first.partition("=")[0]
