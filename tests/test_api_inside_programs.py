@@ -129,6 +129,8 @@ CALLS = {
 @pytest.fixture
 def theirs(workplace, monkeypatch, tmp_path):
     """A program with a state of its own in all of these places."""
+    monkeypatch.setattr("harness.tracking.backend.connection.AWAY_SECONDS", 0.5)
+    monkeypatch.setattr("harness.sweeps.execute.STORE_AWAY_SECONDS", 0.5)
     monkeypatch.setattr(warnings, "filters", [*warnings.filters])
     warnings.filterwarnings("ignore", "only theirs")
     (tmp_path / "theirs").mkdir()

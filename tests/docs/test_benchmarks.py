@@ -34,14 +34,20 @@ def test_every_contender_comes_to_the_notebooks_loss(name, way, monkeypatch):
     assert (few.runs, few.epochs) == (2, 1)
 
 
-def test_what_sweeps_are_compared_by_is_counted(tmp_path):
+@pytest.fixture
+def impatient(monkeypatch):
+    """Measuring does not wait for what a test process keeps running: its servers and browser."""
+    monkeypatch.setattr(measure, "PATIENCE", 0.5)
+
+
+def test_what_sweeps_are_compared_by_is_counted(tmp_path, impatient):
     way = next(way for way in sweeps.WAYS if way.name == "an expert's NumPy script")
     spent, left = measure.in_an_empty_folder(sweeps.command(way, 2), tmp_path)
     assert left == (2, 2 * 20, 2 * 201, 2, 1)
     assert spent.cpu > 0 < spent.rss
 
 
-def test_an_engine_is_measured_on_a_sweep_that_ends_well(tmp_path):
+def test_an_engine_is_measured_on_a_sweep_that_ends_well(tmp_path, impatient):
     spent = measure.run(engines.sweep("serial", 2, 1, 1), tmp_path)
     assert spent.code == 0, spent.out
     assert measure.store_contents(tmp_path).runs == 2
