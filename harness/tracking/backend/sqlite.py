@@ -1,6 +1,7 @@
 """Makes an MLflow store in one SQLite file, whole or not at all, and has it written to quickly."""
 
 import atexit
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -22,7 +23,7 @@ SAFE = ("journal_mode=WAL", "synchronous=NORMAL")
 HASTY = ("journal_mode=MEMORY", "synchronous=OFF")  # for a file that no program opens yet
 CHECKED_BYTES = 64 * 2**20
 _whole: set[Path] = set()  # files whose pages were looked at
-_opened: list[sqlite3.Connection] = []  # to our files, until the program ends
+_opened: list[tuple[int, sqlite3.Connection]] = []  # to our files, with the process's number
 _pragmas: dict[str, Sequence[str]] = {}  # by database file; other connections are left alone
 
 
@@ -155,7 +156,7 @@ def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
     if pragmas is None:
         return None
     connection = dialect.connect(*arguments, **options)
-    _opened.append(connection)
+    _opened.append((os.getpid(), connection))
     for pragma in pragmas:
         with suppress(sqlite3.OperationalError):  # read-only or in use: it works without
             connection.execute(f"PRAGMA {pragma}").close()
@@ -165,6 +166,8 @@ def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
 @atexit.register
 def _close() -> None:
     """Close the connections, so that SQLite takes its `-wal` and `-shm` files away."""
-    for connection in _opened:
-        with suppress(sqlite3.Error):
-            connection.close()
+    # A forked process has its parent's connections: closed there, the parent's file would break.
+    for process, connection in _opened:
+        if process == os.getpid():
+            with suppress(sqlite3.Error):
+                connection.close()
