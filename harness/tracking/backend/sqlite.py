@@ -1,7 +1,6 @@
 """Makes an MLflow store in one SQLite file, whole or not at all, and has it written to quickly."""
 
 import atexit
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -23,7 +22,7 @@ SAFE = ("journal_mode=WAL", "synchronous=NORMAL")
 HASTY = ("journal_mode=MEMORY", "synchronous=OFF")  # for a file that no program opens yet
 CHECKED_BYTES = 64 * 2**20
 _whole: set[Path] = set()  # files whose pages were looked at
-_opened: list[tuple[int, sqlite3.Connection]] = []  # to our files, with the process's number
+_opened: list[tuple[Any, sqlite3.Connection]] = []  # to our files, each with its pool's entry
 _pragmas: dict[str, Sequence[str]] = {}  # by database file; other connections are left alone
 
 
@@ -150,13 +149,13 @@ def _move(aside: Path, path: Path) -> None:
     aside.replace(path)
 
 
-def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+def _connect(dialect: Any, entry: Any, arguments: Any, options: Any) -> Any:
     """Open a connection with our pragmas if it is to one of our files; else let SQLAlchemy."""
     pragmas = _pragmas.get(arguments[0]) if dialect.name == "sqlite" and arguments else None
     if pragmas is None:
         return None
     connection = dialect.connect(*arguments, **options)
-    _opened.append((os.getpid(), connection))
+    _opened.append((entry, connection))
     for pragma in pragmas:
         with suppress(sqlite3.OperationalError):  # read-only or in use: it works without
             connection.execute(f"PRAGMA {pragma}").close()
@@ -166,8 +165,8 @@ def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
 @atexit.register
 def _close() -> None:
     """Close the connections, so that SQLite takes its `-wal` and `-shm` files away."""
-    # A forked process has its parent's connections: closed there, the parent's file would break.
-    for process, connection in _opened:
-        if process == os.getpid():
+    # A connection that is in use belongs to a thread that the program does not wait for.
+    for entry, connection in _opened:
+        if not entry.in_use:
             with suppress(sqlite3.Error):
                 connection.close()
