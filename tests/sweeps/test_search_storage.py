@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sqlite3
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -45,7 +46,13 @@ def database(path, statement):
 
 
 def bytes_below(folder):
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    """Return what is in all files, read by another process.
+
+    The store is open here: a process that itself opens and closes a file of SQLite's loses its
+    locks on it, and the next program that closes the store takes its log away.
+    """
+    files = [str(path) for path in folder.rglob("*") if path.is_file()]
+    return subprocess.run(["cat", "--", *files], stdout=subprocess.PIPE, check=True).stdout
 
 
 def test_a_password_from_the_environment_is_recorded_nowhere(place, store, monkeypatch):
