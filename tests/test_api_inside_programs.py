@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_info
 
 import harness
 from harness.errors import UsageError
-from harness.hydra_app.session import SINGLETONS
+from harness.hydra_app.hydra_state import SINGLETONS
 from harness.store.manifest import read_manifest
 from tests.support.commands import SHORT
 from tests.support.recorded import QUIET

@@ -21,9 +21,9 @@ from harness.config.schema import GROUPS
 from harness.errors import HarnessError, UsageError, hidden_texts
 from harness.hydra_app import allowlist
 from harness.hydra_app.config_loader import FastLoader
+from harness.hydra_app.hydra_state import open_hydra
 from harness.hydra_app.messages import explain_hydra_error
 from harness.hydra_app.presets import PresetLoader
-from harness.hydra_app.session import open_session
 
 PACKAGE = Path(__file__).parents[1]
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -102,11 +102,11 @@ def config_errors(lines: Sequence[str]) -> Iterator[None]:
 def open_composer(
     config_dir: str | None = None, pinned: Mapping[str, str | None] | None = None
 ) -> Iterator[Composer]:
-    """Context manager: a Hydra for our configs and the user's, in a session of its own.
+    """Context manager: a Hydra for our configs and the user's, with a state of its own.
 
     Errors of Hydra and OmegaConf become UsageError; none shows a text of the environment.
     """
-    with hidden_texts(), open_session(pinned or {}):
+    with hidden_texts(), open_hydra(pinned or {}):
         version.setbase("1.3")
         try:
             path = search_path(config_dir)

@@ -15,9 +15,9 @@ from harness.analysis.leaderboard import RankedRun, setting_value
 from harness.config.record import record_config, select_keys
 from harness.errors import require
 from harness.hydra_app.app import config_errors, set_current_config, set_output_folder
+from harness.hydra_app.hydra_state import outside_hydra
 from harness.hydra_app.launch import JobFailed, Task, launcher_record
 from harness.hydra_app.output_files import Outputs
-from harness.hydra_app.session import outside_session
 from harness.store.files import write_atomically
 from harness.store.manifest import Manifest, Planned
 from harness.sweeps import execute
@@ -96,7 +96,7 @@ class Jobs:
         """Carry out the sweep, and return what Hydra gets to know of each job."""
         if not self.task.quiet:
             self._configure_log()
-        with outside_session(), Progress(len(started), self.task.quiet) as progress:
+        with outside_hydra(), Progress(len(started), self.task.quiet) as progress:
             summary = execute.carry_out(
                 self.folder,
                 search=search,

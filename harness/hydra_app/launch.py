@@ -22,9 +22,9 @@ from harness.config.validate import convert
 from harness.engines import Engine
 from harness.errors import require
 from harness.hydra_app.app import Composer, open_composer, set_output_folder
+from harness.hydra_app.hydra_state import outside_hydra
 from harness.hydra_app.overrides import check_repeated_keys
 from harness.hydra_app.passwords import passwords_aside
-from harness.hydra_app.session import outside_session
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.params import Config
 from harness.sweeps import execute
@@ -63,7 +63,7 @@ class Task:
         directory = Path(hydra.runtime.output_dir if single else hydra.sweep.dir).absolute()
         execute.begin_sweep(directory, manifest)
         only = None if single else {run.fingerprint for run in manifest.runs}
-        with outside_session(), Progress(1, self.quiet or not single) as progress:
+        with outside_hydra(), Progress(1, self.quiet or not single) as progress:
             summary = execute.carry_out(directory, only=only, progress=progress)
         self.summary = summary if single else None
         return setting_value(summary.ranked, summary.manifest.objective)
@@ -184,7 +184,7 @@ def _sweep(hydra: Composer, task: Task, lines: list[str]) -> Summary:
             _require_own_version(there, directory)
     with suppress(JobFailed):  # the summary has it
         hydra.multirun(name, task, lines, with_log_configuration=not task.quiet)
-    with outside_session():  # a foreign launcher leaves the end to us
+    with outside_hydra():  # a foreign launcher leaves the end to us
         return task.summary or execute.carry_out(directory)
 
 

@@ -10,6 +10,7 @@ from harness.config.build import build, build_settings
 from harness.config.record import pinned_variables, record_config, select_unresolved
 from harness.errors import HarnessError, UsageError, require
 from harness.hydra_app.grid import Exclusion, grid_combinations
+from harness.hydra_app.hydra_state import inside_hydra
 from harness.hydra_app.jobs import Jobs
 from harness.hydra_app.launch import (
     launcher_record,
@@ -17,7 +18,6 @@ from harness.hydra_app.launch import (
     manifest_in,
     uses_stack_launcher,
 )
-from harness.hydra_app.session import inside_session
 from harness.store.manifest import Planned
 from harness.store.old_records import derives_seeds
 from harness.store.params import Config, flatten
@@ -103,7 +103,7 @@ class Trials:
 
     def plan(self, derived: bool, trial: Any) -> tuple[Planned, ...]:
         """Return the runs of one trial, after Hydra's files of it are written."""
-        with inside_session():
+        with inside_hydra():
             lines = self.space.suggest(trial, self.has)
             found = plan_runs([self.jobs.request(trial.number, lines)], False, derived)
             runs = tuple(name_run(run, {*self.space.fixed}) for run in found)

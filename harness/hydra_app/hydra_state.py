@@ -19,11 +19,11 @@ from harness.tracking.backend.uri import ADDRESS, own_address
 SINGLETONS = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
 
 
-class Session:
+class HydraState:
     """One thread's own state of Hydra, which is in place of the caller's while it is entered.
 
     All of it is process-wide: 32 runs from 4 threads gave 3 right records, 6 under another run's
-    name, and 23 errors. So one thread at a time is in its session, and none while it trains.
+    name, and 23 errors. So one thread at a time has its state in place, and none while it trains.
     """
 
     def __init__(self, pinned: Mapping[str, str | None]) -> None:
@@ -33,18 +33,18 @@ class Session:
         self._address: str | None = None
 
     def enter(self) -> None:
-        """Wait for other threads, then put this session's state in place of the caller's."""
+        """Wait for other threads, then put this state in place of the caller's."""
         LOCK.acquire()
         self._swap()
         self._address, own = os.environ.get(ADDRESS), own_address.get()
         _set_address(self._address if own is None else own)
-        _here.session, _here.outside = self, None
+        _here.state, _here.outside = self, None
 
-    def leave(self, outside: "Session | None" = None) -> None:
+    def leave(self, outside: "HydraState | None" = None) -> None:
         """Put the caller's state back, and let other threads work with Hydra."""
         _set_address(self._address)
         self._swap()
-        _here.session, _here.outside = None, outside
+        _here.state, _here.outside = None, outside
         LOCK.release()
 
     def _swap(self) -> None:
@@ -57,8 +57,8 @@ class Session:
 
 
 class _Here(threading.local):
-    session: Session | None = None
-    outside: Session | None = None  # the one that was left to train
+    state: HydraState | None = None
+    outside: HydraState | None = None  # the one that was left to train
 
 
 _here = _Here()
@@ -71,42 +71,42 @@ def _set_address(uri: str | None) -> None:
 
 
 @contextmanager
-def open_session(pinned: Mapping[str, str | None]) -> Iterator[None]:
+def open_hydra(pinned: Mapping[str, str | None]) -> Iterator[None]:
     """Context manager: this thread alone works with Hydra, in a state of its own.
 
     Only the resolvers of Hydra and OmegaConf are known: others run code. The environment
     variables in `pinned` have the values that they have there; None: not set.
     """
-    before, session = (_here.session, _here.outside), Session(pinned)
-    session.enter()
+    before, state = (_here.state, _here.outside), HydraState(pinned)
+    state.enter()
     try:
         yield
     finally:
-        session.leave()
-        _here.session, _here.outside = before
+        state.leave()
+        _here.state, _here.outside = before
 
 
 @contextmanager
-def outside_session() -> Iterator[None]:
+def outside_hydra() -> Iterator[None]:
     """Context manager: the caller's state is in place, and other threads may compose."""
-    if (session := _here.session) is None:
+    if (state := _here.state) is None:
         yield
         return
-    session.leave(outside=session)
+    state.leave(outside=state)
     try:
         yield
     finally:
-        session.enter()
+        state.enter()
 
 
 @contextmanager
-def inside_session() -> Iterator[None]:
-    """Context manager: go back into the session that `outside_session` has left."""
-    if (session := _here.outside) is None:
+def inside_hydra() -> Iterator[None]:
+    """Context manager: go back to the state that `outside_hydra` has left."""
+    if (state := _here.outside) is None:
         yield
         return
-    session.enter()
+    state.enter()
     try:
         yield
     finally:
-        session.leave(outside=session)
+        state.leave(outside=state)
